@@ -1,0 +1,99 @@
+"""Commands: what the core asks the outside world to do, named in the imperative.
+
+A command is a value and does nothing by itself. Those that a host carries out have an `id`, by which the result comes
+back as `CommandSucceeded` or `CommandFailed`; ids rise and are never used twice, so that the late result of an older
+switchover cannot be taken for a newer one's. The id takes no part in comparisons: two commands are equal when they
+ask for the same thing.
+"""
+
+from attrs import field, frozen
+
+
+@frozen
+class Promote:
+    """Instruct an application, through its host's LCA, to go into primary mode."""
+
+    host: str
+    application: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class Demote:
+    """Instruct an application, through its host's LCA, to go into backup mode."""
+
+    host: str
+    application: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class EnableVip:
+    """Put every address of the Virtual IP on the host's interface, see that it is there, and announce it."""
+
+    host: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class DisableVip:
+    """Take every address of the Virtual IP off the host's interface and see that it is gone."""
+
+    host: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class AnnounceVip:
+    """Announce the Virtual IP again: another host may have left its own address in the neighbours' caches."""
+
+    host: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class WriteLog:
+    """Write a log message under its event id, where operators and alarm conditions look for it."""
+
+    event_id: str
+    application: str
+    text: str = field(eq=False)
+
+
+@frozen
+class ActivateAlarm:
+    """Show an alarm condition as active: its detect event has come for its application."""
+
+    alarm: str
+    event_id: str
+    application: str
+
+
+@frozen
+class TriggerReaction:
+    """Show that an active alarm triggers one of its reactions, e.g. `disable_vip` on a host."""
+
+    alarm: str
+    reaction: str
+    host: str
+
+
+@frozen
+class StartTimer:
+    """Send `TimerFired(timer)` after so many milliseconds; a timer of that name that runs starts anew."""
+
+    timer: str
+    after_ms: int
+
+
+@frozen
+class CancelTimer:
+    """Stop a timer; one that does not run is left alone."""
+
+    timer: str
+
+
+HostCommand = Promote | Demote | EnableVip | DisableVip | AnnounceVip
+"""What a host's LCA carries out and answers."""
+
+Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer | CancelTimer
