@@ -86,14 +86,7 @@ class StartTimer:
     after_ms: int
 
 
-@frozen
-class CancelTimer:
-    """Stop a timer; one that does not run is left alone."""
-
-    timer: str
-
-
 HostCommand = Promote | Demote | EnableVip | DisableVip | AnnounceVip
 """What a host's LCA carries out and answers."""
 
-Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer | CancelTimer
+Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer

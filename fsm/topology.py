@@ -60,6 +60,20 @@ class Topology:
         if min(self.settle_ms, self.retry_ms) <= 0:
             raise CoreError("settle_ms and retry_ms must be above 0")
 
+    def side_of(self, host: str) -> int:
+        """The side, 1 or 2, of a host; `CoreError` if there is no such host."""
+        if host not in self.hosts:
+            raise CoreError(f"unknown host {host!r}; known are {', '.join(self.hosts)}")
+        return self.hosts.index(host) + 1
+
+    def find(self, application: str) -> tuple[int, int]:
+        """The index of the application's pair, and its side; `CoreError` if there is no such application."""
+        for index, pair in enumerate(self.pairs):
+            if application in pair.applications:
+                return index, pair.applications.index(application) + 1
+        known = ", ".join(name for pair in self.pairs for name in pair.applications)
+        raise CoreError(f"unknown application {application!r}; known are {known}")
+
 
 def _distinct(kind: str, names: Iterable[str]) -> None:
     seen: set[str] = set()

@@ -1,0 +1,47 @@
+"""The step function: `Solution.handle(event) -> commands`, and nothing else happens."""
+
+from attrs import define, field
+
+from .commands import Command
+from .events import Event
+from .handling import Handling, Step
+from .state import SolutionState, initial_state
+from .topology import Topology
+
+
+@define(eq=False)
+class Solution:
+    """The core: a topology, and the state that events move.
+
+    `state` is a value: read it, store it, or give a stored one to a new `Solution` to go on from there.
+    `steps` are the decisions that the last event led to, in order.
+
+    >>> from switchover.fsm import *
+    >>> pair = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
+    >>> alarms = documented_alarms(pair.applications, ("host1", "host2"))
+    >>> solution = Solution(Topology(("host1", "host2"), (pair,), alarms))
+    >>> for host, mode in ("host1", Mode.PRIMARY), ("host2", Mode.BACKUP):
+    ...     report = HostReport({f"SIP_Server_{host[-1]}": mode}, vip_held=mode is Mode.PRIMARY)
+    ...     commands = solution.handle(HostConnected(host, report))
+    >>> [command.application for command in solution.handle(ApplicationReported("SIP_Server_1", Mode.DOWN))]
+    ['SIP_Server_2']
+    """
+
+    topology: Topology
+    state: SolutionState = field()
+    steps: tuple[Step, ...] = field(default=(), init=False)
+
+    @state.default  # pyright: ignore[reportUntypedFunctionDecorator, reportAttributeAccessIssue, reportUnknownMemberType]  # attrs' own decorator
+    def _initial(self) -> SolutionState:
+        return initial_state(self.topology)
+
+    def handle(self, event: Event) -> tuple[Command, ...]:
+        """Take in one event and return the commands that follow from it, in the order in which they are to be given.
+
+        Raises `CoreError` if the event names what is not in the topology, speaks for a host that is not connected, or
+        comes where a table calls it impossible. An event that is refused changes nothing.
+        """
+        handling = Handling(self.topology, self.state)
+        handling.take(event)
+        self.state, self.steps = handling.state, tuple(handling.steps)
+        return tuple(handling.commands)

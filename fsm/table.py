@@ -1,0 +1,284 @@
+"""Tables: from rows that people read to a `transitions` machine that runs.
+
+A table is written once, in terms of *this* side and the *other* side, and expanded to sides 1 and 2 here:
+
+1. A state that belongs to a side is declared with an asterisk: `redundant*` becomes `redundant_1` and `redundant_2`.
+   In a row whose source is `redundant`, *this* is the side in the state's name, whatever happens to the destination.
+   The source `*` stands for every state that belongs to a side.
+2. A destination `taking_over` keeps the side, `~taking_over` is the other side's, `=` is the state itself.
+3. Triggers and guards that begin with `this_` or `other_` become `side1_` and `side2_`; an output such as
+   `promote other` becomes `Output("promote", 2)`. Names without a side stay as they are.
+4. From a state without a side, *this* is the side that the trigger names; only `this_` triggers are written.
+
+*Every* (state, trigger) is decided: a `Row` moves (perhaps to the state it is in, with outputs), `Ignored` stays and
+says why, `Impossible` says why it cannot come. Guards stand in groups of which exactly one is true; the rows of one
+(state, trigger) cover one group or have no guard. All of that is checked when the table is built, because
+`transitions` accepts duplicates silently and finds a misspelt name only when it fires.
+"""
+
+import functools
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import cast
+
+from attrs import define, field, frozen
+from transitions import Machine
+
+from .errors import CoreError
+
+
+@frozen
+class Row:
+    """A decision that moves: in `source`, on `trigger` (if `guard`), go to `destination` with `outputs`.
+
+    Sources and triggers may be several, separated by blanks; outputs are separated by semicolons. `cite` names the
+    workflow and step that the row encodes, or `rule` for one of this project's own; `reason` is its log line.
+    """
+
+    source: str
+    trigger: str
+    guard: str
+    destination: str
+    outputs: str
+    cite: str
+    reason: str
+
+
+@frozen
+class Ignored:
+    """A decision to stay and do nothing, and why."""
+
+    source: str
+    trigger: str
+    reason: str
+
+
+@frozen
+class Impossible:
+    """A decision that this trigger cannot come in this state, and why; if it comes it is refused."""
+
+    source: str
+    trigger: str
+    reason: str
+
+
+@frozen
+class Output:
+    """What a row asks for: a verb, and the side that it concerns, or None."""
+
+    verb: str
+    side: int | None = None
+
+
+@frozen
+class Decision:
+    """One expanded decision. `destination` is None where the state stays, `possible` is false for `Impossible`."""
+
+    source: str
+    trigger: str
+    guard: str
+    destination: str | None
+    outputs: tuple[Output, ...]
+    cite: str
+    reason: str
+    possible: bool = True
+
+
+AnyRow = Row | Ignored | Impossible
+
+
+class ImpossibleTriggerError(CoreError):
+    """A trigger came in a state in which the table calls it impossible."""
+
+
+@define(eq=False, slots=False)
+class _Cursor:
+    """The one model of a machine: it is set on a stored state, moved by one trigger, and read."""
+
+    state: str
+    facts: Collection[str] = ()
+    decision: Decision | None = None
+
+
+@define(eq=False)
+class Table:
+    """A machine as a checked table, and the live `transitions` machine that is made from it.
+
+    `states`, `triggers` and `outputs` are declared, one name a word; a state that belongs to a side ends with `*`.
+    `guards` are groups of names of which exactly one is true at any moment. `CoreError` tells what is wrong with it.
+    """
+
+    name: str
+    states: str
+    initial: str
+    triggers: str
+    outputs: str
+    rows: tuple[AnyRow, ...]
+    guards: tuple[str, ...] = ()
+    decisions: Mapping[tuple[str, str], tuple[Decision, ...]] = field(init=False)
+    machine: Machine = field(init=False, repr=False)
+    _cursor: _Cursor = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        decisions: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
+        for row in self.rows:
+            for decision in _expand(row, self.sided):
+                decisions[decision.source, decision.trigger].append(decision)
+        self.decisions = {key: tuple(found) for key, found in decisions.items()}
+        _check(self)
+        self._cursor = _Cursor(self.initial)
+        self.machine = self._build()
+
+    @property
+    def sided(self) -> tuple[str, ...]:
+        """The states that belong to a side, by their names in the rows."""
+        return tuple(name[:-1] for name in self.states.split() if name.endswith("*"))
+
+    @property
+    def all_states(self) -> tuple[str, ...]:
+        """Every state of the machine, expanded, in the order of declaration."""
+        return tuple(found for name in self.states.split() for found in _both(name.replace("*", "_{}")))
+
+    @property
+    def all_triggers(self) -> tuple[str, ...]:
+        """Every trigger of the machine, expanded, in the order of declaration."""
+        return tuple(dict.fromkeys(side(name, this) for name in self.triggers.split() for this in (1, 2)))
+
+    def step(self, state: str, trigger: str, facts: Collection[str] = ()) -> Decision:
+        """What the machine decides in `state` on `trigger`, when the guards named in `facts` are true.
+
+        `ImpossibleTriggerError` if the table calls that impossible, `CoreError` if no guard of the group is true.
+        """
+        cursor = self._cursor
+        cursor.state, cursor.facts, cursor.decision = state, facts, None
+        if not self.decisions[state, trigger][0].possible:
+            raise ImpossibleTriggerError(
+                f"{self.name}: {trigger} in {state}: {self.decisions[state, trigger][0].reason}"
+            )
+        self.machine.events[trigger].trigger(cursor)
+        if cursor.decision is None:
+            raise CoreError(f"{self.name}: no guard holds for {trigger} in {state}")
+        return cursor.decision
+
+    def _build(self) -> Machine:
+        machine = Machine(
+            self._cursor, states=list(self.all_states), initial=self.initial, auto_transitions=False, queued=False
+        )
+        for decision in self.every_decision():
+            if decision.possible:
+                machine.add_transition(  # pyright: ignore[reportUnknownMemberType]  # transitions' stub leaves lists open
+                    decision.trigger,
+                    decision.source,
+                    decision.destination,
+                    conditions=self._guard(decision.guard) if decision.guard else None,
+                    before=cast("str", functools.partial(self._fire, decision)),  # the stub knows only names
+                )
+        return machine
+
+    def every_decision(self) -> Iterator[Decision]:
+        """All decisions, in the order of states and triggers."""
+        for state in self.all_states:
+            for trigger in self.all_triggers:
+                yield from self.decisions[state, trigger]
+
+    def _guard(self, name: str) -> Callable[[], bool]:
+        return lambda: name in self._cursor.facts
+
+    def _fire(self, decision: Decision) -> None:
+        self._cursor.decision = decision
+
+
+def side(name: str, this: int) -> str:
+    """The name with `this_` or `other_` replaced by the side that it means, when this side is `this`.
+
+    >>> side("other_primary", 1), side("retry", 1)
+    ('side2_primary', 'retry')
+    """
+    word, _, rest = name.partition("_")
+    return f"side{_number(word, this)}_{rest}" if word in ("this", "other") else name
+
+
+def _number(word: str, this: int) -> int:
+    return this if word == "this" else 3 - this
+
+
+def _both(name: str) -> Iterable[str]:
+    return (name.format(1), name.format(2)) if "{}" in name else (name,)
+
+
+def _expand(row: AnyRow, sided: Collection[str]) -> Iterator[Decision]:
+    """The row for both sides; where neither source nor trigger has a side, that is one decision, not two."""
+    expanded: dict[Decision, None] = {}
+    for source in row.source.split():
+        for name, trigger in itertools.product(sided if source == "*" else (source,), row.trigger.split()):
+            for this in (1, 2):
+                expanded[_decide(row, name, trigger, this, sided)] = None
+    yield from expanded
+
+
+def _decide(row: AnyRow, source: str, trigger: str, this: int, sided: Collection[str]) -> Decision:
+    state = f"{source}_{this}" if source in sided else source
+    if source not in sided and trigger.startswith("other_"):
+        raise CoreError(f"{source} has no side: write {trigger} as this_{trigger.removeprefix('other_')}")
+    if not isinstance(row, Row):
+        return Decision(state, side(trigger, this), "", None, (), "", row.reason, isinstance(row, Ignored))
+    name = source if row.destination == "=" else row.destination.removeprefix("~")
+    to = 3 - this if row.destination.startswith("~") else this
+    target = f"{name}_{to}" if name in sided else name
+    outputs = tuple(_output(text.strip(), this) for text in row.outputs.split(";") if text.strip())
+    return Decision(state, side(trigger, this), side(row.guard, this), target, outputs, row.cite, row.reason)
+
+
+def _output(text: str, this: int) -> Output:
+    verb, _, who = text.partition(" ")
+    if who not in ("", "this", "other"):
+        raise CoreError(f"an output concerns this or other, not {who!r}")
+    return Output(verb, _number(who, this) if who else None)
+
+
+def _check(table: Table) -> None:
+    problems = [*_misspelt(table), *_undecided(table), *_unreachable(table)]
+    if problems:
+        raise CoreError(f"the table of the {table.name} is wrong: " + "; ".join(problems))
+
+
+def _misspelt(table: Table) -> Iterator[str]:
+    guards = {side(name, this) for group in table.guards for name in group.split() for this in (1, 2)}
+    for found in table.decisions.values():
+        for decision in found:
+            if decision.source not in table.all_states:
+                yield f"unknown state {decision.source}"
+            if decision.destination is not None and decision.destination not in table.all_states:
+                yield f"unknown destination {decision.destination} of {decision.source}"
+            if decision.trigger not in table.all_triggers:
+                yield f"unknown trigger {decision.trigger}"
+            if decision.guard and decision.guard not in guards:
+                yield f"unknown guard {decision.guard}"
+            if not re.search(r"\w", decision.reason):
+                yield f"no reason for {decision.trigger} in {decision.source}"
+            yield from (f"unknown output {o.verb}" for o in decision.outputs if o.verb not in table.outputs.split())
+
+
+def _undecided(table: Table) -> Iterator[str]:
+    groups = [{side(name, this) for name in group.split()} for group in table.guards for this in (1, 2)]
+    for state in table.all_states:
+        for trigger in table.all_triggers:
+            guards = [decision.guard for decision in table.decisions.get((state, trigger), ())]
+            if not guards:
+                yield f"nothing decides {trigger} in {state}"
+            elif guards != [""] and (set(guards) not in groups or len(guards) != len(set(guards))):
+                yield f"decided twice or in part: {trigger} in {state} with guards {guards}"
+
+
+def _unreachable(table: Table) -> Iterator[str]:
+    reached, frontier = {table.initial}, [table.initial]
+    while frontier:
+        state = frontier.pop()
+        nexts = {
+            d.destination for t in table.all_triggers for d in table.decisions.get((state, t), ()) if d.destination
+        }
+        frontier.extend(nexts - reached)
+        reached |= nexts
+    yield from (f"{state} cannot be reached" for state in table.all_states if state not in reached)

@@ -1,0 +1,170 @@
+"""The Virtual IP: which host holds it, and how it moves.
+
+A state names the side that holds it or is to hold it (*this*), and what is known of both hosts' addresses:
+
+    state            this                     other
+    held             has it                   has it not
+    owed             has it                   its host is lost and may have it: it owes a release
+    enabling         is being given it        has it not
+    enabling_owed    is being given it        its host is lost and may have it
+    moving           is being given it        it is being taken away
+    clearing         is to be given it next   it is being taken away         (order `disable-first`)
+    sharing          is being given it        has it, nobody asked for its release
+    covering         is being given it        has it until this one has it   (order `enable-first`)
+    conflict         has it                   has it, nobody asked for its release
+    releasing        has it                   it is being taken away
+    leaving          it is being taken away   has it not
+    leaving_owed     it is being taken away   its host is lost and may have it
+    absent           has it not               its host is lost and may have it
+    off              neither has it
+    out_of_sight     neither host is heard
+
+1. The VIP follows the alarm reactions (`enable_asked`, `disable_asked`) and nothing else; where it is, the hosts tell.
+2. A reaction that asks for what is so, or is under way, runs nothing: one switchover, one run of each script.
+3. A script for a host that is lost cannot run. The release is owed, and is collected when the host returns: by the
+   reaction to its demotion if one is to come, else at once.
+4. Whoever keeps the VIP announces it again when the other host's release is confirmed. Without that, clients may keep
+   the loser's hardware address in their caches (Cisco routers: for four hours).
+5. A script that fails is run again after a while, for as long as what it was to do is still wanted.
+
+Weakness, admitted: from the loss of a host until its release, both hosts have the VIP, as [S2] describes it.
+"""
+
+from .table import Ignored, Row, Table
+
+# fmt: off
+ROWS = (
+    # source                         trigger                guard                       destination      outputs                       cite                               reason
+    # The documented move: both scripts, in the order that is configured.
+    Row("held",                      "this_disable_asked",  "",                         "leaving",       "disable this",               "[S2] manual, steps 7-8",          "the script that disables the VIP is launched"),
+    Row("owed",                      "this_disable_asked",  "",                         "leaving_owed",  "disable this",               "[S2] manual, steps 7-8",          "the script that disables the VIP is launched"),
+    Row("leaving",                   "other_enable_asked",  "together",                 "~moving",       "enable other",               "[S2] manual, steps 7-8",          "the script that enables the VIP is launched at the same time"),
+    Row("leaving",                   "other_enable_asked",  "disable_first",            "~clearing",     "",                           "rule: VIP order",                 "it is enabled there when it is gone here"),
+    Row("leaving",                   "other_enable_asked",  "enable_first",             "~moving",       "enable other",               "rule: VIP order",                 "it is being disabled already: it is enabled there at once"),
+    Row("held",                      "other_enable_asked",  "together",                 "~sharing",      "enable other",               "[S2] manual, steps 7-8",          "the script that enables the VIP is launched; its release here has not been asked for"),
+    Row("held",                      "other_enable_asked",  "disable_first",            "~clearing",     "disable this",               "rule: VIP order",                 "it is disabled here before it is enabled there"),
+    Row("held",                      "other_enable_asked",  "enable_first",             "~sharing",      "enable other",               "rule: VIP order",                 "it is enabled there before it is disabled here"),
+    Row("sharing",                   "other_disable_asked", "together",                 "moving",        "disable other",              "[S2] manual, steps 7-8",          "both scripts are launched"),
+    Row("sharing",                   "other_disable_asked", "disable_first",            "moving",        "disable other",              "rule: VIP order",                 "it is being enabled already: it is disabled at once"),
+    Row("sharing",                   "other_disable_asked", "enable_first",             "covering",      "",                           "rule: VIP order",                 "it is disabled there when it is seen here"),
+    Row("covering",                  "this_held",           "",                         "releasing",     "disable other",              "rule: VIP order",                 "it is here and announced: now it is disabled there"),
+    Row("moving",                    "this_held",           "",                         "releasing",     "",                           "[S2] manual, step 8",             "it is here; the release of the other host is still to come"),
+    Row("moving",                    "other_free",          "",                         "enabling",      "",                           "[S2] manual, step 8",             "the other host has released it; it is still to come here"),
+    Row("clearing",                  "other_free",          "",                         "enabling",      "enable this",                "rule: VIP order",                 "the other host has released it: now it is enabled here"),
+    Row("enabling",                  "this_held",           "",                         "held",          "",                           "[S2] manual, step 8",             "it is here, and nowhere else"),
+    Row("releasing conflict",        "other_free",          "",                         "held",          "announce this",              "rule: announce again",            "the release is confirmed: whoever keeps it announces it again"),
+    Row("leaving",                   "this_free",           "",                         "off",           "",                           "[S2] reconnection, step 8",       "it is gone"),
+    Row("off",                       "this_enable_asked",   "",                         "enabling",      "enable this",                "[S2] failure, steps 7-8",         "the script that enables the VIP is launched"),
+
+    # A host is lost, and returns.
+    Row("held releasing",            "other_unreachable",   "",                         "owed",          "",                           "[S2] disconnected, after step 6", "the other host is lost: if it has the VIP it owes a release"),
+    Row("held",                      "this_unreachable",    "",                         "~absent",       "",                           "[S2] disconnected, step 1",       "the host that holds the VIP is lost: it owes a release"),
+    Row("absent",                    "this_enable_asked",   "",                         "enabling_owed", "enable this",                "[S2] disconnected, step 6",       "the script that enables the VIP is launched; the one on the lost host cannot run"),
+    Row("enabling_owed",             "this_held",           "",                         "owed",          "",                           "[S2] disconnected, after step 6", "it is here; the lost host still owes its release"),
+    Row("enabling moving clearing sharing covering", "other_unreachable", "",           "enabling_owed", "enable this",                "[S2] disconnected, step 6",       "the other host is lost: it is enabled here without waiting for the release"),
+    Row("leaving",                   "other_unreachable",   "",                         "leaving_owed",  "",                           "[S2] disconnected, after step 6", "the other host is lost while it is being disabled here"),
+    Row("conflict",                  "other_unreachable",   "",                         "owed",          "",                           "[S2] disconnected, after step 6", "the other host is lost again before its release"),
+    Row("enabling leaving",          "this_unreachable",    "",                         "~absent",       "",                           "[S2] disconnected, step 1",       "this host is lost, and the other one has it not"),
+    Row("moving clearing releasing", "this_unreachable",    "",                         "~leaving_owed", "",                           "[S2] disconnected, step 1",       "this host is lost, while the other one is releasing it"),
+    Row("sharing covering conflict", "this_unreachable",    "",                         "~owed",         "",                           "[S2] disconnected, step 1",       "this host is lost, and the other one has it"),
+    Row("off",                       "this_unreachable",    "",                         "~absent",       "",                           "[S2] disconnected, step 1",       "a host is lost, and the other one has it not"),
+    Row("absent owed enabling_owed leaving_owed", "this_unreachable", "",               "out_of_sight",  "",                           "rule: both silent",               "the only host in sight is lost"),
+    Row("* off",                     "blinded",             "",                         "out_of_sight",  "",                           "rule: both silent",               "no host is heard: nothing is commanded until one is"),
+    Row("owed held",                 "other_held",          "other_is_demoted",         "conflict",      "",                           "[S2] reconnection, step 2",       "both hosts have it, and the reaction to the demotion there will release it"),
+    Row("owed held",                 "other_held",          "this_is_demoted",          "~conflict",     "",                           "rule: tie-break",                 "both hosts have it, and the reaction to the demotion here will release it"),
+    Row("owed held",                 "other_held",          "other_is_primary",         "~releasing",    "disable this",               "rule: debts are collected",       "both hosts have it: it belongs to the host of the primary"),
+    Row("owed held",                 "other_held",          "other_is_nothing",         "releasing",     "disable other",              "rule: debts are collected",       "both hosts have it, and no reaction will release it there: it is released now"),
+    Row("conflict",                  "other_disable_asked", "",                         "releasing",     "disable other",              "[S2] reconnection, steps 7-8",    "the script that disables the VIP is launched on the host that returned"),
+    Row("conflict",                  "this_disable_asked",  "",                         "~releasing",    "disable this",               "rule: tie-break",                 "the other host is to keep it"),
+    Row("conflict",                  "other_enable_asked",  "",                         "~conflict",     "",                           "rule: tie-break",                 "the other host is to keep it"),
+    Row("conflict",                  "this_free",           "",                         "~held",         "announce other",             "rule: announce again",            "it is gone here: the other host keeps it and announces it again"),
+    Row("owed",                      "other_free",          "",                         "held",          "announce this",              "rule: announce again",            "the lost host returned without it: whoever keeps it announces it again"),
+    Row("enabling_owed",             "other_free",          "",                         "enabling",      "",                           "rule: a host returns",            "the lost host returned without it"),
+    Row("leaving_owed",              "other_free",          "",                         "leaving",       "",                           "rule: a host returns",            "the lost host returned without it"),
+    Row("absent",                    "other_free",          "",                         "off",           "",                           "rule: a host returns",            "neither host has it"),
+    Row("absent",                    "other_held",          "",                         "~held",         "announce other",             "rule: announce again",            "the lost host returned with it, and nobody else has it"),
+    Row("enabling_owed enabling",    "other_held",          "other_is_demoted",         "sharing",       "",                           "[S2] reconnection, step 2",       "the other host has it, and the reaction to its demotion will release it"),
+    Row("enabling_owed enabling",    "other_held",          "this_is_demoted",          "moving",        "disable other",              "rule: debts are collected",       "the other host has it, and it was asked for here"),
+    Row("enabling_owed enabling",    "other_held",          "other_is_primary",         "moving",        "disable other",              "rule: debts are collected",       "the other host has it, and it was asked for here"),
+    Row("enabling_owed enabling",    "other_held",          "other_is_nothing",         "moving",        "disable other",              "rule: debts are collected",       "the other host has it, and it was asked for here"),
+
+    # Turned back, or asked for what is not the documented pair of scripts.
+    Row("leaving",                   "this_enable_asked",   "",                         "enabling",      "enable this",                "rule: the newest wish counts",    "it is wanted here again"),
+    Row("leaving_owed",              "this_enable_asked",   "",                         "enabling_owed", "enable this",                "rule: the newest wish counts",    "it is wanted here again"),
+    Row("enabling",                  "this_disable_asked",  "",                         "leaving",       "disable this",               "rule: the newest wish counts",    "it is not wanted here any more"),
+    Row("enabling_owed",             "this_disable_asked",  "",                         "leaving_owed",  "disable this",               "rule: the newest wish counts",    "it is not wanted here any more"),
+    Row("moving releasing",          "this_disable_asked",  "",                         "leaving",       "disable this",               "rule: the newest wish counts",    "it is wanted on neither host"),
+    Row("clearing",                  "this_disable_asked",  "",                         "~leaving",      "",                           "rule: the newest wish counts",    "it is wanted on neither host"),
+    Row("sharing covering",          "this_disable_asked",  "",                         "~releasing",    "disable this",               "rule: the newest wish counts",    "the other host keeps it after all"),
+    Row("enabling",                  "other_enable_asked",  "",                         "~moving",       "enable other; disable this", "rule: the newest wish counts",    "it is wanted on the other host now"),
+    Row("moving",                    "other_enable_asked",  "",                         "~moving",       "enable other; disable this", "rule: the newest wish counts",    "it is wanted on the other host now"),
+    Row("clearing",                  "other_enable_asked",  "",                         "~enabling",     "enable other",               "rule: the newest wish counts",    "it is wanted on the other host again"),
+    Row("sharing covering",          "other_enable_asked",  "",                         "~releasing",    "disable this",               "rule: the newest wish counts",    "the other host keeps it after all"),
+    Row("releasing",                 "other_enable_asked",  "",                         "~sharing",      "enable other",               "rule: the newest wish counts",    "it is wanted on the other host now"),
+
+    # What the hosts report without having been asked.
+    Row("out_of_sight",              "this_held",           "",                         "owed",          "",                           "rule: adopt what is",             "the first host in sight has it; the other one may have it too"),
+    Row("out_of_sight",              "this_free",           "",                         "absent",        "",                           "rule: adopt what is",             "the first host in sight has it not"),
+    Row("off",                       "this_held",           "",                         "held",          "",                           "rule: adopt what is",             "it was enabled by another hand"),
+    Row("absent",                    "this_held",           "",                         "owed",          "",                           "rule: adopt what is",             "it was enabled by another hand"),
+    Row("clearing",                  "this_held",           "",                         "releasing",     "",                           "rule: adopt what is",             "it is here before it was asked for"),
+    Row("sharing",                   "this_held",           "",                         "conflict",      "",                           "rule: adopt what is",             "both hosts have it, and nobody asked for a release"),
+    Row("sharing covering",          "other_free",          "",                         "enabling",      "",                           "rule: adopt what is",             "it vanished from the other host"),
+    Row("held",                      "this_free",           "",                         "enabling",      "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
+    Row("owed",                      "this_free",           "",                         "enabling_owed", "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
+    Row("releasing",                 "this_free",           "",                         "moving",        "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
+    Row("leaving leaving_owed",      "other_held",          "",                         "~releasing",    "",                           "rule: adopt what is",             "the other host has it: it keeps it"),
+    Row("leaving_owed",              "this_free",           "",                         "absent",        "",                           "[S2] reconnection, step 8",       "it is gone"),
+
+    # Scripts that fail, and are run again.
+    Row("enabling enabling_owed moving sharing covering", "this_enable_failed", "",     "=",             "start_retry",                "rule: a command fails",           "it cannot be enabled: tried again after a while"),
+    Row("enabling enabling_owed sharing covering", "retry", "",                         "=",             "enable this",                "rule: a command fails",           "enabling it is tried again"),
+    Row("moving",                    "other_disable_failed", "",                        "=",             "start_retry",                "rule: a command fails",           "it cannot be disabled there: tried again after a while"),
+    Row("moving",                    "retry",               "",                         "=",             "enable this; disable other", "rule: a command fails",           "what is not done yet is tried again"),
+    Row("clearing",                  "other_disable_failed", "",                        "moving",        "enable this; start_retry",   "rule: service before purity",     "it cannot be disabled there: it is enabled here all the same, and the release tried again"),
+    Row("releasing",                 "other_disable_failed", "",                        "=",             "announce this; start_retry", "rule: a command fails",           "it cannot be disabled there: announced again, and the release tried again after a while"),
+    Row("releasing",                 "retry",               "",                         "=",             "disable other",              "rule: a command fails",           "the release is tried again"),
+    Row("leaving leaving_owed",      "this_disable_failed", "",                         "=",             "start_retry",                "rule: a command fails",           "it cannot be disabled: tried again after a while"),
+    Row("leaving leaving_owed",      "retry",               "",                         "=",             "disable this",               "rule: a command fails",           "the release is tried again"),
+
+    # What is as it is wanted, is under way, or cannot be done now.
+    Ignored("held owed conflict releasing",                                 "this_held",   "it is known to have it"),
+    Ignored("absent enabling enabling_owed moving clearing sharing covering", "this_free", "it is known not to have it yet"),
+    Ignored("leaving leaving_owed",                                         "this_held",   "it is being taken away"),
+    Ignored("off",                                                          "this_free",   "it is known not to have it"),
+    Ignored("moving clearing sharing covering conflict releasing",          "other_held",  "it is known to have it"),
+    Ignored("held enabling leaving",                                        "other_free",  "it is known not to have it"),
+    Ignored("owed enabling_owed leaving_owed absent",                       "other_unreachable", "its host is known to be lost"),
+    Ignored("held owed conflict releasing",                                 "this_enable_asked", "it has it: the script is not run again"),
+    Ignored("enabling enabling_owed moving clearing sharing covering",      "this_enable_asked", "it is being enabled there: the script is not run again"),
+    Ignored("held enabling leaving",                                        "other_disable_asked", "it has it not: the script is not run"),
+    Ignored("moving clearing covering releasing",                           "other_disable_asked", "it is being released there: the script is not run again"),
+    Ignored("owed enabling_owed leaving_owed absent",                       "other_disable_asked", "its host is lost: the script cannot run there, and the release is owed"),
+    Ignored("owed enabling_owed leaving_owed absent",                       "other_enable_asked", "its host is lost: the script cannot run there"),
+    Ignored("leaving leaving_owed",                                         "this_disable_asked", "it is being released there: the script is not run again"),
+    Ignored("absent off",                                                   "this_disable_asked", "it has it not: the script is not run"),
+    Ignored("held owed conflict releasing clearing leaving leaving_owed absent", "this_enable_failed", "the command was given before things changed"),
+    Ignored("*",                                                            "other_enable_failed", "the command was given before things changed: it is not wanted there now"),
+    Ignored("held owed enabling enabling_owed moving clearing sharing covering conflict releasing absent", "this_disable_failed", "the command was given before things changed: it is wanted here now"),
+    Ignored("held owed enabling enabling_owed sharing covering conflict leaving leaving_owed absent", "other_disable_failed", "the command was given before things changed"),
+    Ignored("off out_of_sight",                                             "this_enable_failed this_disable_failed", "the command was given before things changed"),
+    Ignored("out_of_sight",                                                 "this_enable_asked this_disable_asked", "neither host is heard"),
+    Ignored("out_of_sight",                                                 "this_unreachable blinded", "neither host is heard"),
+    Ignored("held owed clearing conflict absent off out_of_sight",          "retry", "what was to be tried again has been overtaken"),
+)
+# fmt: on
+
+VIP = Table(
+    name="Virtual IP",
+    states="held* owed* enabling* enabling_owed* moving* clearing* sharing* covering* conflict* releasing*"
+    " leaving* leaving_owed* absent* off out_of_sight",
+    initial="out_of_sight",
+    triggers="this_held this_free this_unreachable this_enable_asked this_disable_asked this_enable_failed"
+    " this_disable_failed retry blinded",
+    guards=(
+        "together disable_first enable_first",
+        "other_is_demoted this_is_demoted other_is_primary other_is_nothing",
+    ),
+    outputs="enable disable announce start_retry",
+    rows=ROWS,
+)
