@@ -1,0 +1,7 @@
+"""`python -m switchover.agent` is the same as `switchover`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,176 @@
+"""The agent's loop: event -> core -> journal -> drivers; what the drivers tell comes back as events.
+
+No decision is taken here. The agent gives every command its deadline, sees to it that every command has a result even
+if a host never answers, and refuses what a host says about anything but itself.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ..drivers.errors import DriverError
+from ..fsm import (
+    ActivateAlarm,
+    ApplicationReported,
+    Command,
+    CommandFailed,
+    CommandSucceeded,
+    CoreError,
+    Event,
+    LogMessageReceived,
+    Solution,
+    StartTimer,
+    Step,
+    SwitchoverRequested,
+    TimerFired,
+    TriggerReaction,
+    VipReported,
+    WriteLog,
+)
+from ..fsm.commands import HostCommand
+from ..fsm.records import describe_command, describe_event, describe_step
+from .configuration import Configuration
+from .journal import DECISION, REFUSED, Entry, Journal, command_entry, event_entry, start_entry
+
+LOG = logging.getLogger("switchover.agent")
+
+ANSWER_MARGIN_MS = 500
+"""How long after a command's deadline, in ms, the agent still waits for the host to say that it failed."""
+
+
+class HostConnection(Protocol):
+    """What the agent needs of its link to a host: the real one, or a simulated host's."""
+
+    def start(self) -> None:
+        """Begin to connect, and to deliver events."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection; no event is delivered any more."""
+        ...
+
+    def send(self, command: HostCommand, deadline_ms: int) -> None:
+        """Pass a command on. A command that cannot be sent is lost; the agent waits for its deadline."""
+        ...
+
+
+Connect = Callable[[str, Callable[[Event], None]], HostConnection]
+"""Makes the connection to the host of this name; its events go to the callable."""
+
+
+class Agent:
+    """The SCS-side agent of one solution. One event is handled at a time, to its end."""
+
+    def __init__(self, configuration: Configuration, journal: Journal, connect: Connect) -> None:
+        self.configuration = configuration
+        self.solution = Solution(configuration.topology())
+        self._journal = journal
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._hosts: Mapping[str, HostConnection] = {
+            host: connect(host, functools.partial(self._hear, host)) for host in self.solution.topology.hosts
+        }
+
+    def start(self) -> None:
+        """Write the start into the journal and connect to the hosts; what they report is adopted."""
+        self._journal.write([start_entry(self.solution.topology)])
+        for connection in self._hosts.values():
+            connection.start()
+
+    async def close(self) -> None:
+        """Let go of the hosts. They stay as they are."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for connection in self._hosts.values():
+            await connection.close()
+
+    def post(self, event: Event) -> tuple[Step, ...]:
+        """Handle one event; returns what was decided. Raises `CoreError`, after journalling it, if it is refused."""
+        text = describe_event(event, self.solution.state.pending)
+        try:
+            commands = self.solution.handle(event)
+        except CoreError as error:
+            self._refuse(text, str(error))
+            raise
+        self._record(event, text, commands)
+        for command in commands:
+            self._carry_out(command)
+        return self.solution.steps
+
+    def switch(self, application: str) -> Step:
+        """An operator asks for this application to be primary; returns the decision. Raises `CoreError` as `post`."""
+        return self.post(SwitchoverRequested(application))[0]
+
+    def take_log_message(self, event_id: str, application: str) -> Step:
+        """A log message came from outside; returns the decision. Raises `CoreError` as `post`."""
+        return self.post(LogMessageReceived(event_id, application))[0]
+
+    def _hear(self, host: str, event: Event) -> None:
+        """An event from a host's connection: refused if it speaks of what is not the host's own."""
+        if not self._is_own(host, event):
+            self._refuse(describe_event(event), f"{host} cannot speak for another host")
+            return
+        try:
+            self.post(event)
+        except CoreError as error:
+            LOG.debug("%s", error)  # journalled and logged already
+
+    def _is_own(self, host: str, event: Event) -> bool:
+        match event:
+            case ApplicationReported():
+                return any(member.application == event.application for member in self.configuration.members_on(host))
+            case VipReported():
+                return event.host == host
+            case CommandSucceeded() | CommandFailed():
+                return all(command.host == host for command in self.solution.state.pending if command.id == event.id)
+            case _:
+                return True
+
+    def _record(self, event: Event, text: str, commands: tuple[Command, ...]) -> None:
+        decisions = [describe_step(step) for step in self.solution.steps]
+        self._journal.write(
+            [
+                event_entry(text, event),
+                *(Entry(DECISION, decision) for decision in decisions),
+                *(command_entry(describe_command(command), command) for command in commands),
+            ]
+        )
+        LOG.info("event: %s", text)
+        for decision in decisions:
+            LOG.info("decision: %s", decision)
+
+    def _refuse(self, text: str, reason: str) -> None:
+        self._journal.write([Entry(REFUSED, f"{text}: {reason}")])
+        LOG.warning("refused: %s: %s", text, reason)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case WriteLog():
+                LOG.info("%s %s", command.event_id, command.text)
+            case ActivateAlarm() | TriggerReaction():
+                LOG.info("%s", describe_command(command))
+            case StartTimer():
+                self._start_timer(command.timer, command.after_ms, TimerFired(command.timer))
+            case _:
+                self._tell_host(command)
+
+    def _tell_host(self, command: HostCommand) -> None:
+        deadline_ms = self.configuration.solution.command_deadline_ms
+        LOG.info("command: %s", describe_command(command))
+        try:
+            self._hosts[command.host].send(command, deadline_ms)
+        except DriverError as error:
+            LOG.warning("%s: %s", describe_command(command), error)  # its deadline makes it fail
+        silence = CommandFailed(command.id, f"no answer within {deadline_ms} ms")
+        self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
+
+    def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandFailed) -> None:
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(after_ms / 1000, self._fire, name, event)
+
+    def _fire(self, name: str, event: TimerFired | CommandFailed) -> None:
+        del self._timers[name]
+        if isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
+            self.post(event)

@@ -1,0 +1,131 @@
+"""The journal: every event, decision, command and result, append-only, in SQLite, written before anything is done.
+
+One transaction holds what one event led to. It is on disk, as far as a crash of this process is concerned, when
+`write` returns; a power failure can take the last moments with it (`synchronous = NORMAL` with a write-ahead log),
+unless the journal is opened with `durable=True`, which costs a disk's flush for every event.
+
+Events are stored whole, so that a journal replays through the core (`replay`): an incident's file is a regression test.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from attrs import frozen
+from cattrs import Converter
+from cattrs.strategies import configure_tagged_union
+
+from ..fsm import Command, Event, HostCommand, Solution, Topology
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (
+    id      INTEGER PRIMARY KEY,  -- order of happening
+    wall_ns INTEGER NOT NULL,     -- time of day, ns since 1970
+    mono_ns INTEGER NOT NULL,     -- CLOCK_MONOTONIC, for durations
+    kind    TEXT NOT NULL,        -- start, event, decision, command or refused
+    text    TEXT NOT NULL,        -- in one line
+    data    TEXT                  -- the whole, as JSON, where there is more than the line
+)
+"""
+
+START, EVENT, DECISION, COMMAND, REFUSED = "start", "event", "decision", "command", "refused"
+
+
+class JournalError(Exception):
+    """The journal cannot be opened, read or written; the text says which and why."""
+
+
+@frozen
+class Entry:
+    """One line of the journal; `mono_ns` is comparable between all processes since the machine's last boot."""
+
+    kind: str
+    text: str
+    data: str | None = None
+    wall_ns: int = 0
+    mono_ns: int = 0
+
+
+class Journal:
+    """The journal in one file, for one writer. Raises `JournalError` if it cannot be opened."""
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._database.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Append the entries, stamped with the present time, all or none. Raises `JournalError`."""
+        wall, mono = time.time_ns(), time.monotonic_ns()
+        rows = [(wall, mono, entry.kind, entry.text, entry.data) for entry in entries]
+        try:
+            self._database.execute("BEGIN")
+            self._database.executemany(
+                "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)", rows
+            )
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log is folded into it."""
+        self._database.close()
+
+
+def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
+    """The entries of a journal and their numbers, in order, from the first whose number is above `after`."""
+    try:
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            for number, kind, text, data, wall, mono in database.execute(
+                "SELECT id, kind, text, data, wall_ns, mono_ns FROM journal WHERE id > ? ORDER BY id", (after,)
+            ):
+                yield number, Entry(kind, text, data, wall, mono)
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        raise JournalError(f"the journal {path} cannot be read: {error}") from error
+
+
+def start_entry(topology: Topology) -> Entry:
+    """The entry with which an agent begins: what follows was decided on this topology, from a fresh state."""
+    return Entry(START, "the agent starts", json.dumps(_converter.unstructure(topology)))
+
+
+def event_entry(text: str, event: Event) -> Entry:
+    """The entry of an event, with the event itself."""
+    return Entry(EVENT, text, json.dumps(_converter.unstructure(event, unstructure_as=Event)))
+
+
+def command_entry(text: str, command: Command) -> Entry:
+    """The entry of a command, with the command itself."""
+    return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=Command)))
+
+
+def replay(path: Path) -> Iterator[tuple[Entry, Solution, tuple[Command, ...]]]:
+    """Run the journal's events through the core again; yields each event's entry, the solution, and the commands."""
+    solution: Solution | None = None
+    for _, entry in read(path):
+        if entry.kind == START:
+            solution = Solution(_converter.structure(json.loads(entry.data or ""), Topology))
+        elif entry.kind == EVENT and solution is not None:
+            event = _converter.structure(json.loads(entry.data or ""), Event)  # pyright: ignore[reportArgumentType]  # a union is no type
+            yield entry, solution, solution.handle(event)
+
+
+def _build_converter() -> Converter:
+    converter = Converter()
+    for union in (HostCommand, Command, Event):
+        configure_tagged_union(union, converter, tag_name="type")
+    return converter
+
+
+_converter = _build_converter()

@@ -1,0 +1,93 @@
+"""`switchover lab`: what is typed becomes workflows that are played, shown live, and summed up."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ...fsm.workflows import WORKFLOWS
+from ..configuration import ConfigurationError
+from .namespaces import LabError, enter, is_inside, prepare, why_not
+from .player import play
+from .real_stage import RealStage
+from .report import Outcome, step_line, summary_lines, table, title
+from .settings import LabSettings
+from .simulated_stage import SimulatedStage
+from .stage import Stage
+
+_DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
+
+
+def run_lab(options: argparse.Namespace) -> int:
+    """Run the lab as it was asked for; returns the exit status: 0 only if all that is documented was seen."""
+    names: Sequence[str] = options.workflows or tuple(WORKFLOWS)
+    unknown = [name for name in names if name not in WORKFLOWS]
+    if unknown:
+        return _refuse(f"unknown workflow {unknown[0]!r}; known are {', '.join(WORKFLOWS)}")
+    if not (30 <= options.detection_ms <= 60_000 and 1 <= options.repeat <= 1000):
+        return _refuse("--detection-ms must be 30 to 60000, --repeat 1 to 1000")
+    settings = LabSettings(options.detection_ms, options.order)
+    try:
+        if options.simulated:
+            with TemporaryDirectory(prefix="switchover-lab-") as directory:
+                return asyncio.run(_run(SimulatedStage(Path(directory), settings), names, options))
+        if not is_inside():
+            return _go_inside()
+        return asyncio.run(_run_real(names, settings, options))
+    except (LabError, ConfigurationError) as error:
+        print(f"switchover lab: {error}", file=sys.stderr)
+        return _NOT_SO
+
+
+def _refuse(text: str) -> int:
+    print(f"switchover lab: {text}", file=sys.stderr)
+    return _BAD_INPUT
+
+
+def _go_inside() -> int:
+    reason = why_not()
+    if reason is not None:
+        print(f"switchover lab: {reason}; `switchover lab --simulated` runs anywhere", file=sys.stderr)
+        return _NOT_SO
+    return enter([sys.executable, "-m", "switchover.agent", *sys.argv[1:]])
+
+
+async def _run_real(names: Sequence[str], settings: LabSettings, options: argparse.Namespace) -> int:
+    stage = RealStage(prepare(), settings)
+    try:
+        return await _run(stage, names, options)
+    finally:
+        if options.keep_logs:
+            stage.keep_logs(Path(options.keep_logs))
+
+
+async def _run(stage: Stage, names: Sequence[str], options: argparse.Namespace) -> int:
+    outcomes: list[Outcome] = []
+    try:
+        await stage.start()
+        if not options.json:
+            print(_heading(stage, options), end="\n\n", flush=True)
+        async for outcome in play(stage, names, options.repeat):
+            outcomes.append(outcome)
+            if not options.json:
+                _show(outcome)
+    finally:
+        await stage.close()
+    if options.json:
+        print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
+    else:
+        print("\n".join(table(outcomes)))
+    return _DONE if all(outcome.ok for outcome in outcomes) else _NOT_SO
+
+
+def _heading(stage: Stage, options: argparse.Namespace) -> str:
+    kind = f"real hosts, {stage.implementation}" if isinstance(stage, RealStage) else "SIMULATED hosts"
+    return f"switchover lab: {kind}; VIP order {options.order}; a host silent for {options.detection_ms} ms is lost"
+
+
+def _show(outcome: Outcome) -> None:
+    print(title(outcome.workflow))
+    print("\n".join([*(step_line(step) for step in outcome.steps), *summary_lines(outcome)]), end="\n\n", flush=True)

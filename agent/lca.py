@@ -1,0 +1,220 @@
+"""`switchover lca`: the resident daemon on each host, between the agent and this host's drivers.
+
+It starts with the VIP down, watches the applications' processes and the interface, carries out what the agent tells it
+and says what came of it. It decides nothing: an application that is asked for the mode that it has is left alone, and
+that is all.
+
+Commands for one thing (the VIP, or one application) are carried out one after the other, in the order in which they
+came; commands for different things do not wait for one another.
+"""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from ..drivers import control
+from ..drivers.addresses import AddressWatch, VirtualIp
+from ..drivers.announce import Announcer
+from ..drivers.errors import DriverError
+from ..drivers.processes import ProcessWatch
+from ..drivers.wire import HostEvent
+from ..fsm import (
+    AnnounceVip,
+    ApplicationReported,
+    CommandFailed,
+    CommandSucceeded,
+    Demote,
+    DisableVip,
+    EnableVip,
+    HostCommand,
+    HostReport,
+    Mode,
+    Promote,
+    VipReported,
+)
+from ..fsm.records import describe_command
+from .configuration import Member
+
+LOG = logging.getLogger("switchover.lca")
+
+
+class AgentConnection(Protocol):
+    """What the LCA needs of its link to the agent."""
+
+    def send(self, event: HostEvent) -> None:
+        """Tell the agent, if one is connected; what happens meanwhile is in the next connection's report."""
+        ...
+
+
+class Lca:
+    """One host: its Virtual IP and its applications, as the agent sees and moves them."""
+
+    def __init__(
+        self,
+        host: str,
+        members: tuple[Member, ...],
+        addresses: VirtualIp,
+        announcer: Announcer,
+        deadline_ms: int,
+    ) -> None:
+        self._host = host
+        self._members = {member.application: member for member in members}
+        self._addresses = addresses
+        self._announcer = announcer
+        self._deadline_ms = deadline_ms
+        self._agent: AgentConnection | None = None
+        self._modes: dict[str, Mode] = {}
+        self._primary_since: dict[str, float] = {}
+        self._vip_held = False
+        self._processes = {
+            name: ProcessWatch(name, member.pidfile, functools.partial(self._process_changed, name))
+            for name, member in self._members.items()
+        }
+        self._address_watch = AddressWatch(addresses, self._vip_changed)
+        self._lanes: Mapping[str, asyncio.Lock] = {name: asyncio.Lock() for name in ("VIP", *self._members)}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Take the VIP down, look at the applications, and watch both. Raises `DriverError`."""
+        await self._addresses.start()
+        await self._addresses.disable()
+        self._announcer.start()
+        await self._address_watch.start()
+        for name, process in self._processes.items():
+            process.start()
+            self._set_mode(name, await self._look_at(name) if process.running else Mode.DOWN)
+
+    async def close(self) -> None:
+        """Release the VIP and stop watching; the applications stay as they are."""
+        for process in self._processes.values():
+            process.close()
+        await self._address_watch.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._announcer.close()
+        try:
+            await self._addresses.disable()
+        finally:
+            await self._addresses.close()
+
+    def connect(self, agent: AgentConnection) -> None:
+        """From now on, tell this agent what happens."""
+        self._agent = agent
+
+    async def report(self) -> HostReport:
+        """What this host looks like now."""
+        now = time.monotonic()
+        since = {name: round((now - moment) * 1000) for name, moment in self._primary_since.items()}
+        return HostReport(modes=dict(self._modes), vip_held=self._vip_held, primary_for_ms=since)
+
+    def execute(self, command: HostCommand, deadline_ms: int) -> None:
+        """Carry out a command within so many milliseconds, and tell the agent what came of it."""
+        lane = command.application if isinstance(command, Promote | Demote) else "VIP"
+        self._spawn(self._answer(command, lane, deadline_ms))
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, command: HostCommand, lane: str, deadline_ms: int) -> None:
+        text = describe_command(command)
+        try:
+            if command.host != self._host or lane not in self._lanes:
+                raise DriverError(f"{self._host} has no {lane}: the agent's configuration is another one")
+            async with asyncio.timeout(deadline_ms / 1000), self._lanes[lane]:
+                await self._carry_out(command, deadline_ms)
+        except TimeoutError:
+            result = CommandFailed(command.id, f"not done within {deadline_ms} ms")
+        except DriverError as error:
+            result = CommandFailed(command.id, str(error))
+        else:
+            result = CommandSucceeded(command.id)
+        LOG.info("%s: %s", text, "done" if isinstance(result, CommandSucceeded) else result.reason)
+        self._tell(result)
+
+    async def _carry_out(self, command: HostCommand, deadline_ms: int) -> None:
+        match command:
+            case Promote():
+                await self._change_mode(command.application, Mode.PRIMARY, deadline_ms)
+            case Demote():
+                await self._change_mode(command.application, Mode.BACKUP, deadline_ms)
+            case EnableVip():
+                await self._addresses.enable()
+                self._announcer.announce()
+                self._vip_held = True
+            case DisableVip():
+                self._announcer.stop()
+                await self._addresses.disable()
+                self._vip_held = False
+            case AnnounceVip():
+                if self._vip_held:
+                    self._announcer.announce()
+
+    async def _change_mode(self, name: str, mode: Mode, deadline_ms: int) -> None:
+        if self._modes[name] is Mode.DOWN:
+            raise DriverError(f"{name} is down")
+        if self._modes[name] is not mode:
+            member = self._members[name]
+            await control.check(member.to_primary if mode is Mode.PRIMARY else member.to_backup, deadline_ms)
+            await self._see_that_it_is(name, mode, deadline_ms)
+            self._set_mode(name, mode)
+
+    async def _see_that_it_is(self, name: str, mode: Mode, deadline_ms: int) -> None:
+        """Look at what the command brought about: some control programs fail with exit status 0."""
+        status = self._members[name].status
+        if status is not None and (found := control.last_line(await control.check(status, deadline_ms))) != mode:
+            raise DriverError(f"{name} was told to be {mode} and says {found!r}")
+        if not self._processes[name].running:
+            raise DriverError(f"{name} went down")
+
+    def _set_mode(self, name: str, mode: Mode) -> None:
+        self._modes[name] = mode
+        if mode is Mode.PRIMARY:
+            self._primary_since.setdefault(name, time.monotonic())
+        else:
+            self._primary_since.pop(name, None)
+
+    async def _look_at(self, name: str) -> Mode:
+        """The mode of an application that runs: what its status command prints, else backup, which is how it starts."""
+        status = self._members[name].status
+        if status is None:
+            return Mode.BACKUP
+        try:
+            return Mode(control.last_line(await control.check(status, self._deadline_ms)))
+        except (DriverError, ValueError) as error:
+            LOG.warning("the status of %s is not known, taken for backup: %s", name, error)
+            return Mode.BACKUP
+
+    def _process_changed(self, name: str, running: bool) -> None:
+        if running:
+            self._spawn(self._came_up(name))
+        else:
+            self._set_mode(name, Mode.DOWN)
+            self._tell(ApplicationReported(name, Mode.DOWN))
+
+    async def _came_up(self, name: str) -> None:
+        mode = await self._look_at(name)
+        if self._processes[name].running:
+            self._set_mode(name, mode)
+            self._tell(ApplicationReported(name, mode))
+
+    def _vip_changed(self, _held: bool) -> None:
+        """The kernel says that the VIP came or went; whose hand it was is known when no command is under way."""
+        self._spawn(self._look_at_the_vip())
+
+    async def _look_at_the_vip(self) -> None:
+        async with self._lanes["VIP"]:
+            held = await self._addresses.held()
+        if held != self._vip_held:
+            self._vip_held = held
+            LOG.warning("the VIP was %s by another hand", "enabled" if held else "disabled")
+            self._tell(VipReported(self._host, held))
+
+    def _tell(self, event: HostEvent) -> None:
+        if self._agent is not None:
+            self._agent.send(event)

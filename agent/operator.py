@@ -1,0 +1,156 @@
+"""How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
+
+The socket belongs to the agent's user alone (mode 0600). A request is `{"do": "status"}`, `{"do": "switch", "to": NAME}`
+or `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or what was asked for.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..fsm import CoreError, Step
+from ..fsm.records import describe_command
+from .agent import Agent
+
+LOG = logging.getLogger("switchover.operator")
+
+LONGEST_LINE = 16 * 1024
+
+Reply = dict[str, Any]
+
+
+class OperatorError(Exception):
+    """The agent cannot be reached, or does not answer; the text says what to do."""
+
+
+class OperatorServer:
+    """The agent's end of the socket."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._path = agent.configuration.agent.socket
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises `OperatorError` if another agent listens there already, or the socket cannot be made."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if await asyncio.to_thread(_answers, self._path):
+                raise OperatorError(f"another agent is running: {self._path} answers")
+            self._path.unlink(missing_ok=True)
+            before = os.umask(0o177)
+            try:
+                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
+            finally:
+                os.umask(before)
+        except OSError as error:
+            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(10):
+                line = await reader.readline()
+                writer.write(json.dumps(self._answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError) as error:  # the other end went away, was silent too long, or sent too long a line
+            LOG.warning("a request was not answered: %s", error or type(error).__name__)
+        finally:
+            writer.close()
+
+    def _answer(self, line: bytes) -> Reply:
+        try:
+            return answer(self._agent, json.loads(line))
+        except ValueError as error:
+            return {"ok": False, "text": f"not JSON: {error}"}
+
+
+def answer(agent: Agent, request: object) -> Reply:
+    """Do what an operator asks for, and say what came of it."""
+    try:
+        match request:
+            case {"do": "status"}:
+                return {"ok": True, "status": status(agent)}
+            case {"do": "switch", "to": str(name)}:
+                return _decided(agent.switch(application) for application in _applications(agent, name))
+            case {"do": "event", "id": str(event_id), "application": str(name)}:
+                return _decided([agent.take_log_message(event_id, name)])
+            case _:
+                return {"ok": False, "text": "unknown request"}
+    except CoreError as error:
+        return {"ok": False, "text": str(error)}
+
+
+def _applications(agent: Agent, name: str) -> list[str]:
+    """All applications of a host, or the one of this name."""
+    topology = agent.solution.topology
+    if name not in topology.hosts:
+        return [name]
+    side = topology.hosts.index(name)
+    return [pair.applications[side] for pair in topology.pairs]
+
+
+def _decided(steps: Iterable[Step]) -> Reply:
+    """What became of a wish: it was refused if a decision left the application where it was not wished to be."""
+    decisions = [(step.moved, step.decision.reason) for step in steps]
+    return {
+        "ok": all(moved or "already" in reason for moved, reason in decisions),
+        "moved": any(moved for moved, _ in decisions),
+        "text": "; ".join(reason for _, reason in decisions),
+    }
+
+
+def status(agent: Agent) -> Reply:
+    """The solution as the agent knows it now. What no host tells at the moment is null."""
+    solution, configuration = agent.solution, agent.configuration
+    state, topology = solution.state, solution.topology
+    return {
+        "solution": configuration.solution.name,
+        "hosts": [
+            {"name": host, "link": link, "vip_held": held}
+            for host, link, held in zip(topology.hosts, state.links, state.vip_held, strict=True)
+        ],
+        "pairs": [
+            {
+                "name": pair.name,
+                "state": found.state,
+                "applications": [
+                    {"name": name, "host": host, "mode": mode}
+                    for name, host, mode in zip(pair.applications, topology.hosts, found.modes, strict=True)
+                ],
+            }
+            for pair, found in zip(topology.pairs, state.pairs, strict=True)
+        ],
+        "vip": {"state": state.vip, "addresses": [str(address) for address in configuration.vip.addresses]},
+        "pending": [describe_command(command) for command in state.pending],
+    }
+
+
+def ask(path: Path, request: Reply, timeout_s: float = 10.0) -> Reply:
+    """Send one request to the agent behind this socket and return its reply. Raises `OperatorError`."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_s)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as answer:
+                return json.loads(answer.readline())
+    except (OSError, ValueError) as error:
+        raise OperatorError(f"no agent answers at {path} ({error}); is `switchover agent` running here?") from error
+
+
+def _answers(path: Path) -> bool:
+    try:
+        return bool(ask(path, {"do": "status"}, timeout_s=2.0))
+    except OperatorError:
+        return False

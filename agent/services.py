@@ -1,0 +1,114 @@
+"""The two daemons put together: the agent with its links, and a host's LCA with its drivers."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..drivers.address_templates import NETSH, SUBINTERFACE, TemplateAddresses
+from ..drivers.addresses import IpAddresses, VirtualIp
+from ..drivers.announce import Announcer
+from ..drivers.errors import DriverError
+from ..drivers.keys import AGENT, load_identity, load_public
+from ..drivers.link import HostLink, LcaLink, LinkTiming
+from ..fsm import Event
+from .agent import Agent, HostConnection
+from .configuration import AddressesBy, Configuration, Host
+from .journal import Journal
+from .lca import Lca
+from .operator import OperatorServer
+from .realtime import be_punctual
+
+
+async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> None:
+    """Run the agent until SIGTERM or SIGINT; `ready` is called when it answers operators.
+
+    Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
+    """
+    keys = configuration.agent.keys
+    identity = load_identity(keys, AGENT)
+    timing = LinkTiming(configuration.solution.detection_ms)
+    hosts = {host.name: host for host in configuration.hosts}
+    public_keys = {name: load_public(keys, name) for name in hosts}
+
+    def connect(name: str, deliver: Callable[[Event], None]) -> HostConnection:
+        host = hosts[name]
+        return HostLink(name, str(host.address), host.port, identity, public_keys[name], timing, deliver)
+
+    be_punctual()
+    journal = Journal(configuration.agent.journal)
+    agent = Agent(configuration, journal, connect)
+    operators = OperatorServer(agent)
+    try:
+        await operators.start()
+        agent.start()
+        ready()
+        await _asked_to_stop()
+    finally:
+        await operators.close()
+        await agent.close()
+        journal.close()
+
+
+async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None]) -> None:
+    """Run the LCA of the host of this name until SIGTERM or SIGINT; `ready` is called when the agent can connect.
+
+    Raises `DriverError` if it cannot start.
+    """
+    host = _host(configuration.hosts, name)
+    keys: Path = configuration.agent.keys
+    announcer = Announcer(host.interface, _addresses(configuration), configuration.vip.announce)
+    lca = Lca(
+        name,
+        configuration.members_on(name),
+        _virtual_ip(configuration, host),
+        announcer,
+        configuration.solution.command_deadline_ms,
+    )
+    link = LcaLink(
+        name,
+        str(host.address),
+        host.port,
+        load_identity(keys, name),
+        load_public(keys, AGENT),
+        lca.report,
+        lca.execute,
+        solicit=lambda agent: announcer.solicit(agent, str(host.address)),
+    )
+    be_punctual()
+    try:
+        await lca.start()
+        lca.connect(link)
+        link.start()
+        ready()
+        await _asked_to_stop()
+    finally:
+        await lca.close()
+        await link.close()
+
+
+def _host(hosts: Iterable[Host], name: str) -> Host:
+    for host in hosts:
+        if host.name == name:
+            return host
+    raise DriverError(f"no host is named {name!r} in the configuration")
+
+
+def _addresses(configuration: Configuration) -> list[str]:
+    return [str(address) for address in configuration.vip.addresses]
+
+
+def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
+    if configuration.vip.addresses_by is AddressesBy.IP:
+        return IpAddresses(host.interface, _addresses(configuration))
+    template = SUBINTERFACE if configuration.vip.addresses_by is AddressesBy.SUBINTERFACE else NETSH
+    deadline_ms = configuration.solution.command_deadline_ms
+    return TemplateAddresses(host.interface, _addresses(configuration), template, deadline_ms)
+
+
+async def _asked_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

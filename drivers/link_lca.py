@@ -1,0 +1,306 @@
+"""The LCA's end of the link, on the host itself. What the two ends say to each other is told in `link`.
+
+One agent at a time: a hello makes a candidate, and the candidate's first message that proves to be up to date ends the
+session before it. A hello that TCP delivers late, from before a cut, thus never takes the place of a living session.
+
+While no agent is heard, `solicit` is called every 50 ms with the address of the last one. It is to broadcast an ARP
+request or a neighbour solicitation for that address. After a long cut both kernels have given up on each other's MAC
+address and ask for it once a second only (Linux, `retrans_time_ms`); an ordinary request, asked at a faster pace, fills
+both caches as soon as the network is back, because whoever is asked also learns the asker (RFC 826).
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+
+from attrs import define, field
+
+from ..fsm.commands import HostCommand
+from ..fsm.events import CommandFailed, HostReport
+from .errors import DriverError
+from .keys import Identity
+from .link_session import LOGGER, Refusal, RefusalLog, RefusedError, Session, check_age
+from .link_silence import LinkTiming, SilenceWatch
+from .link_socket import Context, Doorkeeper, Frames, LinkSocket, endpoint_of, listen
+from .wire import Goodbye, Heartbeat, Hello, HostEvent, Message, Notice, Order, Welcome, WireError, decode
+
+_SOLICIT_EVERY_S = 0.05
+_REPORT_LIMIT_S = 30.0
+_GOODBYE_MS = 300
+_HELD_BACK = 1000
+_REASON_LENGTH = 1000
+_ROUTE_AND_MESSAGE = 2
+
+
+@define(eq=False)
+class _Visit:
+    """An agent's session as its host sees it: by which connection it came, and whether it got its report yet."""
+
+    session: Session
+    route: bytes
+    timing: LinkTiming
+    address: str
+    welcomed: bool = False
+    held_back: list[HostEvent] = field(factory=list[HostEvent])
+
+
+class LcaLink:
+    """Listens for the agent, carries its commands to `execute` and the host's events to it.
+
+    `report` is awaited at the start of each session; events sent meanwhile follow the report. `execute` gets each
+    command and its deadline in milliseconds, once, and answers with `send`; a `DriverError` that it raises is sent as
+    `CommandFailed`. `on_agent` is told whenever the agent is heard (again), or not heard for the detection time.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        address: str,
+        port: int,
+        identity: Identity,
+        agent_public_key: bytes,
+        report: Callable[[], Awaitable[HostReport]],
+        execute: Callable[[HostCommand, int], None],
+        solicit: Callable[[str], None] | None = None,
+        on_agent: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._host = host
+        self._endpoint = endpoint_of(address, port)
+        self._identity = identity
+        self._agent_key = agent_public_key
+        self._report = report
+        self._execute = execute
+        self._solicit = solicit
+        self._on_agent = on_agent
+        self._log = RefusalLog(f"agent of host {host}")
+        self._context = Context()
+        self._doorkeeper = Doorkeeper(self._context, agent_public_key, self._log)
+        self._socket: LinkSocket | None = None
+        self._candidate: _Visit | None = None
+        self._visit: _Visit | None = None
+        self._watch: SilenceWatch | None = None
+        self._hearing = False
+        self._agent_address = ""
+        self._tick_timer: asyncio.Handle | None = None
+        self._solicit_timer: asyncio.TimerHandle | None = None
+        self._welcoming: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen, within a running event loop. Raises `DriverError` if that is not possible at this address."""
+        self._loop = asyncio.get_running_loop()
+        self._doorkeeper.start()
+        try:
+            socket = listen(self._context, self._endpoint, self._identity)
+        except DriverError:
+            self._doorkeeper.stop()
+            raise
+        self._socket = LinkSocket(socket, self._take, _nothing, self._log)
+
+    async def close(self) -> None:
+        """Say goodbye to the agent, if there is one, and stop listening. The VIP must have been released before."""
+        if self._visit is not None:
+            self._post(self._visit, Goodbye())
+        self._end_visit()
+        if self._solicit_timer is not None:
+            self._solicit_timer.cancel()
+        if self._socket is not None:
+            self._socket.close(_GOODBYE_MS)
+            self._socket = None
+        self._doorkeeper.stop()
+        await asyncio.to_thread(self._context.term)
+
+    def send(self, event: HostEvent) -> None:
+        """Tell the agent an event. Without an agent it is dropped: the report at its next connection covers it."""
+        visit = self._visit
+        if visit is None:
+            return
+        if isinstance(event, CommandFailed):
+            event = CommandFailed(event.id, _presentable(event.reason))
+        if visit.welcomed:
+            self._tell(visit, Notice(event))
+        elif len(visit.held_back) < _HELD_BACK:
+            visit.held_back.append(event)
+        else:
+            self._give_up("too many events before its report was ready")
+
+    # What comes in
+
+    def _read(self) -> None:
+        if self._socket is not None:
+            self._socket.read()
+
+    def _take(self, frames: Frames) -> None:
+        try:
+            self._handle(frames)
+        except RefusedError as refused:
+            self._log.warn(refused.refusal, refused.reason)
+        except WireError as error:
+            self._log.warn(Refusal.MALFORMED, str(error))
+
+    def _handle(self, frames: Frames) -> None:
+        if len(frames) != _ROUTE_AND_MESSAGE:
+            raise WireError(f"{len(frames) - 1} frames instead of one")
+        message = decode(frames[1].bytes)
+        route = frames[0].bytes
+        visit = self._visit_of(route, message.session)
+        if isinstance(message.body, Hello):
+            self._greet(visit or self._new_candidate(frames, message.session, message.body), message)
+        elif visit is None:
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, or never began")
+        else:
+            self._follow(visit, message)
+
+    def _visit_of(self, route: bytes, session: str) -> _Visit | None:
+        for visit in (self._visit, self._candidate):
+            if visit is not None and visit.route == route and visit.session.id == session:
+                return visit
+        return None
+
+    def _new_candidate(self, frames: Frames, session: str, hello: Hello) -> _Visit:
+        key = str(frames[1].get("User-Id")).encode()
+        if key != self._agent_key:
+            raise RefusedError(Refusal.UNAUTHENTICATED, f"hello from the holder of another key: {key.decode()}")
+        try:
+            timing = LinkTiming(hello.detection_ms)
+        except DriverError as error:
+            raise RefusedError(Refusal.MALFORMED, str(error)) from error
+        address = _plain_address(str(frames[1].get("Peer-Address")))
+        self._candidate = _Visit(Session(session), frames[0].bytes, timing, address)
+        return self._candidate
+
+    def _greet(self, visit: _Visit, message: Message) -> None:
+        visit.session.check_order(message)
+        self._post(visit, Heartbeat(hearing=True))
+
+    def _follow(self, visit: _Visit, message: Message) -> None:
+        """A message of a session that is known: see that it is in order and up to date, and act on it."""
+        visit.session.check_order(message)
+        try:
+            check_age(message, visit.timing.detection_ms)
+        except RefusedError as refused:
+            if visit is self._visit and isinstance(message.body, Order):
+                self.send(CommandFailed(message.body.command.id, str(refused)))
+            raise
+        if visit is not self._visit:
+            self._admit(visit)
+        self._heard()
+        match message.body:
+            case Heartbeat():
+                pass
+            case Order(command, deadline_ms):
+                self._carry_out(command, deadline_ms)
+            case body:
+                raise RefusedError(Refusal.UNEXPECTED, f"{type(body).__name__} from an agent")
+
+    def _carry_out(self, command: HostCommand, deadline_ms: int) -> None:
+        try:
+            if command.host != self._host:
+                raise DriverError(f"the command is for host {command.host!r}, this is {self._host!r}")
+            self._execute(command, deadline_ms)
+        except DriverError as error:
+            self.send(CommandFailed(command.id, str(error)))
+
+    # The one session
+
+    def _admit(self, visit: _Visit) -> None:
+        """The candidate has proved to be up to date: it takes the place of the session before it."""
+        self._end_visit()
+        LOGGER.info("host %s: agent at %s", self._host, visit.address)
+        self._visit, self._candidate = visit, None
+        self._agent_address = visit.address
+        timing = visit.timing
+        self._watch = SilenceWatch(timing.detection_ms, timing.heartbeat_ms, self._read, self._not_heard)
+        self._tick_timer = self._loop.call_soon(self._tick)
+        self._welcoming = self._loop.create_task(self._welcome(visit))
+
+    async def _welcome(self, visit: _Visit) -> None:
+        try:
+            report = await asyncio.wait_for(self._report(), _REPORT_LIMIT_S)
+        except Exception:  # whatever the report ran into: without it there is no session, and the log says why
+            LOGGER.exception("host %s: no report for the agent", self._host)
+            self._give_up("the report failed")
+            return
+        visit.welcomed = True
+        self._tell(visit, Welcome(report))
+        for event in visit.held_back:
+            self._tell(visit, Notice(event))
+        visit.held_back.clear()
+
+    def _tick(self) -> None:
+        visit = self._visit
+        if visit is not None:
+            self._tick_timer = self._loop.call_later(visit.timing.heartbeat_ms / 1000, self._tick)
+            self._tell(visit, Heartbeat(self._hearing))
+
+    def _tell(self, visit: _Visit, body: Notice | Welcome | Heartbeat) -> None:
+        """Send within the session. If that cannot be, nothing may seem to have been told: the session ends."""
+        if visit is self._visit and not self._post(visit, body):
+            self._give_up("its connection is gone")
+
+    def _post(self, visit: _Visit, body: Notice | Welcome | Heartbeat | Goodbye) -> bool:
+        return self._socket is not None and self._socket.send(visit.route, visit.session.stamp(body))
+
+    def _give_up(self, reason: str) -> None:
+        LOGGER.info("host %s: the agent's session ends: %s", self._host, reason)
+        self._end_visit()
+        self._not_heard()
+
+    def _end_visit(self) -> None:
+        self._visit = None
+        if self._watch is not None:
+            self._watch.stop()
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        if self._welcoming is not None and self._welcoming is not asyncio.current_task():
+            self._welcoming.cancel()
+
+    # Hearing the agent, and calling for it
+
+    def _heard(self) -> None:
+        if self._watch is not None:
+            self._watch.heard()
+        if not self._hearing:
+            self._set_hearing(True)
+            if self._solicit_timer is not None:
+                self._solicit_timer.cancel()
+                self._solicit_timer = None
+
+    def _not_heard(self) -> None:
+        if self._hearing:
+            self._set_hearing(False)
+            self._call_for_agent()
+
+    def _set_hearing(self, hearing: bool) -> None:
+        self._hearing = hearing
+        if self._on_agent is not None:
+            self._on_agent(hearing)
+
+    def _call_for_agent(self) -> None:
+        if self._solicit is None:
+            return
+        self._solicit_timer = self._loop.call_later(_SOLICIT_EVERY_S, self._call_for_agent)
+        try:
+            self._solicit(self._agent_address)
+        except DriverError as error:
+            LOGGER.debug("host %s: cannot solicit the agent's address: %s", self._host, error)
+
+
+def _presentable(reason: str) -> str:
+    """A reason that fits the wire, whatever a script has printed."""
+    reason = reason.encode(errors="replace").decode()
+    return reason if len(reason) <= _REASON_LENGTH else reason[: _REASON_LENGTH - 3] + "..."
+
+
+def _plain_address(address: str) -> str:
+    """An IPv4 address as such, also where a socket for both families shows it inside an IPv6 one.
+
+    >>> _plain_address("::ffff:198.51.100.1"), _plain_address("2001:db8::1")
+    ('198.51.100.1', '2001:db8::1')
+    """
+    parsed = ipaddress.ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,114 @@
+"""Network namespaces for tests: real interfaces, addresses and frames, far from the machine's own network.
+
+On Linux a thread can have a network namespace of its own, so here a namespace is a thread: whatever runs in it, and
+every process that it starts, sees that namespace and nothing else, while the test stays in one process (with its
+coverage). The namespace and its interfaces vanish with the thread.
+"""
+
+import asyncio
+import ctypes
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+CLONE_NEWNET = 0x40000000
+
+PATIENCE_S = 20
+"""How long a test waits for what must happen before it fails."""
+
+
+class Namespace:
+    """A thread with a network namespace of its own."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self.thread_id = self._thread.submit(threading.get_native_id).result()
+        self.call(_leave_network)
+        self.ip("link set lo up")
+
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function in the namespace and return its result; it may call back."""
+        if threading.get_native_id() == self.thread_id:
+            return function(*arguments)
+        return self._thread.submit(function, *arguments).result(PATIENCE_S * 2)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the namespace to its end."""
+        return self.call(asyncio.run, asyncio.wait_for(coroutine, PATIENCE_S * 1.5))
+
+    def ip(self, arguments: str) -> str:
+        """What `ip` prints with these arguments in the namespace; it must succeed."""
+        return self.call(_output_of, ["ip", *arguments.split()])
+
+    def close(self) -> None:
+        """Give the namespace up."""
+        self._thread.shutdown()
+
+
+def _leave_network() -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _output_of(command: list[str]) -> str:
+    # noqa for S603: the commands are the tests' own
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+
+
+@pytest.fixture
+def host() -> Iterator[Namespace]:
+    """A namespace of a host: `eth0` with the addresses 198.51.100.1/24 and 2001:db8::1/64."""
+    namespace = _namespace_or_skip()
+    namespace.ip("link add eth0 type dummy")
+    _configure(namespace, 1)
+    yield namespace
+    namespace.close()
+
+
+@pytest.fixture
+def wired() -> Iterator[tuple[Namespace, Namespace]]:
+    """Two namespaces and a cable between their `eth0`: a host as above, and its neighbour with .2 and ::2."""
+    host, neighbour = _namespace_or_skip(), _namespace_or_skip()
+    host.ip(f"link add eth0 type veth peer name eth0 netns {neighbour.thread_id}")
+    _configure(host, 1)
+    _configure(neighbour, 2)
+    yield host, neighbour
+    neighbour.close()
+    host.close()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], Coroutine[Any, Any, None]]:
+    """`await eventually(condition)` waits until the condition is true, and fails if it never is."""
+
+    async def wait_for(condition: Callable[[], object]) -> None:
+        give_up = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < give_up, "it never came true"
+            await asyncio.sleep(0.01)
+
+    return wait_for
+
+
+def _namespace_or_skip() -> Namespace:
+    try:
+        return Namespace()
+    except OSError as error:
+        reason = f"this machine gives no network namespaces: {error}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _configure(namespace: Namespace, number: int) -> None:
+    namespace.ip("link set eth0 up")
+    namespace.ip(f"addr add 198.51.100.{number}/24 dev eth0")
+    namespace.ip(f"addr add 2001:db8::{number}/64 dev eth0 nodad")

@@ -1,0 +1,317 @@
+"""The configuration: the example loads, and each mistake in it is told in one line that names its exact place."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_interface
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchover.agent.configuration import Configuration, ConfigurationError, Position, Problem, example_text, load
+from switchover.agent.toml_source import MAX_BYTES, TomlPath, read_toml
+from switchover.drivers.announce import AnnounceSchedule
+from switchover.fsm.alarms import Alarm, Reaction, ReactionKind, documented_alarms
+from switchover.fsm.topology import Pair, Topology, VipOrder
+
+EXAMPLE = example_text()
+COMPLETE = re.sub(r"^#(?=[a-z[])", "", EXAMPLE, flags=re.MULTILINE)
+"""The example with all that is commented out in it: every key, each with its default."""
+BARE = re.sub(r"^(#.*)?\n", "", COMPLETE, flags=re.MULTILINE)
+"""The same without comments and empty lines."""
+MARK = "»"
+"""Stands in a text right before a place that a problem should name."""
+
+HOST_2 = '[[hosts]]\nname = "host2"\naddress = "198.51.100.12"\n'
+MEMBER_2 = BARE[BARE.rindex("[[pairs.members]]") : BARE.index("[[alarms]]")]
+HOST_1 = '[[hosts]]\nname = "host1"\naddress = "198.51.100.11"\n'
+ALARM_1 = '[[alarms]]\nname = "SIP_Server_1 primary"\ndetect = "00-5150"\napplication = "SIP_Server_1"\n'
+REACTIONS_1 = 'reactions = [{ do = "disable_vip", host = "host2" }, { do = "enable_vip", host = "host1" }]'
+VIP = 'addresses = ["198.51.100.10/24"]'
+TO_PRIMARY = 'to_primary = ["/opt/sip-server/control", "SIP_Server_1", "primary"]\n'
+STATUS = 'status = ["/opt/sip-server/control", "SIP_Server_1", "status"]'
+
+NAME = "1 to 64 letters, digits, '_', '.', '-' and inner spaces"
+VIP_FORM = "an IP address with its prefix length such as '198.51.100.10/24'"
+HOST_FORM = "an IP address such as '198.51.100.11'"
+PATH_FORM = "an absolute path such as '/run/sip.pid'"
+UNICAST = "a unicast address without a zone, such as '198.51.100.10'"
+WORD = "a string that is not empty"
+PORT = "an integer from 1024 to 65535"
+ORDERS = "'together', 'disable-first', 'enable-first'"
+HOST_KEYS = "'name', 'address', 'port', 'interface'"
+SECTIONS = "'solution', 'vip', 'hosts', 'pairs', 'agent', 'alarms'"
+EVENTS = "'00-5150' (changed to primary mode), '00-5151' (changed to backup mode)"
+
+# What is in the bare text once; what to write in its place, with marks; the problem at each mark.
+# fmt: off
+MISTAKES: list[tuple[str, str, list[str]]] = [
+    # keys and tables
+    ("port = 4999", "»prot = 4999", ["unknown key 'prot'; did you mean 'port'?"]),
+    ("port = 4999", "»x = 4999", [f"unknown key 'x'; known are {HOST_KEYS}"]),
+    ("port = 4999", '»"a\\nb" = 4999', [f"unknown key 'a\\nb'; known are {HOST_KEYS}"]),
+    ("port = 4999", f"»{'z' * 80} = 4999", [f"unknown key '{'z' * 56}...; known are {HOST_KEYS}"]),
+    ("port = 4999", "»port.x = 4999", [f"port is a table; it must be {PORT}"]),
+    ("[agent]", "[»agnet]", ["unknown key 'agnet'; did you mean 'agent'?"]),
+    ("[vip.announce]", "[vip.»anounce]", ["unknown key 'anounce'; did you mean 'announce'?"]),
+    ("[solution]", "»[[solution]]", ["solution is an array; it must be a table"]),
+    ("[agent]", "[agent.»socket]\n[agent.»sockte]\n[»x]", [
+        "socket is a table; it must be an absolute path such as '/run/switchover/agent.sock'",
+        "unknown key 'sockte'; did you mean 'socket'?",
+        f"unknown key 'x'; known are {SECTIONS}",
+    ]),
+    ("[solution]\nname = \"SIP solution\"\n", "»[solution]\n", [f"missing key 'name'; add it: {NAME}"]),
+    (f"[vip]\n{VIP}", "»[vip]", [f"missing key 'addresses'; add it: an array, each item {VIP_FORM}"]),
+    (HOST_1, "»»[[hosts]]\n", [f"missing key 'name'; add it: {NAME}", f"missing key 'address'; add it: {HOST_FORM}"]),
+    (f"{ALARM_1}{REACTIONS_1}", f"»{ALARM_1}", ["missing key 'reactions'; add it: an array of tables"]),
+    (REACTIONS_1, 'reactions = [»{ »od = "enable_vip", host = "host1" }]', [
+        "missing key 'do'; add it: one of 'enable_vip', 'disable_vip'", "unknown key 'od'; known are 'do', 'host'",
+    ]),
+    (MEMBER_2, MEMBER_2.replace("host =", "»hots =").replace("[[", "»[["), [
+        f"missing key 'host'; add it: {NAME}", "unknown key 'hots'; did you mean 'host'?",
+    ]),
+    # types
+    ("port = 4999", 'port = »"4999"', [f"port is a string; it must be {PORT}"]),
+    ("port = 4999", "port = »4999.0", [f"port is a float; it must be {PORT}"]),
+    ("port = 4999", "port = »true", [f"port is a boolean; it must be {PORT}"]),
+    ("port = 4999", "port = »2026-01-01", [f"port is a date or time; it must be {PORT}"]),
+    ('name = "SIP solution"', "name = »[]", [f"name is an array; it must be {NAME}"]),
+    ('order = "together"', "order = »1", [f"order is an integer; it must be one of {ORDERS}"]),
+    ("count = 5\ninterval", "count = »5.0\ninterval", ["count is a float; it must be an integer"]),
+    (VIP, 'addresses = »"198.51.100.10/24"', [f"addresses is a string; it must be an array, each item {VIP_FORM}"]),
+    (VIP, "addresses = [\n  # é\n  »1 ]", [f"item 1 of addresses is an integer; it must be {VIP_FORM}"]),
+    (TO_PRIMARY, 'to_primary = »"control"\n', [f"to_primary is a string; it must be an array, each item {WORD}"]),
+    (REACTIONS_1, 'reactions = [»"enable"]', ["item 1 of reactions is a string; it must be a table"]),
+    # ranges and forms of single values
+    ("detection_ms = 300", "detection_ms = »29", ["detection_ms is 29; it must be an integer from 30 to 60000 ms"]),
+    ("settle_ms = 1000", "settle_ms = »60001", ["settle_ms is 60001; it must be an integer from 10 to 60000 ms"]),
+    ("retry_ms = 1000", "retry_ms = »9", ["retry_ms is 9; it must be an integer from 10 to 60000 ms"]),
+    ("deadline_ms = 2000", "deadline_ms = »0", ["command_deadline_ms is 0; it must be an integer from 10 to 60000 ms"]),
+    ("port = 4999", "port = »1023", [f"port is 1023; it must be {PORT}"]),
+    ("port = 4999", "port = »65536", [f"port is 65536; it must be {PORT}"]),
+    ("count = 5\ninterval", "count = »0\ninterval", ["count is 0; it must be >= 1"]),
+    ("interval_ms = 0", "interval_ms = »-1", ["interval_ms is -1; it must be >= 0"]),
+    ("interval_ms = 0", "interval_ms = »10001", ["interval_ms is 10001; it must be <= 10000"]),
+    ("again_count = 5", "again_count = »101", ["again_count is 101; it must be <= 100"]),
+    ('["request", "reply"]', "»[]", ["forms is empty; it must have at least one item"]),
+    ('["request", "reply"]', '["request", »"rply"]', ["item 2 of forms is 'rply'; did you mean 'reply'?"]),
+    ('order = "together"', 'order = »"togehter"', ["order is 'togehter'; did you mean 'together'?"]),
+    ('order = "together"', 'order = »"x"', [f"order is 'x'; known are {ORDERS}"]),
+    ('addresses_by = "ip"', 'addresses_by = »"ifconfig"', [
+        "addresses_by is 'ifconfig'; known are 'ip', 'subinterface', 'netsh'",
+    ]),
+    ('name = "SIP solution"', 'name = »""', [f"name is ''; it must be {NAME}"]),
+    ('name = "SIP solution"', 'name = »" x"', [f"name is ' x'; it must be {NAME}"]),
+    ('name = "SIP Server"', 'name = »"SIP\\nServer"', [f"name is 'SIP\\nServer'; it must be {NAME}"]),
+    ('name = "SIP Server"', f'name = »"{"x" * 65}"', [f"name is '{'x' * 56}...; it must be {NAME}"]),
+    ('interface = "eth0"', 'interface = »""', [f"interface is ''; it must be {WORD}"]),
+    ('interface = "eth0"', 'interface = »"Local Area"', [
+        "interface is 'Local Area'; a Linux interface has 1 to 15 characters, no blank and no slash",
+    ]),
+    ('keys = "/etc/switchover/keys"', 'keys = »"keys"', [f"keys is 'keys'; it must be {PATH_FORM}"]),
+    ('keys = "/etc/switchover/keys"', 'keys = »"/\\u0000"', [f"keys is '/\\x00'; it must be {PATH_FORM}"]),
+    ('"/run/switchover/agent.sock"', f'»"/{"x" * 107}"', [
+        "socket is 108 bytes long; the kernel takes at most 107 for a socket",
+    ]),
+    (f"{TO_PRIMARY}", "to_primary = »[]\n", ["to_primary is empty; it must have at least one item"]),
+    (f"{TO_PRIMARY}", 'to_primary = ["sh", »""]\n', [f"item 2 of to_primary is ''; it must be {WORD}"]),
+    (STATUS, "status = »[]", ["status is empty; it must have at least one item"]),
+    (ALARM_1, ALARM_1.replace('"00-5150"', '»"00-9999"'), [f"detect is '00-9999', an unknown event id; known are {EVENTS}"]),
+    (REACTIONS_1, "reactions = »[]", ["reactions is empty; it must have at least one item"]),
+    (REACTIONS_1, 'reactions = [{ do = »"enable", host = "host1" }]', ["do is 'enable'; did you mean 'enable_vip'?"]),
+    # addresses
+    (VIP, 'addresses = [»"198.51.100.10"]', [
+        "item 1 of addresses is '198.51.100.10', which has no prefix length; "
+        "write it behind the address, as in '198.51.100.10/24'",
+    ]),
+    (VIP, 'addresses = [»"198.51.100.10/255.255.255.0"]', [
+        "item 1 of addresses is '198.51.100.10/255.255.255.0', which has no prefix length; "
+        "write it behind the address, as in '198.51.100.10/24'",
+    ]),
+    (VIP, 'addresses = [»"198.51.100.10/33"]', [f"item 1 of addresses is '198.51.100.10/33'; it must be {VIP_FORM}"]),
+    (VIP, 'addresses = [»"198.51.100.0/24"]', [
+        "item 1 of addresses is '198.51.100.0/24', the address of the subnet itself; "
+        "it must be an address within 198.51.100.0/24",
+    ]),
+    (VIP, 'addresses = [»"198.51.100.255/24"]', [
+        "item 1 of addresses is '198.51.100.255/24', the broadcast address; "
+        "it must be another address within 198.51.100.0/24",
+    ]),
+    (VIP, 'addresses = [»"fe80::1%eth0/64", »"ff02::1/64"]', [
+        f"item 1 of addresses is 'fe80::1%eth0/64'; it must be {UNICAST}",
+        f"item 2 of addresses is 'ff02::1/64'; it must be {UNICAST}",
+    ]),
+    (VIP, 'addresses = ["198.51.100.10/24", »"198.51.100.10/24"]', [
+        "item 2 of addresses repeats 198.51.100.10; name each address once",
+    ]),
+    (VIP, 'addresses = [»"203.0.113.10/24", "2001:db8::10/64"]', [
+        "item 1 of addresses is in the subnet 203.0.113.0/24; "
+        "it must be in that of the hosts (198.51.100.11, 198.51.100.12)",
+    ]),
+    (VIP, 'addresses = [»"198.51.100.12/24"]', [
+        "item 1 of addresses is 198.51.100.12, which is 'host2' itself; the VIP needs its own address",
+    ]),
+    (HOST_2, HOST_2.replace('"198.51.100.12"', '»"198.51.101.12"'), [
+        "address is 198.51.101.12; it must be in the subnet of the VIP, 198.51.100.0/24",
+    ]),
+    (HOST_2, HOST_2.replace('"198.51.100.12"', '»"198.51.100.11"'), [
+        "address and port are those of host 'host1'; each LCA needs its own",
+    ]),
+    (HOST_2, HOST_2.replace('"198.51.100.12"', '»"host2.example"'), [
+        f"address is 'host2.example'; it must be {HOST_FORM}",
+    ]),
+    # what must agree
+    (f"[[hosts]]\nname = \"host1\"", f"[[hosts]]\nname = \"host2\"", []),
+    (HOST_2, f"{HOST_2}»{HOST_2.replace('2', '3')}", ["the number of [[hosts]] is 3; a solution has exactly two"]),
+    (HOST_2, HOST_2.replace('"host2"', '»"host1"'), [
+        "name is 'host1', as for another host; each host needs a name of its own",
+    ]),
+    (MEMBER_2, f"{MEMBER_2}»{MEMBER_2}".replace('"SIP_Server_2"\nh', '"SIP_Server_3"\nh', 1), ["x"]),
+    (MEMBER_2, MEMBER_2.replace('"host2"', '»"hots2"'), ["host is 'hots2', an unknown host; did you mean 'host2'?"]),
+    (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"'), [
+        "host is 'host1', as for another member of the pair; each runs on a host of its own",
+    ]),
+    (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"').replace('"/run/sip-server/SIP_Server_2', '»"/run/sip-server/SIP_Server_1'), [
+        "host is 'host1', as for another member of the pair; each runs on a host of its own",
+        "pidfile is that of 'SIP_Server_1'; each application of a host needs its own",
+    ]),
+    (MEMBER_2, f'{MEMBER_2}[[pairs]]\nname = »"SIP Server"\n»[[pairs.members]]\n' + MEMBER_2.split("\n", 1)[1]
+        .replace('"SIP_Server_2"\n', '»"SIP_Server_2"\n'), [
+        "name is 'SIP Server', as for another pair; each pair needs a name of its own",
+        "the number of [[pairs.members]] is 1; a pair has exactly two",
+        "application is 'SIP_Server_2', as for another application; each application needs a name of its own",
+    ]),
+    ('name = "SIP_Server_1 backup"', 'name = »"SIP_Server_1 primary"', [
+        "name is 'SIP_Server_1 primary', as for another alarm; each alarm needs a name of its own",
+    ]),
+    (ALARM_1, ALARM_1.replace('"SIP_Server_1"', '»"SIP_Server_3"'), [
+        "application is 'SIP_Server_3', an unknown application; did you mean 'SIP_Server_2'?",
+    ]),
+    (REACTIONS_1, REACTIONS_1.replace('"host1"', '»"elsewhere"'), [
+        "host is 'elsewhere', an unknown host; known are 'host1', 'host2'",
+    ]),
+]
+# fmt: on
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("configuration") / "x.toml"
+
+
+def loaded(file: Path, text: str | bytes) -> Configuration:
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load(file)
+
+
+def complaints(file: Path, text: str | bytes) -> list[str]:
+    """The lines that `load` writes about a file, without its directory."""
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(file, text)
+    return str(caught.value).replace(str(file), file.name).split("\n")
+
+
+def unmarked(text: str, whats: list[str]) -> tuple[str, list[str]]:
+    """The text without its marks, and the lines to expect: one for each mark, in the order of the file."""
+    *parts, _ = text.split(MARK)
+    starts = ["".join(parts[: index + 1]) for index in range(len(parts))]
+    places = [(start.count("\n") + 1, len(start) - start.rfind("\n")) for start in starts]
+    lines = [f"x.toml:{line}:{column}: {what}" for (line, column), what in zip(places, whats, strict=True)]
+    return text.replace(MARK, ""), lines
+
+
+def test_the_example_is_the_documented_solution(file: Path) -> None:
+    """[S2] 'State Prior to Switchover': two SIP Servers, two hosts, and the documented alarm conditions."""
+    configuration = loaded(file, EXAMPLE)
+    applications, hosts = ("SIP_Server_1", "SIP_Server_2"), ("host1", "host2")
+    pairs = (Pair("SIP Server", applications),)
+    assert configuration.topology() == Topology(hosts, pairs, documented_alarms(applications, hosts))
+    assert [host.address for host in configuration.hosts] == [ip_address("198.51.100.11"), ip_address("198.51.100.12")]
+    assert configuration.vip.addresses == (ip_interface("198.51.100.10/24"),)
+    assert configuration.vip.announce == AnnounceSchedule()
+    assert [member.application for member in configuration.members_on("host2")] == ["SIP_Server_2"]
+
+
+def test_what_is_commented_out_in_the_example_is_the_default(file: Path) -> None:
+    """With every key written out the configuration means the same."""
+    written, short = loaded(file, COMPLETE), loaded(file, EXAMPLE)
+    assert written.topology() == short.topology()
+    for section in ("solution", "agent", "vip", "hosts", "pairs"):
+        assert getattr(written, section) == getattr(short, section)
+
+
+def test_every_key_is_in_the_example() -> None:
+    """No key can be added without a word about it."""
+    keys = {key for path in paths(tomllib.loads(COMPLETE)) for key in path if isinstance(key, str)}
+    assert keys == KEYS
+
+
+def test_applications_come_in_the_order_of_the_hosts(file: Path) -> None:
+    """The order of a pair's members in the file is free."""
+    text = BARE.replace(MEMBER_2, "").replace("[[pairs.members]]", MEMBER_2 + "[[pairs.members]]")
+    assert [member.host for member in loaded(file, text).pairs[0].members] == ["host2", "host1"]
+    assert loaded(file, text).topology().pairs == (Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2")),)
+
+
+@pytest.mark.parametrize("notation", ["5150", "00-5150", "00-05150"])
+def test_alarms_of_the_file_replace_the_documented_ones(file: Path, notation: str) -> None:
+    """Event ids are written as sites write them."""
+    alarm = f'name = "A"\ndetect = "{notation}"\napplication = "SIP_Server_1"\n{REACTIONS_1}\n'
+    text = BARE[: BARE.index("[[alarms]]")].replace('"together"', '"enable-first"') + f"[[alarms]]\n{alarm}"
+    topology = loaded(file, text).topology()
+    reactions = (Reaction(ReactionKind.DISABLE_VIP, "host2"), Reaction(ReactionKind.ENABLE_VIP, "host1"))
+    assert topology.alarms == (Alarm("A", "00-5150", "SIP_Server_1", reactions),)
+    assert topology.vip_order is VipOrder.ENABLE_FIRST
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (VIP, 'addresses = ["198.51.100.10/24", "2001:db8::10/64"]'),  # the hosts' IPv4 addresses say nothing of IPv6
+        (VIP, 'addresses = ["198.51.100.10/28"]'),
+        (f'{VIP}\norder = "together"\naddresses_by = "ip"', f'{VIP}\naddresses_by = "netsh"'),
+        ('interface = "eth0"', 'interface = "bond0.100"'),
+        (STATUS, ""),
+    ],
+)
+def test_what_is_allowed(file: Path, old: str, new: str) -> None:
+    assert BARE.count(old) == 1
+    assert loaded(file, BARE.replace(old, new)).topology() == loaded(file, BARE).topology()
+
+
+@pytest.mark.parametrize("prefix", [(31, "198.51.100.10"), (127, "2001:db8::10")])
+def test_a_subnet_of_two_has_no_address_to_itself(file: Path, prefix: tuple[int, str]) -> None:
+    """RFC 3021 and RFC 6164: both addresses are hosts there."""
+    length, address = prefix
+    text = BARE.replace("198.51.100.10/24", f"{address}/{length}").replace('"198.51.100.11"', '"2001:db8::11"')
+    text = text.replace('"198.51.100.12"', '"198.51.100.11"')
+    assert str(loaded(file, text).vip.addresses[0]) == f"{address}/{length}"
+
+
+@pytest.mark.parametrize(("old", "new", "whats"), MISTAKES, ids=[new[:30] for _, new, _ in MISTAKES])
+def test_a_mistake_is_told_with_its_place(file: Path, old: str, new: str, whats: list[str]) -> None:
+    """One line for each mistake: file, line, column, what is wrong, what would be right."""
+    assert BARE.count(old) == 1
+    text, lines = unmarked(BARE.replace(old, new), whats)
+    assert complaints(file, text) == lines
+
+
+def test_all_mistakes_are_told_at_once(file: Path) -> None:
+    """Mistakes within some sections do not hide those between others."""
+    text = BARE.replace("detection_ms = 300", "detection_ms = »1").replace("198.51.100.10", "203.0.113.10")
+    text = text.replace('["203', '[»"203').replace("port = 4999", "»prot = 4999")
+    assert complaints(file, text.replace(MARK, "")) == []
+
+
+def test_places_count_characters_from_1(file: Path) -> None:
+    """Columns are what an editor shows, not bytes; a byte order mark is none."""
+    text = '\N{BYTE ORDER MARK}# é\r\n[»é]\r\n'.replace("[»é]", '["é"]\r\n"ü" . "ä" = 1')
+    assert complaints(file, text)[-2:] == []
+
+
+WHOLE_FILES = [
+    (b"", []),
+]
