@@ -159,10 +159,14 @@ class AgentSettings:
 
 @frozen
 class VipSettings:
-    """`[vip]`: the addresses that move together, in which order they leave and arrive, and by what means."""
+    """`[vip]`: the addresses that move together, in which order they leave and arrive, and by what means.
+
+    `drain_ms`: see `Topology`.
+    """
 
     addresses: tuple[VipAddress, ...]
     order: VipOrder = VipOrder.TOGETHER
+    drain_ms: Annotated[int, _between(1, 10_000, "ms")] = 20
     addresses_by: AddressesBy = AddressesBy.IP
     announce: AnnounceSchedule = field(factory=AnnounceSchedule)
 
@@ -181,8 +185,8 @@ class Host:
 class Member:
     """`[[pairs.members]]`: an application on a host, where its process id is written, and its control commands.
 
-    A command is a program and its arguments; no shell reads it. `status` prints `primary` or `backup`; without it the
-    mode is what the last command made it.
+    A command is a program and its arguments; no shell reads it. `status` prints `primary` or `backup`; without it an
+    application that runs counts as backup until `to_primary` has made it primary.
     """
 
     application: Name
@@ -223,6 +227,7 @@ class Configuration:
             vip_order=self.vip.order,
             settle_ms=self.solution.settle_ms,
             retry_ms=self.solution.retry_ms,
+            drain_ms=self.vip.drain_ms,
         )
 
     def members_on(self, host: str) -> tuple[Member, ...]:

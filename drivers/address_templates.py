@@ -93,8 +93,9 @@ SUBINTERFACE = AddressTemplate(
         show=("ifconfig", "-a"),
     ),
 )
-"""A logical sub-interface such as eth0:1, enabled and disabled with `ifconfig`. Tried with net-tools on Linux; never
-against Solaris, where the sub-interfaces have to be plumbed beforehand and IPv6 has a syntax of its own."""
+"""A logical sub-interface such as eth0:1, enabled and disabled with `ifconfig`. Tried with net-tools on Linux, where
+`ifconfig` does not show a further address that was added by `ip` without a label; never against Solaris, where
+sub-interfaces have to be plumbed beforehand and IPv6 has a syntax of its own."""
 
 
 class TemplateAddresses:
@@ -191,7 +192,7 @@ def addresses_in(output: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Addre
     True
     """
     found: set[ipaddress.IPv4Address | ipaddress.IPv6Address] = set()
-    for word in re.findall(r"[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+", output):
+    for word in re.findall(r"[0-9]+(?:\.[0-9]+){3}", output) + re.findall(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]+", output):
         with contextlib.suppress(ValueError):  # a MAC address, or a time of day
             found.add(ipaddress.ip_address(word))
     return found

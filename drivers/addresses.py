@@ -190,7 +190,8 @@ class AddressWatch:
     """Calls `on_change(held)` whenever the Virtual IP as a whole has appeared on the interface, or vanished from it.
 
     It listens to the kernel (rtnetlink) and looks again whenever any address of the host changed; several changes at
-    once may become one look. Changes that this host's controller makes itself are told like any other.
+    once may become one look. Changes that this host's controller makes itself are told like any other. A look that
+    fails is logged, and the next change leads to the next look.
     """
 
     def __init__(self, addresses: VirtualIp, on_change: Callable[[bool], None]) -> None:
@@ -200,11 +201,15 @@ class AddressWatch:
         self._changed = False
 
     async def start(self) -> None:
-        """Watch from now on; what is found first is told by no call."""
+        """Watch from now on; what is found first is told by no call. Raises `DriverError` if it cannot be found."""
         self._loop = asyncio.get_running_loop()
         self._kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._kernel.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
-        self._held = await self._addresses.held()
+        try:
+            self._kernel.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
+            self._held = await self._addresses.held()
+        except BaseException:
+            self._kernel.close()
+            raise
         self._loop.add_reader(self._kernel, self._drain)
 
     async def close(self) -> None:

@@ -43,6 +43,7 @@ class ClaimWatch:
         self._on_claim = on_claim
         self._links: list[socket.socket] = []
         self._read_this_second = 0
+        self._said_deaf = False
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -84,6 +85,7 @@ class ClaimWatch:
         except OSError as error:
             self._give_up_for_now(error)
             return
+        self._said_deaf = False
         self._count()
         mac = _sender(frame)
         if mac != mac_of(link):
@@ -99,7 +101,9 @@ class ClaimWatch:
                 self._loop.remove_reader(link)
 
     def _give_up_for_now(self, error: OSError) -> None:
-        LOG.warning("%s is not listened to for claims of the Virtual IP: %s", self._interface, error.strerror)
+        if not self._said_deaf:  # once, and not for every time that it is still so
+            self._said_deaf = True
+            LOG.warning("%s is not listened to for claims of the Virtual IP: %s", self._interface, error.strerror)
         self.close()
         self._timer = self._loop.call_later(REOPEN_AFTER_S, self._reopen)
 
@@ -107,7 +111,7 @@ class ClaimWatch:
         try:
             self.start()
         except DriverError:
-            # The interface is still gone, which is in the log already.
+            # The interface is still gone, which the log says already.
             self._timer = self._loop.call_later(REOPEN_AFTER_S, self._reopen)
 
 

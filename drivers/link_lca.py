@@ -26,7 +26,8 @@ from .wire import Goodbye, Heartbeat, Hello, HostEvent, Message, Notice, Order, 
 
 _SOLICIT_EVERY_S = 0.05
 _REPORT_LIMIT_S = 30.0
-_GOODBYE_MS = 300
+_GOODBYE_LOOKS = 30
+_GOODBYE_LOOK_S = 0.01
 _HELD_BACK = 1000
 _REASON_LENGTH = 1000
 _ROUTE_AND_MESSAGE = 2
@@ -80,6 +81,7 @@ class LcaLink:
         self._visit: _Visit | None = None
         self._watch: SilenceWatch | None = None
         self._hearing = False
+        self._closing = False
         self._agent_address = ""
         self._tick_timer: asyncio.Handle | None = None
         self._solicit_timer: asyncio.TimerHandle | None = None
@@ -98,16 +100,25 @@ class LcaLink:
 
     async def close(self) -> None:
         """Say goodbye to the agent, if there is one, and stop listening. The VIP must have been released before."""
-        if self._visit is not None:
-            self._post(self._visit, Goodbye())
+        visit = self._visit
         self._end_visit()
+        self._closing = True
+        if visit is not None and self._post(visit, Goodbye()):
+            await self._wait_until_gone(visit)
         if self._solicit_timer is not None:
             self._solicit_timer.cancel()
         if self._socket is not None:
-            self._socket.close(_GOODBYE_MS)
+            self._socket.close()
             self._socket = None
         self._doorkeeper.stop()
         await asyncio.to_thread(self._context.term)
+
+    async def _wait_until_gone(self, visit: _Visit) -> None:
+        """Wait, within limits, for the agent to hang up: what it has not read before this side does so would be lost."""
+        for _ in range(_GOODBYE_LOOKS):
+            await asyncio.sleep(_GOODBYE_LOOK_S)
+            if not self._post(visit, Heartbeat(hearing=True)):
+                return
 
     def send(self, event: HostEvent) -> None:
         """Tell the agent an event. Without an agent it is dropped: the report at its next connection covers it."""
@@ -130,6 +141,8 @@ class LcaLink:
             self._socket.read()
 
     def _take(self, frames: Frames) -> None:
+        if self._closing:
+            return
         try:
             self._handle(frames)
         except RefusedError as refused:

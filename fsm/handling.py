@@ -159,10 +159,11 @@ class Handling:
 
     def _take_timer(self, timer: str) -> None:
         what, _, subject = timer.partition(" ")
-        trigger = {"retry": "retry", "settle": "settled"}.get(what)
-        if trigger is not None and subject == "VIP" and trigger in VIP.all_triggers:
+        trigger = {"retry": "retry", "settle": "settled", "drain": "drained"}.get(what)
+        names = [pair.name for pair in self.topology.pairs]
+        if subject == "VIP" and trigger in ("retry", "drained"):
             self._then(self._move_vip, trigger)
-        elif trigger is not None and subject in (names := [pair.name for pair in self.topology.pairs]):
+        elif subject in names and trigger in ("retry", "settled"):
             self._then(self._move_pair, names.index(subject), trigger)
         else:
             raise CoreError(f"unknown timer {timer!r}")
@@ -315,8 +316,13 @@ class Handling:
         self.state = evolve(self.state, pending=tuple(told for told in self.state.pending if told.host != host))
 
     def _start_timer(self, verb: str, subject: str) -> None:
-        after_ms = self.topology.settle_ms if verb == "start_settle" else self.topology.retry_ms
-        self.commands.append(StartTimer(f"{verb.removeprefix('start_')} {subject}", after_ms))
+        times = {
+            "settle": self.topology.settle_ms,
+            "retry": self.topology.retry_ms,
+            "drain": self.topology.drain_ms,
+        }
+        name = verb.removeprefix("start_")
+        self.commands.append(StartTimer(f"{name} {subject}", times[name]))
 
     def _then(self, what: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         self.queue.append(lambda: what(*arguments))

@@ -34,7 +34,8 @@ class Topology:
     """The solution's static part. `CoreError` if it does not fit together.
 
     `settle_ms`: how long the core waits for the second host when it sees the first again after it saw none.
-    `retry_ms`: how long after a failed command it is tried again. Both in milliseconds, above 0.
+    `retry_ms`: how long after a failed command it is tried again. `drain_ms`: with the order `enable-first`, how long the
+    old holder may still answer what it has received before the new one announced itself. In milliseconds, above 0.
     """
 
     hosts: tuple[str, str]
@@ -43,6 +44,7 @@ class Topology:
     vip_order: VipOrder = VipOrder.TOGETHER
     settle_ms: int = field(default=1000)
     retry_ms: int = field(default=1000)
+    drain_ms: int = field(default=20)
 
     def __attrs_post_init__(self) -> None:
         applications = [name for pair in self.pairs for name in pair.applications]
@@ -57,8 +59,8 @@ class Topology:
                 _known("host", reaction.host, self.hosts, alarm.name)
         if not self.pairs:
             raise CoreError("a solution needs at least one pair")
-        if min(self.settle_ms, self.retry_ms) <= 0:
-            raise CoreError("settle_ms and retry_ms must be above 0")
+        if min(self.settle_ms, self.retry_ms, self.drain_ms) <= 0:
+            raise CoreError("settle_ms, retry_ms and drain_ms must be above 0")
 
     def side_of(self, host: str) -> int:
         """The side, 1 or 2, of a host; `CoreError` if there is no such host."""

@@ -11,6 +11,7 @@ A state names the side that holds it or is to hold it (*this*), and what is know
     clearing         is to be given it next   it is being taken away         (order `disable-first`)
     sharing          is being given it        has it, nobody asked for its release
     covering         is being given it        has it until this one has it   (order `enable-first`)
+    draining         has it                   has it, and answers what it has received  (order `enable-first`)
     conflict         has it                   has it, nobody asked for its release
     releasing        has it                   it is being taken away
     leaving          it is being taken away   has it not
@@ -47,17 +48,18 @@ ROWS = (
     Row("sharing",                   "other_disable_asked", "together",                 "moving",        "disable other",              "[S2] manual, steps 7-8",          "both scripts are launched"),
     Row("sharing",                   "other_disable_asked", "disable_first",            "moving",        "disable other",              "rule: VIP order",                 "it is being enabled already: it is disabled at once"),
     Row("sharing",                   "other_disable_asked", "enable_first",             "covering",      "",                           "rule: VIP order",                 "it is disabled there when it is seen here"),
-    Row("covering",                  "this_held",           "",                         "releasing",     "disable other",              "rule: VIP order",                 "it is here and announced: now it is disabled there"),
+    Row("covering",                  "this_held",           "",                         "draining",      "start_drain",                "rule: VIP order",                 "it is here and announced; the other host may still answer what it has received"),
+    Row("draining",                  "drained",             "",                         "releasing",     "disable other",              "rule: VIP order",                 "now it is disabled there"),
     Row("moving",                    "this_held",           "",                         "releasing",     "",                           "[S2] manual, step 8",             "it is here; the release of the other host is still to come"),
     Row("moving",                    "other_free",          "",                         "enabling",      "",                           "[S2] manual, step 8",             "the other host has released it; it is still to come here"),
     Row("clearing",                  "other_free",          "",                         "enabling",      "enable this",                "rule: VIP order",                 "the other host has released it: now it is enabled here"),
     Row("enabling",                  "this_held",           "",                         "held",          "",                           "[S2] manual, step 8",             "it is here, and nowhere else"),
-    Row("releasing conflict",        "other_free",          "",                         "held",          "announce this",              "rule: announce again",            "the release is confirmed: whoever keeps it announces it again"),
+    Row("releasing conflict draining", "other_free",          "",                         "held",          "announce this",              "rule: announce again",            "the release is confirmed: whoever keeps it announces it again"),
     Row("leaving",                   "this_free",           "",                         "off",           "",                           "[S2] reconnection, step 8",       "it is gone"),
     Row("off",                       "this_enable_asked",   "",                         "enabling",      "enable this",                "[S2] failure, steps 7-8",         "the script that enables the VIP is launched"),
 
     # A host is lost, and returns.
-    Row("held releasing",            "other_unreachable",   "",                         "owed",          "",                           "[S2] disconnected, after step 6", "the other host is lost: if it has the VIP it owes a release"),
+    Row("held releasing draining",   "other_unreachable",   "",                         "owed",          "",                           "[S2] disconnected, after step 6", "the other host is lost: if it has the VIP it owes a release"),
     Row("held",                      "this_unreachable",    "",                         "~absent",       "",                           "[S2] disconnected, step 1",       "the host that holds the VIP is lost: it owes a release"),
     Row("absent",                    "this_enable_asked",   "",                         "enabling_owed", "enable this",                "[S2] disconnected, step 6",       "the script that enables the VIP is launched; the one on the lost host cannot run"),
     Row("enabling_owed",             "this_held",           "",                         "owed",          "",                           "[S2] disconnected, after step 6", "it is here; the lost host still owes its release"),
@@ -66,7 +68,7 @@ ROWS = (
     Row("conflict",                  "other_unreachable",   "",                         "owed",          "",                           "[S2] disconnected, after step 6", "the other host is lost again before its release"),
     Row("enabling leaving",          "this_unreachable",    "",                         "~absent",       "",                           "[S2] disconnected, step 1",       "this host is lost, and the other one has it not"),
     Row("moving clearing releasing", "this_unreachable",    "",                         "~leaving_owed", "",                           "[S2] disconnected, step 1",       "this host is lost, while the other one is releasing it"),
-    Row("sharing covering conflict", "this_unreachable",    "",                         "~owed",         "",                           "[S2] disconnected, step 1",       "this host is lost, and the other one has it"),
+    Row("sharing covering conflict draining", "this_unreachable",    "",                         "~owed",         "",                           "[S2] disconnected, step 1",       "this host is lost, and the other one has it"),
     Row("off",                       "this_unreachable",    "",                         "~absent",       "",                           "[S2] disconnected, step 1",       "a host is lost, and the other one has it not"),
     Row("absent owed enabling_owed leaving_owed", "this_unreachable", "",               "out_of_sight",  "",                           "rule: both silent",               "the only host in sight is lost"),
     Row("* off",                     "blinded",             "",                         "out_of_sight",  "",                           "rule: both silent",               "no host is heard: nothing is commanded until one is"),
@@ -95,11 +97,11 @@ ROWS = (
     Row("enabling_owed",             "this_disable_asked",  "",                         "leaving_owed",  "disable this",               "rule: the newest wish counts",    "it is not wanted here any more"),
     Row("moving releasing",          "this_disable_asked",  "",                         "leaving",       "disable this",               "rule: the newest wish counts",    "it is wanted on neither host"),
     Row("clearing",                  "this_disable_asked",  "",                         "~leaving",      "",                           "rule: the newest wish counts",    "it is wanted on neither host"),
-    Row("sharing covering",          "this_disable_asked",  "",                         "~releasing",    "disable this",               "rule: the newest wish counts",    "the other host keeps it after all"),
+    Row("sharing covering draining", "this_disable_asked",  "",                         "~releasing",    "disable this",               "rule: the newest wish counts",    "the other host keeps it after all"),
     Row("enabling",                  "other_enable_asked",  "",                         "~moving",       "enable other; disable this", "rule: the newest wish counts",    "it is wanted on the other host now"),
     Row("moving",                    "other_enable_asked",  "",                         "~moving",       "enable other; disable this", "rule: the newest wish counts",    "it is wanted on the other host now"),
     Row("clearing",                  "other_enable_asked",  "",                         "~enabling",     "enable other",               "rule: the newest wish counts",    "it is wanted on the other host again"),
-    Row("sharing covering",          "other_enable_asked",  "",                         "~releasing",    "disable this",               "rule: the newest wish counts",    "the other host keeps it after all"),
+    Row("sharing covering draining", "other_enable_asked",  "",                         "~releasing",    "disable this",               "rule: the newest wish counts",    "the other host keeps it after all"),
     Row("releasing",                 "other_enable_asked",  "",                         "~sharing",      "enable other",               "rule: the newest wish counts",    "it is wanted on the other host now"),
 
     # What the hosts report without having been asked.
@@ -112,6 +114,7 @@ ROWS = (
     Row("sharing covering",          "other_free",          "",                         "enabling",      "",                           "rule: adopt what is",             "it vanished from the other host"),
     Row("held",                      "this_free",           "",                         "enabling",      "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
     Row("owed",                      "this_free",           "",                         "enabling_owed", "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
+    Row("draining",                  "this_free",           "",                         "covering",      "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
     Row("releasing",                 "this_free",           "",                         "moving",        "enable this",                "rule: it stays where it belongs", "it vanished without a command: it is put back"),
     Row("leaving leaving_owed",      "other_held",          "",                         "~releasing",    "",                           "rule: adopt what is",             "the other host has it: it keeps it"),
     Row("leaving_owed",              "this_free",           "",                         "absent",        "",                           "[S2] reconnection, step 8",       "it is gone"),
@@ -128,43 +131,44 @@ ROWS = (
     Row("leaving leaving_owed",      "retry",               "",                         "=",             "disable this",               "rule: a command fails",           "the release is tried again"),
 
     # What is as it is wanted, is under way, or cannot be done now.
-    Ignored("held owed conflict releasing",                                 "this_held",   "it is known to have it"),
+    Ignored("held owed conflict releasing draining",                        "this_held",   "it is known to have it"),
     Ignored("absent enabling enabling_owed moving clearing sharing covering", "this_free", "it is known not to have it yet"),
     Ignored("leaving leaving_owed",                                         "this_held",   "it is being taken away"),
     Ignored("off",                                                          "this_free",   "it is known not to have it"),
-    Ignored("moving clearing sharing covering conflict releasing",          "other_held",  "it is known to have it"),
+    Ignored("moving clearing sharing covering conflict releasing draining", "other_held",  "it is known to have it"),
     Ignored("held enabling leaving",                                        "other_free",  "it is known not to have it"),
     Ignored("owed enabling_owed leaving_owed absent",                       "other_unreachable", "its host is known to be lost"),
-    Ignored("held owed conflict releasing",                                 "this_enable_asked", "it has it: the script is not run again"),
+    Ignored("held owed conflict releasing draining",                        "this_enable_asked", "it has it: the script is not run again"),
     Ignored("enabling enabling_owed moving clearing sharing covering",      "this_enable_asked", "it is being enabled there: the script is not run again"),
     Ignored("held enabling leaving",                                        "other_disable_asked", "it has it not: the script is not run"),
-    Ignored("moving clearing covering releasing",                           "other_disable_asked", "it is being released there: the script is not run again"),
+    Ignored("moving clearing covering releasing draining",                  "other_disable_asked", "it is being released there: the script is not run again"),
     Ignored("owed enabling_owed leaving_owed absent",                       "other_disable_asked", "its host is lost: the script cannot run there, and the release is owed"),
     Ignored("owed enabling_owed leaving_owed absent",                       "other_enable_asked", "its host is lost: the script cannot run there"),
     Ignored("leaving leaving_owed",                                         "this_disable_asked", "it is being released there: the script is not run again"),
     Ignored("absent off",                                                   "this_disable_asked", "it has it not: the script is not run"),
-    Ignored("held owed conflict releasing clearing leaving leaving_owed absent", "this_enable_failed", "the command was given before things changed"),
+    Ignored("held owed conflict releasing draining clearing leaving leaving_owed absent", "this_enable_failed", "the command was given before things changed"),
     Ignored("*",                                                            "other_enable_failed", "the command was given before things changed: it is not wanted there now"),
-    Ignored("held owed enabling enabling_owed moving clearing sharing covering conflict releasing absent", "this_disable_failed", "the command was given before things changed: it is wanted here now"),
-    Ignored("held owed enabling enabling_owed sharing covering conflict leaving leaving_owed absent", "other_disable_failed", "the command was given before things changed"),
+    Ignored("held owed enabling enabling_owed moving clearing sharing covering draining conflict releasing absent", "this_disable_failed", "the command was given before things changed: it is wanted here now"),
+    Ignored("held owed enabling enabling_owed sharing covering draining conflict leaving leaving_owed absent", "other_disable_failed", "the command was given before things changed"),
     Ignored("off out_of_sight",                                             "this_enable_failed this_disable_failed", "the command was given before things changed"),
     Ignored("out_of_sight",                                                 "this_enable_asked this_disable_asked", "neither host is heard"),
     Ignored("out_of_sight",                                                 "this_unreachable blinded", "neither host is heard"),
-    Ignored("held owed clearing conflict absent off out_of_sight",          "retry", "what was to be tried again has been overtaken"),
+    Ignored("held owed clearing conflict draining absent off out_of_sight", "retry", "what was to be tried again has been overtaken"),
+    Ignored("held owed enabling enabling_owed moving clearing sharing covering conflict releasing leaving leaving_owed absent off out_of_sight", "drained", "what was waited for has been overtaken"),
 )
 # fmt: on
 
 VIP = Table(
     name="Virtual IP",
-    states="held* owed* enabling* enabling_owed* moving* clearing* sharing* covering* conflict* releasing*"
+    states="held* owed* enabling* enabling_owed* moving* clearing* sharing* covering* draining* conflict* releasing*"
     " leaving* leaving_owed* absent* off out_of_sight",
     initial="out_of_sight",
     triggers="this_held this_free this_unreachable this_enable_asked this_disable_asked this_enable_failed"
-    " this_disable_failed retry blinded",
+    " this_disable_failed retry drained blinded",
     guards=(
         "together disable_first enable_first",
         "other_is_demoted this_is_demoted other_is_primary other_is_nothing",
     ),
-    outputs="enable disable announce start_retry",
+    outputs="enable disable announce start_retry start_drain",
     rows=ROWS,
 )

@@ -59,15 +59,22 @@ def _leave_network() -> None:
 
 
 def _output_of(command: list[str]) -> str:
-    # noqa for S603: the commands are the tests' own
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - the tests' own
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use a namespace."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"host", "wired"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.namespaces)
 
 
 @pytest.fixture
 def host() -> Iterator[Namespace]:
     """A namespace of a host: `eth0` with the addresses 198.51.100.1/24 and 2001:db8::1/64."""
     namespace = _namespace_or_skip()
-    namespace.ip("link add eth0 type dummy")
+    namespace.ip("link add eth0 type veth peer name far_end")
+    namespace.ip("link set far_end up addrgenmode none")
     _configure(namespace, 1)
     yield namespace
     namespace.close()
@@ -109,6 +116,7 @@ def _namespace_or_skip() -> Namespace:
 
 
 def _configure(namespace: Namespace, number: int) -> None:
-    namespace.ip("link set eth0 up")
+    # Without link-local addresses, which would come and go in the middle of a test.
+    namespace.ip("link set eth0 up addrgenmode none")
     namespace.ip(f"addr add 198.51.100.{number}/24 dev eth0")
     namespace.ip(f"addr add 2001:db8::{number}/64 dev eth0 nodad")

@@ -8,15 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
-
-from switchover.agent.configuration import Configuration, ConfigurationError, Position, Problem, example_text, load
+from switchover.agent.configuration import (
+    AgentSettings,
+    Configuration,
+    ConfigurationError,
+    Host,
+    Member,
+    PairSettings,
+    Position,
+    Problem,
+    SolutionSettings,
+    VipSettings,
+    example_text,
+    load,
+)
 from switchover.agent.toml_source import MAX_BYTES, TomlPath, read_toml
 from switchover.drivers.announce import AnnounceSchedule
 from switchover.fsm.alarms import Alarm, Reaction, ReactionKind, documented_alarms
 from switchover.fsm.topology import Pair, Topology, VipOrder
 
+TABLES = [
+    *(Configuration, SolutionSettings, AgentSettings, VipSettings, AnnounceSchedule),
+    *(Host, PairSettings, Member, Alarm, Reaction),
+]
 EXAMPLE = example_text()
 COMPLETE = re.sub(r"^#(?=[a-z[])", "", EXAMPLE, flags=re.MULTILINE)
 """The example with all that is commented out in it: every key, each with its default."""
@@ -30,6 +47,8 @@ MEMBER_2 = BARE[BARE.rindex("[[pairs.members]]") : BARE.index("[[alarms]]")]
 HOST_1 = '[[hosts]]\nname = "host1"\naddress = "198.51.100.11"\n'
 ALARM_1 = '[[alarms]]\nname = "SIP_Server_1 primary"\ndetect = "00-5150"\napplication = "SIP_Server_1"\n'
 REACTIONS_1 = 'reactions = [{ do = "disable_vip", host = "host2" }, { do = "enable_vip", host = "host1" }]'
+PAIR_AGAIN = '[[pairs]]\nname = »"SIP Server"\n'
+PIDFILE_1 = '"/run/sip-server/SIP_Server_1'
 VIP = 'addresses = ["198.51.100.10/24"]'
 TO_PRIMARY = 'to_primary = ["/opt/sip-server/control", "SIP_Server_1", "primary"]\n'
 STATUS = 'status = ["/opt/sip-server/control", "SIP_Server_1", "status"]'
@@ -58,7 +77,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ("[agent]", "[»agnet]", ["unknown key 'agnet'; did you mean 'agent'?"]),
     ("[vip.announce]", "[vip.»anounce]", ["unknown key 'anounce'; did you mean 'announce'?"]),
     ("[solution]", "»[[solution]]", ["solution is an array; it must be a table"]),
-    ("[agent]", "[agent.»socket]\n[agent.»sockte]\n[»x]", [
+    ("[agent]", "»[agent.socket]\n[agent.»sockte]\n[»x]", [
         "socket is a table; it must be an absolute path such as '/run/switchover/agent.sock'",
         "unknown key 'sockte'; did you mean 'socket'?",
         f"unknown key 'x'; known are {SECTIONS}",
@@ -66,7 +85,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ("[solution]\nname = \"SIP solution\"\n", "»[solution]\n", [f"missing key 'name'; add it: {NAME}"]),
     (f"[vip]\n{VIP}", "»[vip]", [f"missing key 'addresses'; add it: an array, each item {VIP_FORM}"]),
     (HOST_1, "»»[[hosts]]\n", [f"missing key 'name'; add it: {NAME}", f"missing key 'address'; add it: {HOST_FORM}"]),
-    (f"{ALARM_1}{REACTIONS_1}", f"»{ALARM_1}", ["missing key 'reactions'; add it: an array of tables"]),
+    (f"{ALARM_1}{REACTIONS_1}", f"»{ALARM_1}", ["missing tables [[alarms.reactions]]; add them"]),
     (REACTIONS_1, 'reactions = [»{ »od = "enable_vip", host = "host1" }]', [
         "missing key 'do'; add it: one of 'enable_vip', 'disable_vip'", "unknown key 'od'; known are 'do', 'host'",
     ]),
@@ -119,7 +138,9 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (f"{TO_PRIMARY}", "to_primary = »[]\n", ["to_primary is empty; it must have at least one item"]),
     (f"{TO_PRIMARY}", 'to_primary = ["sh", »""]\n', [f"item 2 of to_primary is ''; it must be {WORD}"]),
     (STATUS, "status = »[]", ["status is empty; it must have at least one item"]),
-    (ALARM_1, ALARM_1.replace('"00-5150"', '»"00-9999"'), [f"detect is '00-9999', an unknown event id; known are {EVENTS}"]),
+    (ALARM_1, ALARM_1.replace('"00-5150"', '»"00-9999"'), [
+        f"detect is '00-9999', an unknown event id; known are {EVENTS}",
+    ]),
     (REACTIONS_1, "reactions = »[]", ["reactions is empty; it must have at least one item"]),
     (REACTIONS_1, 'reactions = [{ do = »"enable", host = "host1" }]', ["do is 'enable'; did you mean 'enable_vip'?"]),
     # addresses
@@ -164,22 +185,26 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         f"address is 'host2.example'; it must be {HOST_FORM}",
     ]),
     # what must agree
-    (f"[[hosts]]\nname = \"host1\"", f"[[hosts]]\nname = \"host2\"", []),
+    (f"{HOST_1}port = 4999\ninterface = \"eth0\"\n{HOST_2}", f"»{HOST_2}", [
+        "the number of [[hosts]] is 1; a solution has exactly two",
+    ]),
     (HOST_2, f"{HOST_2}»{HOST_2.replace('2', '3')}", ["the number of [[hosts]] is 3; a solution has exactly two"]),
     (HOST_2, HOST_2.replace('"host2"', '»"host1"'), [
         "name is 'host1', as for another host; each host needs a name of its own",
     ]),
-    (MEMBER_2, f"{MEMBER_2}»{MEMBER_2}".replace('"SIP_Server_2"\nh', '"SIP_Server_3"\nh', 1), ["x"]),
+    (MEMBER_2, f"{MEMBER_2}»" + MEMBER_2.replace("SIP_Server_2", "SIP_Server_3").replace('"host2"', '»"host2"'), [
+        "the number of [[pairs.members]] is 3; a pair has exactly two",
+        "host is 'host2', as for another member of the pair; each runs on a host of its own",
+    ]),
     (MEMBER_2, MEMBER_2.replace('"host2"', '»"hots2"'), ["host is 'hots2', an unknown host; did you mean 'host2'?"]),
     (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"'), [
         "host is 'host1', as for another member of the pair; each runs on a host of its own",
     ]),
-    (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"').replace('"/run/sip-server/SIP_Server_2', '»"/run/sip-server/SIP_Server_1'), [
+    (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"').replace('"/run/sip-server/SIP_Server_2', f"»{PIDFILE_1}"), [
         "host is 'host1', as for another member of the pair; each runs on a host of its own",
         "pidfile is that of 'SIP_Server_1'; each application of a host needs its own",
     ]),
-    (MEMBER_2, f'{MEMBER_2}[[pairs]]\nname = »"SIP Server"\n»[[pairs.members]]\n' + MEMBER_2.split("\n", 1)[1]
-        .replace('"SIP_Server_2"\n', '»"SIP_Server_2"\n'), [
+    (MEMBER_2, f'{MEMBER_2}{PAIR_AGAIN}»' + MEMBER_2.replace("application = ", "application = »"), [
         "name is 'SIP Server', as for another pair; each pair needs a name of its own",
         "the number of [[pairs.members]] is 1; a pair has exactly two",
         "application is 'SIP_Server_2', as for another application; each application needs a name of its own",
@@ -214,6 +239,14 @@ def complaints(file: Path, text: str | bytes) -> list[str]:
     return str(caught.value).replace(str(file), file.name).split("\n")
 
 
+def values_in(value: Any, path: TomlPath = ()) -> Iterator[tuple[TomlPath, Any]]:
+    """Every value in a TOML document, with its path."""
+    yield path, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from values_in(item, (*path, key))
+
+
 def unmarked(text: str, whats: list[str]) -> tuple[str, list[str]]:
     """The text without its marks, and the lines to expect: one for each mark, in the order of the file."""
     *parts, _ = text.split(MARK)
@@ -245,8 +278,8 @@ def test_what_is_commented_out_in_the_example_is_the_default(file: Path) -> None
 
 def test_every_key_is_in_the_example() -> None:
     """No key can be added without a word about it."""
-    keys = {key for path in paths(tomllib.loads(COMPLETE)) for key in path if isinstance(key, str)}
-    assert keys == KEYS
+    keys = {key for path, _ in values_in(tomllib.loads(COMPLETE)) for key in path if isinstance(key, str)}
+    assert keys == {attribute.name for table in TABLES for attribute in fields(table)}
 
 
 def test_applications_come_in_the_order_of_the_hosts(file: Path) -> None:
@@ -272,7 +305,7 @@ def test_alarms_of_the_file_replace_the_documented_ones(file: Path, notation: st
     [
         (VIP, 'addresses = ["198.51.100.10/24", "2001:db8::10/64"]'),  # the hosts' IPv4 addresses say nothing of IPv6
         (VIP, 'addresses = ["198.51.100.10/28"]'),
-        (f'{VIP}\norder = "together"\naddresses_by = "ip"', f'{VIP}\naddresses_by = "netsh"'),
+        ('addresses_by = "ip"', 'addresses_by = "netsh"'),
         ('interface = "eth0"', 'interface = "bond0.100"'),
         (STATUS, ""),
     ],
@@ -301,17 +334,164 @@ def test_a_mistake_is_told_with_its_place(file: Path, old: str, new: str, whats:
 
 def test_all_mistakes_are_told_at_once(file: Path) -> None:
     """Mistakes within some sections do not hide those between others."""
-    text = BARE.replace("detection_ms = 300", "detection_ms = »1").replace("198.51.100.10", "203.0.113.10")
-    text = text.replace('["203', '[»"203').replace("port = 4999", "»prot = 4999")
-    assert complaints(file, text.replace(MARK, "")) == []
+    text, lines = unmarked(
+        BARE.replace("detection_ms = 300", "detection_ms = »1")
+        .replace('["198.51.100.10/24"]', '[»"203.0.113.10/24"]')
+        .replace(REACTIONS_1, 'reactions = [{ do = »"disable", host = "host3" }]'),
+        [
+            "detection_ms is 1; it must be an integer from 30 to 60000 ms",
+            "item 1 of addresses is in the subnet 203.0.113.0/24; "
+            "it must be in that of the hosts (198.51.100.11, 198.51.100.12)",
+            "do is 'disable'; did you mean 'disable_vip'?",
+        ],
+    )
+    assert complaints(file, text) == lines
 
 
-def test_places_count_characters_from_1(file: Path) -> None:
-    """Columns are what an editor shows, not bytes; a byte order mark is none."""
-    text = '\N{BYTE ORDER MARK}# é\r\n[»é]\r\n'.replace("[»é]", '["é"]\r\n"ü" . "ä" = 1')
-    assert complaints(file, text)[-2:] == []
+WHOLE_FILES: list[tuple[bytes, list[str]]] = [
+    (b"", [
+        "x.toml:1:1: missing table [solution]; add it",
+        "x.toml:1:1: missing table [vip]; add it",
+        "x.toml:1:1: missing tables [[hosts]]; add them",
+        "x.toml:1:1: missing tables [[pairs]]; add them",
+    ]),
+    (b"solution = 1\nvip = []\nhosts = 1\npairs = [1]\nalarms = []\n", [
+        "x.toml:1:12: solution is an integer; it must be a table",
+        "x.toml:2:7: vip is an array; it must be a table",
+        "x.toml:3:9: hosts is an integer; it must be an array of tables",
+        "x.toml:4:10: item 1 of pairs is an integer; it must be a table",
+        "x.toml:5:10: alarms is empty; it must have at least one item",
+    ]),
+    (b"[vip.announce]\ncuont = 5\n", [
+        "x.toml:1:1: missing table [solution]; add it",
+        "x.toml:1:1: missing tables [[hosts]]; add them",
+        "x.toml:1:1: missing tables [[pairs]]; add them",
+        f"x.toml:1:2: missing key 'addresses'; add it: an array, each item {VIP_FORM}",
+        "x.toml:2:1: unknown key 'cuont'; did you mean 'count'?",
+    ]),
+    (b"[solution\nname = 1", ["x.toml:1:10: not TOML: Expected ']' at the end of a table declaration"]),
+    (b"[vip]\na = [1,\n", ["x.toml:3:1: not TOML: Invalid value at the end of the file"]),
+    (b"[vip]\n[vip]\n", ["x.toml:2:5: not TOML: Cannot declare ('vip',) twice"]),
+    (b"# \xc3\xa9\nx = '\xff'\n", ["x.toml:2:6: byte 0xff is not UTF-8; save the file as UTF-8"]),
+    (b"x = " + b"[" * 5000, ["x.toml:1:1: is nested too deeply; flatten it"]),
+    (b"x." * 5000 + b"x = 1", ["x.toml:1:1: is nested too deeply; flatten it"]),
+    (b"x" * (MAX_BYTES + 1), [f"x.toml: is larger than {MAX_BYTES} bytes; name a TOML file"]),
+]  # fmt: skip
 
 
-WHOLE_FILES = [
-    (b"", []),
+@pytest.mark.parametrize(("data", "lines"), WHOLE_FILES, ids=[repr(data[:20]) for data, _ in WHOLE_FILES])
+def test_what_is_wrong_with_a_whole_file(file: Path, data: bytes, lines: list[str]) -> None:
+    """A file that is empty, of another shape, not TOML or not text."""
+    assert complaints(file, data) == lines
+
+
+def test_a_number_too_long_for_python_is_a_problem(file: Path) -> None:
+    """tomllib raises a plain ValueError for it and tells no position."""
+    (line,) = complaints(file, b"x = " + b"9" * 5000)
+    assert line.startswith("x.toml:1:1: not TOML: Exceeds the limit")
+
+
+@pytest.mark.parametrize(("name", "reason"), [("none.toml", "No such file or directory"), (".", "Is a directory")])
+def test_a_file_that_cannot_be_read_has_no_place(tmp_path: Path, name: str, reason: str) -> None:
+    """There is no line to name, so none is named."""
+    file = str(tmp_path / name)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    what = f"cannot be read: {reason}; name a TOML file, such as one that 'switchover init' wrote"
+    assert caught.value.problems == (Problem(file, None, what),)
+    assert str(caught.value) == f"{file}: {what}"
+
+
+ODD = """# é
+"ü" . 'a b' = "é" # é
+3.14 = 1
+true = [ # [
+  2, 'é', { x = 3, "y".z = 4 },
 ]
+"é" = { "ä" = 5 }
+[ t . 'u' ]
+v = \"\"\"two
+lines\"\"\"
+[[h]]
+n = 5
+[[h.i]]
+[h.j]
+[[h]]
+[[h.i]]
+k = [[6], [[7]]]
+[[h.i]]
+k = -8
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [ODD, ODD.replace("\n", "\r\n"), BARE, EXAMPLE], ids=["odd", "CR LF", "bare", "example"]
+)
+def test_every_key_and_value_is_found_where_it_stands(file: Path, text: str) -> None:
+    """In characters, as an editor counts them; a byte order mark is none."""
+    file.write_bytes(f"\N{BYTE ORDER MARK}{text}".encode())
+    source = read_toml(file)
+    for path, value in values_in(source.values):
+        if path and isinstance(path[-1], str):
+            assert re.match(rf"""['"]?{path[-1]}""", rest_at(text, source.position(path, at_key=True)))
+        if isinstance(value, str | int):
+            assert re.match(rf"""['"]*{str(value).partition(chr(10))[0]}""", rest_at(text, source.position(path)))
+        elif path and isinstance(path[-1], int):
+            assert rest_at(text, source.position(path))[0] in "[{"
+
+
+def rest_at(text: str, position: Position) -> str:
+    """The rest of the line at a position."""
+    return text.split("\n")[position.line - 1][position.column - 1 :]
+
+
+def lines_shuffled() -> st.SearchStrategy[str]:
+    """The bare text after a few lines were deleted, copied elsewhere, or had their values swapped."""
+    lines = BARE.splitlines()
+    places = st.integers(0, len(lines) - 1)
+    edits = st.lists(st.tuples(st.sampled_from(["delete", "copy", "swap values"]), places, places), max_size=6)
+    return edits.map(lambda steps: "\n".join(with_edits(lines, steps)))
+
+
+def with_edits(lines: list[str], steps: list[tuple[str, int, int]]) -> list[str]:
+    lines = list(lines)
+    for step, one, other in steps:
+        one, other = one % len(lines), other % len(lines)
+        if step == "delete":
+            del lines[one]
+        elif step == "copy":
+            lines.insert(other, lines[one])
+        else:
+            (key_1, is_1, value_1), (key_2, is_2, value_2) = lines[one].partition(" = "), lines[other].partition(" = ")
+            lines[one], lines[other] = key_1 + is_1 + value_2, key_2 + is_2 + value_1
+    return lines
+
+
+TOML_WORDS = st.sampled_from(
+    ['"', "'", '"""', "[", "]", "[[", "]]", "{", "}", "=", ",", ".", "#", "\n", " ", "\\", "0"]
+)
+TOML_KEYS = st.sampled_from(sorted({attribute.name for table in TABLES for attribute in fields(table)}))
+
+
+@given(
+    st.binary()
+    | st.text().map(str.encode)
+    | st.lists(TOML_WORDS | TOML_KEYS).map(lambda words: "".join(words).encode())
+    | lines_shuffled().map(str.encode)
+)
+def test_whatever_a_file_holds_it_loads_or_is_refused(file: Path, data: bytes) -> None:
+    """Nothing but `ConfigurationError` comes out, with places that are in the file; and what loads has a topology."""
+    lines = data.decode(errors="replace").split("\n")
+    for problem in problems_with(file, data):
+        assert problem.position
+        assert 1 <= problem.position.line <= len(lines)
+        assert 1 <= problem.position.column <= len(lines[problem.position.line - 1]) + 1
+        assert "\n" not in str(problem)
+
+
+def problems_with(file: Path, data: bytes) -> tuple[Problem, ...]:
+    try:
+        loaded(file, data).topology()
+    except ConfigurationError as error:
+        return error.problems
+    return ()
