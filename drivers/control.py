@@ -56,7 +56,7 @@ async def run(
         raise DriverError(f"{shlex.join(argv)} did not end within {deadline_ms} ms") from None
     finally:
         await child.kill()
-    output.read()
+    output.read()  # the end may be seen before what was said last
     return Completed(child.status, output.text())
 
 

@@ -1,6 +1,6 @@
 """The ARP and neighbour discovery frames of a Virtual IP, as bytes ready to be sent.
 
-Scapy takes some 0.2 ms to build a frame, so each function remembers what it built: a frame is built before it is
+Scapy takes some 0.3 ms to build a frame, so each function remembers what it built: a frame is built before it is
 needed, and anew only when the interface's MAC address has changed (a bond that fails over changes it).
 """
 
@@ -8,7 +8,7 @@ import functools
 import ipaddress
 from typing import Literal
 
-# Scapy's own documentation names `scapy.all`, which imports every protocol it knows and takes three times as long.
+# Scapy's own documentation names `scapy.all`, which imports every protocol it knows and takes four times as long.
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet

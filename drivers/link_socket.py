@@ -45,6 +45,8 @@ class _Reader:
         self._take = take
         self._signalled = signalled
         self._loop.add_reader(socket.fileno(), self._on_signal)
+        # The signal only tells of news after a read that found nothing, so there must be a first one.
+        self._loop.call_soon(self.read)
 
     def read(self) -> None:
         """Take everything that waits. A long queue is taken in parts, so that timers have their turn."""

@@ -138,24 +138,29 @@ class Handling:
         if command is None:
             return  # of a host that has been lost since, or told twice
         self.state = evolve(self.state, pending=tuple(other for other in self.state.pending if other is not command))
-        done = isinstance(event, CommandSucceeded)
+        if isinstance(event, CommandFailed):
+            self._tell_failed(command)
+            return
         match command:
             case Promote() | Demote():
                 pair, side = self.topology.find(command.application)
-                if done:
-                    self._observe_mode(pair, side, Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP)
-                else:
-                    what = "promotion" if isinstance(command, Promote) else "demotion"
-                    self._then(self._move_pair, pair, f"side{side}_{what}_failed")
+                self._observe_mode(pair, side, Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP)
             case EnableVip() | DisableVip():
-                side = self.topology.side_of(command.host)
-                if done:
-                    self._observe_vip(side, isinstance(command, EnableVip))
-                else:
-                    what = "enable" if isinstance(command, EnableVip) else "disable"
-                    self._then(self._move_vip, f"side{side}_{what}_failed")
+                self._observe_vip(self.topology.side_of(command.host), isinstance(command, EnableVip))
             case AnnounceVip():
-                pass  # nothing waits for it; a failure is in the journal
+                pass  # nothing waits for it
+
+    def _tell_failed(self, command: HostCommand) -> None:
+        match command:
+            case Promote() | Demote():
+                pair, side = self.topology.find(command.application)
+                what = "promotion" if isinstance(command, Promote) else "demotion"
+                self._then(self._move_pair, pair, f"side{side}_{what}_failed")
+            case EnableVip() | DisableVip():
+                what = "enable" if isinstance(command, EnableVip) else "disable"
+                self._then(self._move_vip, f"side{self.topology.side_of(command.host)}_{what}_failed")
+            case AnnounceVip():
+                pass  # nothing waits for it; the failure is in the journal
 
     def _take_timer(self, timer: str) -> None:
         what, _, subject = timer.partition(" ")
@@ -264,9 +269,12 @@ class Handling:
         return decision
 
     def _tell_reached(self, side: int) -> None:
+        """What the host reports; and what it was told on an older connection, without a result yet, has failed."""
         for pair, found in enumerate(self.state.pairs):
             self._then(self._move_pair, pair, f"side{side}_{found.modes[side - 1]}")
         self._then(self._move_vip, f"side{side}_{'held' if self.state.vip_held[side - 1] else 'free'}")
+        for command in self._forget(self.topology.hosts[side - 1]):
+            self._tell_failed(command)
 
     def _lose_sight(self, sides: tuple[int, ...], trigger: str) -> None:
         for side in sides:
@@ -305,15 +313,18 @@ class Handling:
     # The small change.
 
     def _give(self, command: HostCommand) -> None:
-        """Give a command its id and let it go, unless the same one is still under way."""
-        if command not in self.state.pending:
+        """Give a command its id and let it go, unless the last one under way for the same thing asks for the same."""
+        same_thing = [told for told in self.state.pending if _thing(told) == _thing(command)]
+        if not same_thing or same_thing[-1] != command:
             numbered = evolve(command, id=self.state.next_id)
             self.state = evolve(self.state, pending=(*self.state.pending, numbered), next_id=self.state.next_id + 1)
             self.commands.append(numbered)
 
-    def _forget(self, host: str) -> None:
-        """No result can come any more of what a lost host was told to do."""
+    def _forget(self, host: str) -> list[HostCommand]:
+        """No result can come any more of what a host was told on a connection that is gone."""
+        gone = [command for command in self.state.pending if command.host == host]
         self.state = evolve(self.state, pending=tuple(told for told in self.state.pending if told.host != host))
+        return gone
 
     def _start_timer(self, verb: str, subject: str) -> None:
         times = {
@@ -334,6 +345,11 @@ class Handling:
     def _must_be_connected(self, side: int) -> None:
         if self.state.links[side - 1] not in ("connected", "silent"):
             raise CoreError(f"{self.topology.hosts[side - 1]} is not connected: what it says now does not count")
+
+
+def _thing(command: HostCommand) -> tuple[str, str]:
+    """What a command is about: an application, or the VIP, on a host. A host does such commands one after the other."""
+    return command.host, command.application if isinstance(command, Promote | Demote) else "VIP"
 
 
 def _put(both: tuple[Value, Value], side: int, value: Value) -> tuple[Value, Value]:

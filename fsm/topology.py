@@ -34,8 +34,8 @@ class Topology:
     """The solution's static part. `CoreError` if it does not fit together.
 
     `settle_ms`: how long the core waits for the second host when it sees the first again after it saw none.
-    `retry_ms`: how long after a failed command it is tried again. `drain_ms`: with the order `enable-first`, how long the
-    old holder may still answer what it has received before the new one announced itself. In milliseconds, above 0.
+    `retry_ms`: how long after a failed command it is tried again. `drain_ms`: with the order `enable-first`, how long
+    the old holder may still answer what it received before the new one announced itself. In milliseconds, above 0.
     """
 
     hosts: tuple[str, str]

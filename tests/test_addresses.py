@@ -124,15 +124,28 @@ def test_own_addresses_that_came_later_survive_the_removal(host, settings):
     async def scenario():
         for interface, value in settings.items():
             Path(f"/proc/sys/net/ipv4/conf/{interface}/promote_secondaries").write_text(str(value))
+        for own in OWN:
+            host.ip(f"addr del {own} dev eth0")
         async with started(resident_ip()) as vip:
             await vip.enable()
             for own in OWN:
-                host.ip(f"addr del {own} dev eth0")
                 host.ip(f"addr add {own} dev eth0 {'nodad' if ':' in own else ''}")
             await vip.disable()
 
     before = state_of(host)
     host.run(scenario())
+    assert state_of(host) == before
+
+
+def test_routes_that_a_network_manager_made_stay_the_only_ones(host):
+    """NetworkManager and systemd-networkd add an address without its route, and the route with a metric of theirs."""
+    for own in OWN:
+        host.ip(f"addr del {own} dev eth0")
+        host.ip(f"addr add {own} dev eth0 noprefixroute {'nodad' if ':' in own else ''}")
+    host.ip("-4 route add 198.51.100.0/24 dev eth0 proto static metric 100")
+    host.ip("-6 route add 2001:db8::/64 dev eth0 proto ra metric 100")
+    before = state_of(host)
+    assert host.run(on_and_off(resident_ip)) == [False, True, True, False, False]
     assert state_of(host) == before
 
 
@@ -293,6 +306,7 @@ def test_addresses_with_a_lifetime_vanish_by_themselves(host, eventually):
     async def scenario():
         async with started(IpAddresses("eth0", VIP, lifetime_s=2)) as vip:
             await vip.enable()
+            await vip.enable()
             assert await vip.held()
         await eventually(lambda: addresses_of(host) == OWN)
 
@@ -399,7 +413,7 @@ def test_a_watch_that_cannot_begin_says_so(host):
     host.run(scenario())
 
 
-def test_a_flood_of_changes_is_survived(host, eventually):
+def test_a_flood_of_changes_is_survived(host, eventually, caplog):
     """The kernel drops what does not fit into the socket's buffer, and says so once."""
     changes = "".join(f"addr add 198.51.100.{number % 200 + 50}/24 dev eth0\n" for number in range(200))
     changes += "".join(f"addr del 198.51.100.{number % 200 + 50}/24 dev eth0\n" for number in range(200))
@@ -413,14 +427,20 @@ def test_a_flood_of_changes_is_survived(host, eventually):
             await eventually(lambda: told == [True])
 
     host.run(scenario())
+    assert caplog.text == ""
 
 
 def test_a_closed_watch_tells_nothing(host):
+    """Not even what it was about to find out."""
+
     async def scenario():
         async with watched(resident_ip) as told:
-            pass
-        host.ip(f"addr add {IPV4} dev eth0")
-        host.ip(f"addr add {IPV6} dev eth0")
+            host.ip(f"addr add {IPV4} dev eth0")
+            host.ip(f"addr add {IPV6} dev eth0")
+            tasks = len(asyncio.all_tasks())
+            while len(asyncio.all_tasks()) == tasks:
+                await asyncio.sleep(0)
+        host.ip(f"addr del {IPV4} dev eth0")
         await asyncio.sleep(0.1)
         assert told == []
 

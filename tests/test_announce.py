@@ -12,6 +12,7 @@ from scapy.layers.l2 import ARP, Ether
 from switchover.drivers.announce import Announcer, AnnounceSchedule
 from switchover.drivers.claims import CLAIMS_PER_SECOND, ClaimWatch
 from switchover.drivers.errors import DriverError
+from switchover.drivers.frames import announcement as announcement_frames
 
 IPV4, IPV6 = "198.51.100.10/24", "2001:db8::10/64"
 VIP = (IPV4, IPV6)
@@ -386,10 +387,12 @@ def test_another_host_s_claim_is_told(wired, eventually, claim, watched):
 
 
 def test_frames_that_claim_nothing_are_not_told(wired, eventually):
-    """Own announcements, other addresses (each differs from a watched one in another word), and questions."""
+    """Own announcements, others' addresses (each differs from a watched one in another word), questions, UDP."""
     host, neighbour = wired
     others = ["198.51.100.11/24", "198.51.101.10/24", "2001:db8::11/64"]
     others += ["2001:db9::10/64", "2001:db8:0:1::10/64", "2001:db8::1:0:10/64"]
+    [advertisement] = announcement_frames(mac_of(neighbour), ("2001:db8::10",), ("request",), router=False)
+    udp = advertisement[:20] + bytes([17]) + advertisement[21:]
 
     async def scenario():
         told = []
@@ -398,6 +401,7 @@ def test_frames_that_claim_nothing_are_not_told(wired, eventually):
             announce_from(neighbour, others)
             ask_from(neighbour, "198.51.100.10", "198.51.100.2")
             ask_from(neighbour, "2001:db8::10", "2001:db8::2")
+            send_from(neighbour, udp)
             assert told == []
             announce_from(neighbour, [IPV6], ONCE)  # the frames come in order, so this one is the last
             await eventually(lambda: told)
@@ -405,6 +409,13 @@ def test_frames_that_claim_nothing_are_not_told(wired, eventually):
         return told
 
     assert host.run(scenario()) == [mac_of(neighbour)]
+
+
+def send_from(namespace, frame):
+    link = namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0)
+    link.bind(("eth0", 0))
+    link.send(frame)
+    link.close()
 
 
 def ask_from(namespace, target, own):
@@ -421,14 +432,11 @@ def test_a_reflected_announcement_is_no_claim(wired, eventually):
 
     async def scenario():
         told = []
-        reflector = neighbour.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0)
-        reflector.bind(("eth0", 0))
         with started(ClaimWatch("eth0", VIP, told.append)):
             for mac in (mac_of(host), "02:00:00:00:00:09"):
                 arp = ARP(op=2, hwsrc=mac, psrc="198.51.100.10", pdst="198.51.100.10")
-                reflector.send(bytes(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / arp))
+                send_from(neighbour, bytes(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / arp))
             await eventually(lambda: told)
-        reflector.close()
         return told
 
     assert host.run(scenario()) == ["02:00:00:00:00:09"]

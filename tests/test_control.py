@@ -37,7 +37,18 @@ def test_no_shell_interprets_the_arguments():
 
 
 def test_standard_input_is_empty():
-    assert result_of("cat") == Completed(0, "")
+    """A command must not take what is meant for the daemon, nor wait for it."""
+    reading, writing = os.pipe()
+    os.write(writing, b"for the daemon")
+    os.close(writing)
+    own = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        assert result_of("cat") == Completed(0, "")
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(reading)
 
 
 def test_environment_is_added_to_the_daemon_s_own(monkeypatch):

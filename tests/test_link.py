@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import secrets
-import shutil
 import socket
 import struct
 import subprocess
@@ -36,7 +35,7 @@ from switchover.drivers.wire import (
     decode,
     encode,
 )
-from switchover.fsm.commands import DisableVip, EnableVip, HostCommand
+from switchover.fsm.commands import EnableVip, HostCommand
 from switchover.fsm.events import (
     ApplicationReported,
     CommandFailed,
@@ -463,7 +462,7 @@ def test_a_stalled_agent_does_not_take_its_host_for_lost(site: Site, eventually)
         agent = site.host_link()
         async with running(agent):
             await eventually(lambda: site.events)
-            time.sleep(4 * DETECTION_MS / 1000)  # noqa: ASYNC251 - the stall
+            time.sleep(4 * DETECTION_MS / 1000)
             await asyncio.sleep(DETECTION_MS / 1000)
             agent.send(ENABLE, 1000)
             await eventually(lambda: site.executed)
@@ -691,3 +690,72 @@ def test_an_address_that_is_taken_is_an_error(site: Site):
             await second.close()
 
     asyncio.run(scenario())
+
+
+# In a real network
+
+
+CUT_S = 3
+ARP_REQUEST = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
+
+
+def arp_request(sender: str, target: str, mac: bytes) -> bytes:
+    """A broadcast frame that asks for the target's MAC address (RFC 826)."""
+    who = mac + socket.inet_aton(sender) + bytes(6) + socket.inet_aton(target)
+    return b"\xff" * 6 + mac + b"\x08\x06" + ARP_REQUEST + who
+
+
+def run(command: str) -> None:
+    subprocess.run(command.split(), check=True)  # noqa: S603 - the test's own commands
+
+
+def cut_oneself_off(loop: asyncio.AbstractEventLoop) -> None:
+    """Part the host's bridge from its port: nothing passes, no carrier is lost, and the ARP cache is empty."""
+    run("bridge link set dev eth0 state 0")
+    run("ip neigh flush dev bridge0")
+    loop.call_later(CUT_S, run, "bridge link set dev eth0 state 3")
+
+
+def test_a_silent_cut_of_a_real_network(site: Site, wired, eventually):
+    """The ARP caches are empty at the end of the cut, and the host solicits the agent's address until it is heard."""
+    agent_side, host_side = wired
+    site.address = "198.51.100.2"
+    for command in (
+        "addr flush dev eth0",
+        "link add bridge0 type bridge",
+        "link set eth0 master bridge0",
+        "link set bridge0 up addrgenmode none",
+        "addr add 198.51.100.2/24 dev bridge0",
+    ):
+        host_side.ip(command)
+    connected_twice = threading.Event()
+
+    async def host():
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("bridge0", 0))
+            mac = raw.getsockname()[4]
+
+            def solicit(agent_address: str) -> None:
+                site.solicited.append(agent_address)
+                raw.send(arp_request(site.address, agent_address, mac))
+
+            loop = asyncio.get_running_loop()
+            async with running(site.lca_link(solicit=solicit, execute=lambda *_: cut_oneself_off(loop))):
+                await eventually(connected_twice.is_set)
+
+    async def agent():
+        agent = site.host_link()
+        async with running(agent):
+            await eventually(lambda: CONNECTED in site.events)
+            agent.send(ENABLE, 1000)
+            await eventually(lambda: LOST in site.events)
+            run("ip neigh flush dev eth0")
+            await eventually(lambda: site.events[-1] == CONNECTED)
+        connected_twice.set()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        lca = elsewhere.submit(host_side.run, host())
+        agent_side.run(agent())
+        lca.result(PATIENCE_S)
+    assert site.events == [CONNECTED, SILENT, LOST, CONNECTED]
+    assert set(site.solicited) == {"198.51.100.1"}

@@ -129,7 +129,7 @@ def test_a_zombie_counts_as_dead_even_if_a_new_pidfile_names_it(pidfile, spawn, 
 
 @pytest.mark.namespaces
 def test_another_process_with_the_same_number_is_not_taken_for_it(pidfile, spawn, eventually):
-    """Not at its death and not at the start: a pidfile that was once disproved has to be written again."""
+    """Not even at the moment of its death: a pidfile that was once disproved has to be written again."""
 
     async def scenario():
         first, dead = spawn(), spawn()
@@ -141,8 +141,8 @@ def test_another_process_with_the_same_number_is_not_taken_for_it(pidfile, spawn
         async with Watched(pidfile) as watched, Watched(stale) as watched_stale:
             first.kill()
             first.wait()
-            await eventually(lambda: watched.told == [False])
             spawn_with_pid(first.pid, spawn)
+            await eventually(lambda: watched.told == [False])
             spawn_with_pid(dead.pid, spawn)
             await asyncio.sleep(SEVERAL_LOOKS_S)
             assert (watched.told, watched_stale.told) == ([False], [])
