@@ -96,6 +96,7 @@ class Agent:
         self._record(event, text, commands)
         for command in commands:
             self._carry_out(command)
+        self._log(text, commands)
         return self.solution.steps
 
     def switch(self, application: str) -> Step:
@@ -128,17 +129,13 @@ class Agent:
                 return True
 
     def _record(self, event: Event, text: str, commands: tuple[Command, ...]) -> None:
-        decisions = [describe_step(step) for step in self.solution.steps]
         self._journal.write(
             [
                 event_entry(text, event),
-                *(Entry(DECISION, decision) for decision in decisions),
+                *(Entry(DECISION, describe_step(step)) for step in self.solution.steps),
                 *(command_entry(describe_command(command), command) for command in commands),
             ]
         )
-        LOG.info("event: %s", text)
-        for decision in decisions:
-            LOG.info("decision: %s", decision)
 
     def _refuse(self, text: str, reason: str) -> None:
         self._journal.write([Entry(REFUSED, f"{text}: {reason}")])
@@ -146,10 +143,8 @@ class Agent:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case WriteLog():
-                LOG.info("%s %s", command.event_id, command.text)
-            case ActivateAlarm() | TriggerReaction():
-                LOG.info("%s", describe_command(command))
+            case WriteLog() | ActivateAlarm() | TriggerReaction():
+                pass  # to be seen in the log and in the journal, like every command
             case StartTimer():
                 self._start_timer(command.timer, command.after_ms, TimerFired(command.timer))
             case _:
@@ -157,13 +152,23 @@ class Agent:
 
     def _tell_host(self, command: HostCommand) -> None:
         deadline_ms = self.configuration.solution.command_deadline_ms
-        LOG.info("command: %s", describe_command(command))
         try:
             self._hosts[command.host].send(command, deadline_ms)
         except DriverError as error:
             LOG.warning("%s: %s", describe_command(command), error)  # its deadline makes it fail
         silence = CommandFailed(command.id, f"no answer within {deadline_ms} ms")
         self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
+
+    def _log(self, text: str, commands: tuple[Command, ...]) -> None:
+        """Last of all, because writing a log takes longer than deciding; the journal has been written before."""
+        LOG.info("event: %s", text)
+        for step in self.solution.steps:
+            LOG.info("decision: %s", describe_step(step))
+        for command in commands:
+            if isinstance(command, WriteLog):
+                LOG.info("%s %s", command.event_id, command.text)
+            else:
+                LOG.info("command: %s", describe_command(command))
 
     def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandFailed) -> None:
         if name in self._timers:

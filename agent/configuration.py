@@ -15,7 +15,7 @@ from typing import Annotated
 
 from attrs import field, fields, frozen
 
-from ..drivers.announce import AnnounceSchedule
+from ..drivers.schedule import AnnounceSchedule
 from ..fsm.alarms import LOG_MESSAGES, Alarm, documented_alarms, event_id
 from ..fsm.errors import CoreError
 from ..fsm.topology import Pair, Topology, VipOrder

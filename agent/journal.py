@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 from attrs import frozen
 from cattrs import Converter
@@ -117,7 +118,7 @@ def replay(path: Path) -> Iterator[tuple[Entry, Solution, tuple[Command, ...]]]:
         if entry.kind == START:
             solution = Solution(_converter.structure(json.loads(entry.data or ""), Topology))
         elif entry.kind == EVENT and solution is not None:
-            event = _converter.structure(json.loads(entry.data or ""), Event)  # pyright: ignore[reportArgumentType]  # a union is no type
+            event = _converter.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
             yield entry, solution, solution.handle(event)
 
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from ..drivers import control
 from ..drivers.addresses import AddressWatch, VirtualIp
 from ..drivers.announce import Announcer
+from ..drivers.claims import ClaimWatch
 from ..drivers.errors import DriverError
 from ..drivers.processes import ProcessWatch
 from ..drivers.wire import HostEvent
@@ -36,7 +37,7 @@ from ..fsm import (
     VipReported,
 )
 from ..fsm.records import describe_command
-from .configuration import Member
+from .configuration import Configuration, Host
 
 LOG = logging.getLogger("switchover.lca")
 
@@ -52,19 +53,14 @@ class AgentConnection(Protocol):
 class Lca:
     """One host: its Virtual IP and its applications, as the agent sees and moves them."""
 
-    def __init__(
-        self,
-        host: str,
-        members: tuple[Member, ...],
-        addresses: VirtualIp,
-        announcer: Announcer,
-        deadline_ms: int,
-    ) -> None:
-        self._host = host
-        self._members = {member.application: member for member in members}
+    def __init__(self, configuration: Configuration, host: Host, addresses: VirtualIp) -> None:
+        vip = [str(address) for address in configuration.vip.addresses]
+        self._host = host.name
+        self._members = {member.application: member for member in configuration.members_on(host.name)}
+        self._deadline_ms = configuration.solution.command_deadline_ms
         self._addresses = addresses
-        self._announcer = announcer
-        self._deadline_ms = deadline_ms
+        self._announcer = Announcer(host.interface, vip, configuration.vip.announce)
+        self._claims = ClaimWatch(host.interface, vip, self._claimed)
         self._agent: AgentConnection | None = None
         self._modes: dict[str, Mode] = {}
         self._primary_since: dict[str, float] = {}
@@ -82,6 +78,7 @@ class Lca:
         await self._addresses.start()
         await self._addresses.disable()
         self._announcer.start()
+        self._claims.start()
         await self._address_watch.start()
         for name, process in self._processes.items():
             process.start()
@@ -91,6 +88,7 @@ class Lca:
         """Release the VIP and stop watching; the applications stay as they are."""
         for process in self._processes.values():
             process.close()
+        self._claims.close()
         await self._address_watch.close()
         for task in self._tasks:
             task.cancel()
@@ -100,6 +98,10 @@ class Lca:
             await self._addresses.disable()
         finally:
             await self._addresses.close()
+
+    def solicit(self, agent: str, own: str) -> None:
+        """Ask the network who has the agent's address, from this host's own: see `LcaLink`."""
+        self._announcer.solicit(agent, own)
 
     def connect(self, agent: AgentConnection) -> None:
         """From now on, tell this agent what happens."""
@@ -134,8 +136,8 @@ class Lca:
             result = CommandFailed(command.id, str(error))
         else:
             result = CommandSucceeded(command.id)
-        LOG.info("%s: %s", text, "done" if isinstance(result, CommandSucceeded) else result.reason)
         self._tell(result)
+        LOG.info("%s: %s", text, "done" if isinstance(result, CommandSucceeded) else result.reason)
 
     async def _carry_out(self, command: HostCommand, deadline_ms: int) -> None:
         match command:
@@ -214,6 +216,10 @@ class Lca:
             self._vip_held = held
             LOG.warning("the VIP was %s by another hand", "enabled" if held else "disabled")
             self._tell(VipReported(self._host, held))
+
+    def _claimed(self, mac: str) -> None:
+        if self._vip_held:
+            LOG.warning("%s claims the VIP, which is here: two hosts hold it", mac)
 
     def _tell(self, event: HostEvent) -> None:
         if self._agent is not None:

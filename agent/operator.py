@@ -1,7 +1,8 @@
 """How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
 
-The socket belongs to the agent's user alone (mode 0600). A request is `{"do": "status"}`, `{"do": "switch", "to": NAME}`
-or `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or what was asked for.
+The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}`,
+`{"do": "switch", "to": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or
+what was asked for.
 """
 
 import asyncio

@@ -3,11 +3,9 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from ..drivers.address_templates import NETSH, SUBINTERFACE, TemplateAddresses
 from ..drivers.addresses import IpAddresses, VirtualIp
-from ..drivers.announce import Announcer
 from ..drivers.errors import DriverError
 from ..drivers.keys import AGENT, load_identity, load_public
 from ..drivers.link import HostLink, LcaLink, LinkTiming
@@ -56,15 +54,8 @@ async def run_lca(configuration: Configuration, name: str, ready: Callable[[], N
     Raises `DriverError` if it cannot start.
     """
     host = _host(configuration.hosts, name)
-    keys: Path = configuration.agent.keys
-    announcer = Announcer(host.interface, _addresses(configuration), configuration.vip.announce)
-    lca = Lca(
-        name,
-        configuration.members_on(name),
-        _virtual_ip(configuration, host),
-        announcer,
-        configuration.solution.command_deadline_ms,
-    )
+    keys = configuration.agent.keys
+    lca = Lca(configuration, host, _virtual_ip(configuration, host))
     link = LcaLink(
         name,
         str(host.address),
@@ -73,7 +64,7 @@ async def run_lca(configuration: Configuration, name: str, ready: Callable[[], N
         load_public(keys, AGENT),
         lca.report,
         lca.execute,
-        solicit=lambda agent: announcer.solicit(agent, str(host.address)),
+        solicit=lambda agent: lca.solicit(agent, str(host.address)),
     )
     be_punctual()
     try:
@@ -94,16 +85,12 @@ def _host(hosts: Iterable[Host], name: str) -> Host:
     raise DriverError(f"no host is named {name!r} in the configuration")
 
 
-def _addresses(configuration: Configuration) -> list[str]:
-    return [str(address) for address in configuration.vip.addresses]
-
-
 def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
+    addresses = [str(address) for address in configuration.vip.addresses]
     if configuration.vip.addresses_by is AddressesBy.IP:
-        return IpAddresses(host.interface, _addresses(configuration))
+        return IpAddresses(host.interface, addresses)
     template = SUBINTERFACE if configuration.vip.addresses_by is AddressesBy.SUBINTERFACE else NETSH
-    deadline_ms = configuration.solution.command_deadline_ms
-    return TemplateAddresses(host.interface, _addresses(configuration), template, deadline_ms)
+    return TemplateAddresses(host.interface, addresses, template, configuration.solution.command_deadline_ms)
 
 
 async def _asked_to_stop() -> None:

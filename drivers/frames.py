@@ -6,15 +6,13 @@ needed, and anew only when the interface's MAC address has changed (a bond that 
 
 import functools
 import ipaddress
-from typing import Literal
 
 # Scapy's own documentation names `scapy.all`, which imports every protocol it knows and takes four times as long.
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
-Form = Literal["request", "reply"]
-"""How a gratuitous ARP is sent: as an ARP request or as an ARP reply (RFC 5944 section 4.6 allows both)."""
+from .schedule import Form
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 NOT_KNOWN = "00:00:00:00:00:00"

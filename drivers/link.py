@@ -13,6 +13,7 @@
 2. `HostConnected` and `HostLost` alternate; `HostLeft` stands in for `HostLost`. Before the first `HostConnected` there
    is one `HostLost` if the host does not answer.
 3. A heartbeat whose sender does not hear this side is no sign of life: a network that is cut in one direction is cut.
+   The agent learns of that from the LCA, after the LCA's detection time and its own.
 4. Everything that comes to nothing is told: a command that cannot even be queued fails at once; one that is lost with
    the connection is told by `HostLost`.
 

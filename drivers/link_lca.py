@@ -114,7 +114,7 @@ class LcaLink:
         await asyncio.to_thread(self._context.term)
 
     async def _wait_until_gone(self, visit: _Visit) -> None:
-        """Wait, within limits, for the agent to hang up: what it has not read before this side does so would be lost."""
+        """Wait, within limits, for the agent to hang up: what it has not read when this side does would be lost."""
         for _ in range(_GOODBYE_LOOKS):
             await asyncio.sleep(_GOODBYE_LOOK_S)
             if not self._post(visit, Heartbeat(hearing=True)):

@@ -86,13 +86,11 @@ class SilenceWatch:
         self._look_at(self._heard_at + self._span_s - _SECOND_LOOK_S)
 
     def _look_at(self, when: float) -> None:
-        self._timer = self._loop.call_at(when, self._look)
+        self._timer = self._loop.call_at(when, self._look, when)
 
-    def _look(self) -> None:
+    def _look(self, due: float) -> None:
         timer = self._timer
-        if timer is None:
-            return
-        late_s = self._loop.time() - timer.when()
+        late_s = self._loop.time() - due
         heard_before = self._heard_at
         self._read()
         if self._timer is not timer:

@@ -146,8 +146,9 @@ def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
     socket.curve_server = 1
     socket.zap_domain = _DOMAIN.encode()
     socket.router_mandatory = 1
-    # Connections whose agent vanished without a word cost a ping now and then until TCP gives them up.
+    # A connection whose agent vanished without a word is pinged now and then, and dropped at last.
     socket.heartbeat_ivl = _PING_IDLE_MS
+    socket.heartbeat_timeout = MAX_DETECTION_MS
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:

@@ -1,6 +1,6 @@
 """The step function: `Solution.handle(event) -> commands`, and nothing else happens."""
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from .commands import Command
 from .events import Event
@@ -28,12 +28,8 @@ class Solution:
     """
 
     topology: Topology
-    state: SolutionState = field()
+    state: SolutionState = Factory(lambda self: initial_state(self.topology), takes_self=True)
     steps: tuple[Step, ...] = field(default=(), init=False)
-
-    @state.default  # pyright: ignore[reportUntypedFunctionDecorator, reportAttributeAccessIssue, reportUnknownMemberType]  # attrs' own decorator
-    def _initial(self) -> SolutionState:
-        return initial_state(self.topology)
 
     def handle(self, event: Event) -> tuple[Command, ...]:
         """Take in one event and return the commands that follow from it, in the order in which they are to be given.

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
-from switchover.drivers.announce import Announcer, AnnounceSchedule
+from switchover.drivers.announce import Announcer
 from switchover.drivers.claims import CLAIMS_PER_SECOND, ClaimWatch
 from switchover.drivers.errors import DriverError
 from switchover.drivers.frames import announcement as announcement_frames
+from switchover.drivers.schedule import AnnounceSchedule
 
 IPV4, IPV6 = "198.51.100.10/24", "2001:db8::10/64"
 VIP = (IPV4, IPV6)

@@ -26,7 +26,7 @@ from switchover.agent.configuration import (
     load,
 )
 from switchover.agent.toml_source import MAX_BYTES, TomlPath, read_toml
-from switchover.drivers.announce import AnnounceSchedule
+from switchover.drivers.schedule import AnnounceSchedule
 from switchover.fsm.alarms import Alarm, Reaction, ReactionKind, documented_alarms
 from switchover.fsm.topology import Pair, Topology, VipOrder
 

@@ -155,7 +155,7 @@ class World:
         host.outbox.append(VipReported(host.name, host.vip))
 
     def heal(self) -> None:
-        """The faults stop: every network works, every application runs; then all goes on until nothing is left to do."""
+        """The faults stop: every network works, every application runs, and all goes on until nothing is left to do."""
         self.story.append("the faults stop")
         for host in self.hosts:
             host.reachable = True
@@ -183,7 +183,10 @@ def test_once_the_faults_stop_the_solution_heals(seed, order):
         state = world.solution.state
         side = state.pairs[0].state[-1]
         assert (state.links, state.pairs[0].state, state.vip, state.pending) == (
-            ("connected", "connected"), f"redundant_{side}", f"held_{side}", ()
+            ("connected", "connected"),
+            f"redundant_{side}",
+            f"held_{side}",
+            (),
         )
         here, there = world.hosts[int(side) - 1], world.hosts[2 - int(side)]
         assert (here.mode, there.mode, here.vip, there.vip) == (Mode.PRIMARY, Mode.BACKUP, True, False)

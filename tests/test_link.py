@@ -171,9 +171,9 @@ class Peer:
                 if isinstance(message.body, kind):
                     return message
 
-    async def join(self) -> None:
+    async def join(self, detection_ms: int = DETECTION_MS) -> None:
         """Do as an agent does until the welcome."""
-        await self.say(Hello(DETECTION_MS))
+        await self.say(Hello(detection_ms))
         await self.hear(Heartbeat)
         await self.say(Heartbeat(hearing=True))
         await self.hear(Welcome)
@@ -322,6 +322,49 @@ def test_a_report_that_fails_ends_the_session_and_is_asked_for_again(site: Site,
     asyncio.run(scenario())
     assert site.events == [LOST, CONNECTED]
     assert "no report for the agent" in refusals()
+
+
+def test_events_that_nobody_can_be_told(site: Site, eventually, refusals):
+    """Without an agent an event is dropped; too many before the report end the session, and the next one is whole."""
+    happened = VipReported("host1", held=False)
+    attempts = []
+
+    async def report_at_second_try() -> HostReport:
+        attempts.append(1)
+        if len(attempts) == 1:
+            for _ in range(1001):
+                lca.send(happened)
+            await asyncio.sleep(PATIENCE_S)
+        return REPORT
+
+    async def scenario():
+        nonlocal lca
+        lca = site.lca_link(report=report_at_second_try)
+        async with running(lca, site.host_link()):
+            lca.send(happened)
+            await eventually(lambda: CONNECTED in site.events)
+
+    lca: LcaLink
+    asyncio.run(scenario())
+    assert site.events == [LOST, CONNECTED]
+
+
+def test_a_solicitation_that_fails_is_tried_again(site: Site, eventually):
+    """An interface that is down now may be up in a moment."""
+
+    def fail(agent_address: str) -> None:
+        site.solicited.append(agent_address)
+        raise DriverError("the interface is down")
+
+    async def scenario():
+        async with running(site.lca_link(solicit=fail)):
+            async with running(site.host_link()):
+                await eventually(lambda: site.heard == [True])
+            await eventually(lambda: len(site.solicited) > 2)
+            async with running(site.host_link()):
+                await eventually(lambda: site.heard == [True, False, True])
+
+    asyncio.run(scenario())
 
 
 def test_what_the_lca_cannot_carry_out_fails_at_once(site: Site, eventually):
@@ -663,6 +706,21 @@ def test_the_agent_refuses(site: Site, eventually, refusals, reason: str):
 
     asyncio.run(scenario())
     assert site.events == [CONNECTED, SILENT, LOST]
+
+
+def test_a_long_queue_is_carried_out_in_order(site: Site, eventually):
+    """However much comes at once, nothing is lost or overtaken."""
+    commands = [EnableVip("host1", id=number) for number in range(1, 2501)]
+
+    async def scenario():
+        async with running(site.lca_link()), Peer(site, "agent", "host1") as agent:
+            await agent.join(detection_ms=60_000)
+            for command in commands:
+                await agent.say(Order(command, 1000))
+            await eventually(lambda: len(site.executed) == len(commands))
+
+    asyncio.run(scenario())
+    assert [command.id for command in site.executed] == [command.id for command in commands]
 
 
 # Settings

@@ -13,7 +13,9 @@ TABLES = (LINK, PAIR, VIP)
 def assignments(table: Table) -> Iterator[frozenset[str]]:
     """Every combination of true guards: one of each group, as seen from both sides."""
     groups = {
-        frozenset(guard.replace("this_", f"side{this}_").replace("other_", f"side{3 - this}_") for guard in group.split())
+        frozenset(
+            guard.replace("this_", f"side{this}_").replace("other_", f"side{3 - this}_") for guard in group.split()
+        )
         for group in table.guards
         for this in (1, 2)
     }
@@ -45,9 +47,8 @@ def read_by_hand(table: Table, state: str, trigger: str, facts: frozenset[str]) 
         elif not row.guard or concrete(row.guard) in facts:
             target = name if row.destination == "=" else row.destination.lstrip("~")
             side = 3 - this if row.destination.startswith("~") else this
-            outputs = tuple(
-                Output(verb, words.get(who)) for verb, _, who in (o.strip().partition(" ") for o in row.outputs.split(";"))
-            )
+            asked = [output.strip().partition(" ") for output in row.outputs.split(";")]
+            outputs = tuple(Output(verb, words.get(who)) for verb, _, who in asked)
             destination = f"{target}_{side}" if target in sided else target
             found.append((Row, destination, outputs if row.outputs else (), row.reason))
     return list(dict.fromkeys(found))
@@ -138,7 +139,10 @@ def test_a_sound_table_is_accepted():
         ((*SOUND[:3], Ignored("litt", "this_on", "misspelt"), *SOUND[3:]), "unknown state litt"),
         ((*SOUND, Ignored("off", "owt", "misspelt")), "unknown trigger owt"),
         ((*SOUND[:4], Row("lit", "out", "", "of", "", "rule: dark", "it is out"), SOUND[5]), "unknown destination of"),
-        ((Row("off", "this_on", "", "lit", "glwo this", "rule: light", "it is lit"), *SOUND[1:]), "unknown output glwo"),
+        (
+            (Row("off", "this_on", "", "lit", "glwo this", "rule: light", "it is lit"), *SOUND[1:]),
+            "unknown output glwo",
+        ),
         ((Row("off", "this_on", "", "lit", "glow that", "rule: light", "it is lit"), *SOUND[1:]), "this or other"),
         ((*SOUND[:3], Ignored("lit", "this_on", " "), *SOUND[4:]), "no reason"),
         ((SOUND[0], Row("lit", "other_on", "wram", "~lit", "", "rule", "x"), *SOUND[2:]), "unknown guard wram"),

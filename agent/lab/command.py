@@ -70,7 +70,7 @@ async def _run(stage: Stage, names: Sequence[str], options: argparse.Namespace) 
         await stage.start()
         if not options.json:
             print(_heading(stage, options), end="\n\n", flush=True)
-        async for outcome in play(stage, names, options.repeat):
+        async for outcome in play(stage, names, options.repeat, _hide if options.json else _show_line):
             outcomes.append(outcome)
             if not options.json:
                 _show(outcome)
@@ -88,6 +88,15 @@ def _heading(stage: Stage, options: argparse.Namespace) -> str:
     return f"switchover lab: {kind}; VIP order {options.order}; a host silent for {options.detection_ms} ms is lost"
 
 
+def _hide(_: str) -> None:
+    pass
+
+
+def _show_line(line: str) -> None:
+    print(line, flush=True)
+
+
 def _show(outcome: Outcome) -> None:
-    print(title(outcome.workflow))
-    print("\n".join([*(step_line(step) for step in outcome.steps), *summary_lines(outcome)]), end="\n\n", flush=True)
+    """The report of one workflow, after what was shown live."""
+    lines = ["", title(outcome.workflow), *(step_line(step) for step in outcome.steps), *summary_lines(outcome)]
+    print("\n".join(lines), end="\n\n", flush=True)

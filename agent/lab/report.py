@@ -66,7 +66,8 @@ def summary_lines(outcome: Outcome) -> list[str]:
     return [
         f"{'client':>12}  outage {measured.outage_ms:.1f} ms, {measured.lost} requests lost,"
         f" answered at the end by {measured.answered_by or 'nobody'}",
-        f"{'VIP':>12}  two reachable holders for {measured.two_holders_ms:.1f} ms, none for {measured.no_holder_ms:.1f} ms",
+        f"{'VIP':>12}  two reachable holders for {measured.two_holders_ms:.1f} ms,"
+        f" none for {measured.no_holder_ms:.1f} ms",
         f"{'ARP':>12}  {measured.gratuitous_arps} gratuitous frames reached the client,"
         f" whose cache points at {measured.arp_cache or 'nothing'}",
         *(f"{'WRONG':>12}  {line}" for line in outcome.wrong),

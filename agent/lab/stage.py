@@ -1,4 +1,4 @@
-"""Where the workflows are played: real hosts made of namespaces, or simulated ones. The player cannot tell them apart."""
+"""Where the workflows are played: on real hosts made of namespaces, or on simulated ones; the player cannot tell."""
 
 from pathlib import Path
 from typing import Protocol
