@@ -97,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     event.add_argument("id", help="the log message's event id")
     event.add_argument("application", help="the application that it is about")
+    diagram = add("diagram", _diagram, "write the machines' diagrams and tables", "switchover diagram diagrams")
+    diagram.add_argument("directory", help="made if it does not exist; a page for each machine is written to it")
     lab = add(
         "lab",
         _lab,
@@ -211,6 +213,22 @@ def _event(options: argparse.Namespace) -> int:
 def _told(reply: dict[str, Any]) -> int:
     print(reply["text"], file=sys.stdout if reply["ok"] else sys.stderr)
     return DONE if reply["ok"] else NOT_SO
+
+
+def _diagram(options: argparse.Namespace) -> int:
+    from ..fsm import LINK, PAIR, VIP
+    from ..fsm.diagram import page
+
+    directory = Path(options.directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, table in (("host-link", LINK), ("component-pair", PAIR), ("virtual-ip", VIP)):
+            (directory / f"{name}.md").write_text(page(table), encoding="utf-8")
+    except OSError as error:
+        print(f"switchover: {directory} cannot be written: {error.strerror}", file=sys.stderr)
+        return NOT_SO
+    print(f"three pages written to {directory}")
+    return DONE
 
 
 def _lab(options: argparse.Namespace) -> int:

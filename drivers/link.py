@@ -6,6 +6,7 @@
       Heartbeat ---------------------------->     proves it (see `link_session`): the older session ends
       <------------------- Welcome(report)        HostConnected; before it, heartbeats while the report is made
       Order, Heartbeat <------> Notice, Heartbeat
+      Resume ------------------------------->     by another connection: the session goes on over that one
       <--------------------------- Goodbye        HostLeft
 
 1. Both sides send heartbeats, five in a detection time. Silence for half of it is `HostFellSilent`, for the whole of it
@@ -17,8 +18,8 @@
 4. Everything that comes to nothing is told: a command that cannot even be queued fails at once; one that is lost with
    the connection is told by `HostLost`.
 
-Weakness: all of it rides on TCP, whose repeats slow down. A cut that ends after more than half of the detection time
-(and more than 200 ms) can still be followed by `HostLost`, and by `HostConnected` some 20 ms later.
+5. During a silence TCP repeats ever more slowly, and would still be waiting when the network is back. Therefore a
+   second connection is tried at once when a host has fallen silent, and the session goes on over whichever is heard.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ from .link_lca import LcaLink
 from .link_session import LOGGER, Refusal, RefusalLog, RefusedError, Session
 from .link_silence import LinkTiming, SilenceWatch
 from .link_socket import Context, Frames, LinkSocket, dial, endpoint_of
-from .wire import Body, Goodbye, Heartbeat, Hello, Message, Notice, Order, Welcome, WireError, decode
+from .wire import Body, Goodbye, Heartbeat, Hello, Message, Notice, Order, Resume, Welcome, WireError, decode
 
 __all__ = ["HostLink", "LcaLink", "LinkTiming"]
 
@@ -70,7 +71,9 @@ class HostLink:
         self._tick_timer: asyncio.Handle | None = None
         self._first_timer: asyncio.TimerHandle | None = None
         self._called_at = 0.0
+        self._standby: LinkSocket | None = None
         self._answered = False
+        self._resuming = False
         self._silent = False
         self._connected: bool | None = None  # as was last delivered; None: nothing was, so far
 
@@ -91,10 +94,7 @@ class HostLink:
             if timer is not None:
                 timer.cancel()
         if self._socket is not None:
-            self._silence.stop()
-            self._loss.stop()
-            self._socket.close()
-            self._socket = None
+            self._hang_up()
         await asyncio.to_thread(self._context.term)
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
@@ -107,14 +107,24 @@ class HostLink:
 
     def _call(self) -> None:
         """Drop the connection, if there is one, and open a new session on a new one."""
-        if self._socket is not None:
-            self._socket.close()
-        self._answered = False
+        self._hang_up()
         self._called_at = self._loop.time()
         self._session = Session(secrets.token_hex(16))
-        socket = dial(self._context, self._endpoint, self._identity, self._host_key, self._timing)
-        self._socket = LinkSocket(socket, self._take, self._signalled, self._log)
+        self._socket = self._dial(self._signalled)
         self._restart_tick()
+
+    def _dial(self, signalled: Callable[[], None]) -> LinkSocket:
+        socket = dial(self._context, self._endpoint, self._identity, self._host_key, self._timing)
+        return LinkSocket(socket, self._take, signalled, self._log)
+
+    def _hang_up(self) -> None:
+        for watch in (self._silence, self._loss):
+            watch.stop()
+        for socket in (self._socket, self._standby):
+            if socket is not None:
+                socket.close()
+        self._socket = self._standby = None
+        self._answered = self._resuming = self._silent = False
 
     def _signalled(self) -> None:
         """The socket's state changed: if that means that a connection stands now, say hello over it at once."""
@@ -133,7 +143,9 @@ class HostLink:
         """One heartbeat, or one more hello while nobody answers."""
         period_ms = self._timing.heartbeat_ms if self._answered else self._timing.reconnect_ms
         self._tick_timer = self._loop.call_later(period_ms / 1000, self._tick)
-        if self._answered:
+        if self._resuming:
+            self._say_resume()
+        elif self._answered:
             self._send(Heartbeat(hearing=not self._silent))
         elif self._loop.time() - self._called_at > _CALL_AFRESH_S:
             self._call()  # libzmq gives up for good when a handshake fails, e.g. while the host has another key
@@ -141,7 +153,43 @@ class HostLink:
             self._say_hello()
 
     def _send(self, body: Body) -> bool:
-        return self._socket is not None and self._socket.send(self._session.stamp(body))
+        if self._socket is None or self._session.is_full:
+            return False
+        data = self._session.stamp(body)
+        sent = self._resuming or self._socket.send(data)  # while resuming, it follows with what is repeated
+        if not sent and isinstance(body, Order):
+            self._session.take_back()
+        return sent
+
+    # Going on over another connection
+
+    def _try_standby(self) -> None:
+        """If the second connection stands, and the first is silent still, go on over the second."""
+        standby = self._standby
+        if standby is None or not standby.is_ready():
+            return
+        self._read()  # from the first, for the last time: what was heard of it must be settled before it is told
+        if self._standby is standby and self._socket is not None:
+            self._socket.close()
+            self._socket, self._standby = standby, None
+            self._resuming = True
+            self._say_resume()
+
+    def _say_resume(self) -> None:
+        if self._socket is not None:
+            self._socket.send(self._session.stamp_resume())
+
+    def _resumed(self) -> None:
+        """The host answers over the second connection, and has told how much it had heard over the first."""
+        self._resuming = False
+        for data in self._session.repeats():
+            if self._socket is not None:
+                self._socket.send(data)
+
+    def _drop_standby(self) -> None:
+        if self._standby is not None:
+            self._standby.close()
+            self._standby = None
 
     # Hearing
 
@@ -160,7 +208,7 @@ class HostLink:
     def _handle(self, data: bytes) -> None:
         message = decode(data)
         self._session.check_order(message)
-        if isinstance(message.body, Hello | Order):
+        if isinstance(message.body, Hello | Resume | Order):
             raise RefusedError(Refusal.UNEXPECTED, f"{type(message.body).__name__} from a host")
         self._heard(message)
         match message.body:
@@ -179,6 +227,9 @@ class HostLink:
             return
         self._silence.heard()
         self._loss.heard()
+        self._drop_standby()
+        if self._resuming:
+            self._resumed()
         if not self._answered:
             self._answered = True
             self._restart_tick()
@@ -189,29 +240,24 @@ class HostLink:
     # Silence
 
     def _fell_silent(self) -> None:
+        self._standby = self._dial(self._try_standby)
         if self._connected:
             self._silent = True
             self._deliver(HostFellSilent(self._host))
 
     def _lost(self) -> None:
         LOGGER.info("host %s: nothing heard for %d ms", self._host, self._timing.detection_ms)
-        self._drop()
+        self._call()
         self._tell_parting(HostLost(self._host))
 
     def _left(self) -> None:
         LOGGER.info("host %s: goodbye", self._host)
-        self._drop()
+        self._call()
         self._tell_parting(HostLeft(self._host) if self._connected else HostLost(self._host))
 
     def _not_answered(self) -> None:
         if not self._answered:
             self._tell_parting(HostLost(self._host))
-
-    def _drop(self) -> None:
-        self._silent = False
-        self._silence.stop()
-        self._loss.stop()
-        self._call()
 
     def _tell_parting(self, event: HostLost | HostLeft) -> None:
         if self._connected is not False:

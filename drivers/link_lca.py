@@ -3,10 +3,8 @@
 One agent at a time: a hello makes a candidate, and the candidate's first message that proves to be up to date ends the
 session before it. A hello that TCP delivers late, from before a cut, thus never takes the place of a living session.
 
-While no agent is heard, `solicit` is called every 50 ms with the address of the last one. It is to broadcast an ARP
-request or a neighbour solicitation for that address. After a long cut both kernels have given up on each other's MAC
-address and ask for it once a second only (Linux, `retrans_time_ms`); an ordinary request, asked at a faster pace, fills
-both caches as soon as the network is back, because whoever is asked also learns the asker (RFC 826).
+A session goes on over another connection when the agent says so. Until then, and while the agent is not heard, it is
+kept; only a new session or the agent's absence for the detection time with no connection left ends it.
 """
 
 import asyncio
@@ -22,9 +20,9 @@ from .keys import Identity
 from .link_session import LOGGER, Refusal, RefusalLog, RefusedError, Session, check_age
 from .link_silence import LinkTiming, SilenceWatch
 from .link_socket import Context, Doorkeeper, Frames, LinkSocket, endpoint_of, listen
-from .wire import Goodbye, Heartbeat, Hello, HostEvent, Message, Notice, Order, Welcome, WireError, decode
+from .link_solicit import Solicitor
+from .wire import Goodbye, Heartbeat, Hello, HostEvent, Message, Notice, Order, Resume, Welcome, WireError, decode
 
-_SOLICIT_EVERY_S = 0.05
 _REPORT_LIMIT_S = 30.0
 _GOODBYE_LOOKS = 30
 _GOODBYE_LOOK_S = 0.01
@@ -35,7 +33,10 @@ _ROUTE_AND_MESSAGE = 2
 
 @define(eq=False)
 class _Visit:
-    """An agent's session as its host sees it: by which connection it came, and whether it got its report yet."""
+    """An agent's session as its host sees it: by which connection it comes, and whether it got its report yet.
+
+    The route is empty while there is no connection to the agent, or one that takes no more.
+    """
 
     session: Session
     route: bytes
@@ -51,6 +52,8 @@ class LcaLink:
     `report` is awaited at the start of each session; events sent meanwhile follow the report. `execute` gets each
     command and its deadline in milliseconds, once, and answers with `send`; a `DriverError` that it raises is sent as
     `CommandFailed`. `on_agent` is told whenever the agent is heard (again), or not heard for the detection time.
+    While it is not, `solicit` is called every 50 ms with its last address (see `link_solicit`): it is to broadcast an
+    ARP request or a neighbour solicitation for that address.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class LcaLink:
         self._agent_key = agent_public_key
         self._report = report
         self._execute = execute
-        self._solicit = solicit
+        self._solicitor = Solicitor(solicit) if solicit is not None else None
         self._on_agent = on_agent
         self._log = RefusalLog(f"agent of host {host}")
         self._context = Context()
@@ -81,10 +84,9 @@ class LcaLink:
         self._visit: _Visit | None = None
         self._watch: SilenceWatch | None = None
         self._hearing = False
-        self._closing = False
         self._agent_address = ""
+        self._closing = False
         self._tick_timer: asyncio.Handle | None = None
-        self._solicit_timer: asyncio.TimerHandle | None = None
         self._welcoming: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -103,10 +105,11 @@ class LcaLink:
         visit = self._visit
         self._end_visit()
         self._closing = True
-        if visit is not None and self._post(visit, Goodbye()):
+        if visit is not None:
+            self._post(visit, Goodbye())
             await self._wait_until_gone(visit)
-        if self._solicit_timer is not None:
-            self._solicit_timer.cancel()
+        if self._solicitor is not None:
+            self._solicitor.stop()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -116,9 +119,10 @@ class LcaLink:
     async def _wait_until_gone(self, visit: _Visit) -> None:
         """Wait, within limits, for the agent to hang up: what it has not read when this side does would be lost."""
         for _ in range(_GOODBYE_LOOKS):
-            await asyncio.sleep(_GOODBYE_LOOK_S)
-            if not self._post(visit, Heartbeat(hearing=True)):
+            if not visit.route:
                 return
+            await asyncio.sleep(_GOODBYE_LOOK_S)
+            self._post(visit, Heartbeat(hearing=True))
 
     def send(self, event: HostEvent) -> None:
         """Tell the agent an event. Without an agent it is dropped: the report at its next connection covers it."""
@@ -158,8 +162,10 @@ class LcaLink:
         visit = self._visit_of(route, message.session)
         if isinstance(message.body, Hello):
             self._greet(visit or self._new_candidate(frames, message.session, message.body), message)
+        elif isinstance(message.body, Resume):
+            self._resume(route, message, message.body)
         elif visit is None:
-            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, or never began")
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, has moved, or never began")
         else:
             self._follow(visit, message)
 
@@ -205,6 +211,20 @@ class LcaLink:
             case body:
                 raise RefusedError(Refusal.UNEXPECTED, f"{type(body).__name__} from an agent")
 
+    def _resume(self, route: bytes, message: Message, resume: Resume) -> None:
+        """The agent goes on over this connection: what it has not heard by the one before it is told again."""
+        visit = self._visit
+        if visit is None or visit.session.id != message.session:
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, or never began")
+        check_age(message, visit.timing.detection_ms)
+        visit.session.check_resume(message, resume)
+        self._heard()
+        if route != visit.route:
+            visit.route = route
+            for data in visit.session.repeats():
+                self._transmit(visit, data)
+        self._post(visit, Heartbeat(hearing=True))
+
     def _carry_out(self, command: HostCommand, deadline_ms: int) -> None:
         try:
             if command.host != self._host:
@@ -246,12 +266,22 @@ class LcaLink:
             self._tell(visit, Heartbeat(self._hearing))
 
     def _tell(self, visit: _Visit, body: Notice | Welcome | Heartbeat) -> None:
-        """Send within the session. If that cannot be, nothing may seem to have been told: the session ends."""
-        if visit is self._visit and not self._post(visit, body):
-            self._give_up("its connection is gone")
+        """Say it, unless the session has ended meanwhile. What cannot be said now is kept for the next connection."""
+        if visit is not self._visit:
+            return
+        self._post(visit, body)
+        if visit.session.is_full:
+            self._give_up("too much was said that it has not heard")
+        elif not visit.route and not self._hearing:
+            self._give_up("its connection is gone, and it has not made another")
 
-    def _post(self, visit: _Visit, body: Notice | Welcome | Heartbeat | Goodbye) -> bool:
-        return self._socket is not None and self._socket.send(visit.route, visit.session.stamp(body))
+    def _post(self, visit: _Visit, body: Notice | Welcome | Heartbeat | Goodbye) -> None:
+        self._transmit(visit, visit.session.stamp(body))
+
+    def _transmit(self, visit: _Visit, data: bytes) -> None:
+        """After the first message that cannot be sent none may be, or the agent would not miss it."""
+        if visit.route and self._socket is not None and not self._socket.send(visit.route, data):
+            visit.route = b""
 
     def _give_up(self, reason: str) -> None:
         LOGGER.info("host %s: the agent's session ends: %s", self._host, reason)
@@ -274,28 +304,19 @@ class LcaLink:
             self._watch.heard()
         if not self._hearing:
             self._set_hearing(True)
-            if self._solicit_timer is not None:
-                self._solicit_timer.cancel()
-                self._solicit_timer = None
+            if self._solicitor is not None:
+                self._solicitor.stop()
 
     def _not_heard(self) -> None:
         if self._hearing:
             self._set_hearing(False)
-            self._call_for_agent()
+            if self._solicitor is not None:
+                self._solicitor.start(self._agent_address)
 
     def _set_hearing(self, hearing: bool) -> None:
         self._hearing = hearing
         if self._on_agent is not None:
             self._on_agent(hearing)
-
-    def _call_for_agent(self) -> None:
-        if self._solicit is None:
-            return
-        self._solicit_timer = self._loop.call_later(_SOLICIT_EVERY_S, self._call_for_agent)
-        try:
-            self._solicit(self._agent_address)
-        except DriverError as error:
-            LOGGER.debug("host %s: cannot solicit the agent's address: %s", self._host, error)
 
 
 def _presentable(reason: str) -> str:

@@ -6,19 +6,24 @@ each gives back the newest clock value that it has heard from the other, so that
 clock* how recently its sender was in touch. The LCA takes nothing from an agent that has been out of touch for the
 detection time, because that agent has given the host up and decided without it: a command that TCP delivers after
 the end of a cut is therefore never carried out.
+
+A session can outlive its connection. Each side keeps what the other may not have heard, and says it again, under its
+old number, over the next one. So whatever is said in a session is heard once, or the session ends and both sides know.
 """
 
 import enum
 import logging
 import time
+from collections import deque
 
 from .errors import DriverError
-from .wire import Body, Message, encode
+from .wire import Body, Heartbeat, Hello, Message, Resume, encode
 
 LOGGER = logging.getLogger("switchover.link")
 
 _WINDOW_S = 10.0
 _WARNINGS_A_WINDOW = 3
+_MAX_UNHEARD = 500
 
 
 class Refusal(enum.StrEnum):
@@ -54,12 +59,35 @@ class Session:
         self._sent = 0
         self._heard = 0
         self._peer_clock_ms = 0
+        self._resumes_sent = 0
+        self._resumes_heard = 0
+        self._unheard: deque[tuple[int, Body]] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is unheard that no more should be said."""
+        return len(self._unheard) >= _MAX_UNHEARD
 
     def stamp(self, body: Body) -> bytes:
         """The next message of this session, ready for the wire. Raises `WireError` if it is too long."""
-        data = encode(Message(self.id, self._sent + 1, clock_ms(), self._peer_clock_ms, body))
         self._sent += 1
+        data = self._stamped(self._sent, body)
+        if not isinstance(body, Heartbeat | Hello):
+            self._unheard.append((self._sent, body))
         return data
+
+    def take_back(self) -> None:
+        """The newest message could not be sent: it is not to be repeated."""
+        self._unheard.pop()
+
+    def stamp_resume(self) -> bytes:
+        """The message that moves the session to the connection by which it is sent."""
+        self._resumes_sent += 1
+        return self._stamped(0, Resume(self._resumes_sent))
+
+    def repeats(self) -> list[bytes]:
+        """What the peer may not have heard, once more, under its old numbers but with the clocks of now."""
+        return [self._stamped(number, body) for number, body in self._unheard]
 
     def check_order(self, message: Message) -> None:
         """Raises `RefusedError` unless the message is of this session and later than all before it."""
@@ -68,7 +96,22 @@ class Session:
         if message.number <= self._heard:
             raise RefusedError(Refusal.OUT_OF_ORDER, f"number {message.number} after number {self._heard}")
         self._heard = message.number
+        self._note(message)
+
+    def check_resume(self, message: Message, resume: Resume) -> None:
+        """Raises `RefusedError` if a later message has moved the session already: this one was long on its way."""
+        if resume.count <= self._resumes_heard:
+            raise RefusedError(Refusal.OUT_OF_ORDER, f"resume {resume.count} after resume {self._resumes_heard}")
+        self._resumes_heard = resume.count
+        self._note(message)
+
+    def _note(self, message: Message) -> None:
         self._peer_clock_ms = message.clock_ms
+        while self._unheard and self._unheard[0][0] <= message.heard:
+            self._unheard.popleft()
+
+    def _stamped(self, number: int, body: Body) -> bytes:
+        return encode(Message(self.id, number, clock_ms(), self._peer_clock_ms, self._heard, body))
 
 
 def check_age(message: Message, limit_ms: int) -> None:

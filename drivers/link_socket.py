@@ -107,6 +107,10 @@ class LinkSocket:
         self._reader.read_soon()
         return True
 
+    def is_ready(self) -> bool:
+        """Whether a connection stands that takes messages now."""
+        return bool(int(self._socket.get(zmq.EVENTS)) & zmq.POLLOUT)
+
     def close(self, linger_ms: int = 0) -> None:
         """Drop what waits, or try for `linger_ms` to get it across while the context is ended."""
         if not self._socket.closed:

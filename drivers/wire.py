@@ -1,12 +1,13 @@
 """Messages between the agent and a host's LCA daemon, and their form on the wire.
 
 A message is one JSON object of at most 16 KiB: the session that it belongs to, its number in that session, the sender's
-clock, the newest clock of the receiver's that the sender has heard (`echo_ms`), and a body. Bodies, commands and events
-carry their class's name as `type`. Decoding is strict: whatever is not exactly such a message is refused with a reason,
-nothing is guessed or converted. What session, number and clocks are good for is told in `link_session`.
+clock, the newest clock and number of the receiver's that the sender has heard (`echo_ms`, `heard`), and a body. Bodies,
+commands and events carry their class's name as `type`. Decoding is strict: whatever is not exactly such a message is
+refused with a reason, nothing is guessed or converted. What sessions, numbers and clocks are good for is told in
+`link_session`.
 
 >>> from switchover.fsm.commands import EnableVip
->>> message = Message("5e55", 7, 1000, 990, Order(EnableVip("host2", id=3), deadline_ms=2000))
+>>> message = Message("5e55", 7, 1000, 990, 4, Order(EnableVip("host2", id=3), deadline_ms=2000))
 >>> decode(encode(message)) == message
 True
 """
@@ -58,6 +59,13 @@ class Heartbeat:
 
 
 @frozen
+class Resume:
+    """The agent goes on with the session over another connection; `count` rises with each such message."""
+
+    count: int = field(validator=_is_count)
+
+
+@frozen
 class Order:
     """The agent asks for a command to be carried out within so many milliseconds."""
 
@@ -77,7 +85,7 @@ class Goodbye:
     """The LCA is stopping, and has released the VIP."""
 
 
-Body = Hello | Welcome | Heartbeat | Order | Notice | Goodbye
+Body = Hello | Welcome | Heartbeat | Resume | Order | Notice | Goodbye
 
 
 @frozen
@@ -88,6 +96,7 @@ class Message:
     number: int = field(validator=_is_count)
     clock_ms: int = field(validator=_is_count)
     echo_ms: int = field(validator=_is_count)
+    heard: int = field(validator=_is_count)
     body: Body
 
 

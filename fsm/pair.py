@@ -69,16 +69,16 @@ ROWS = (
 
     # A manual switchover under way.
     Row("demoting",                  "other_backup",           "",               "promoting",         "promote this",                        "[S2] manual, step 3",           "the old primary is in backup mode: now the other one becomes primary"),
-    Row("demoting",                  "other_down",             "",               "taking_over",       "promote this",                        "[S2] failure, steps 2-3",       "the old primary failed while it was being demoted"),
-    Row("demoting",                  "other_unreachable",      "",               "taking_over_lost",  "promote this",                        "[S2] disconnected, steps 1-2",  "the old primary's host was lost while it was being demoted"),
+    Row("demoting",                  "other_down",             "",               "taking_over",       "promote this",                        "rule: a primary fails",         "the old primary failed while it was being demoted"),
+    Row("demoting",                  "other_unreachable",      "",               "taking_over_lost",  "promote this",                        "rule: a primary fails",         "the old primary's host was lost while it was being demoted"),
     Row("demoting",                  "other_demotion_failed",  "",               "~redundant",        "restate other",                       "rule: a command fails",         "the old primary cannot be demoted: the switchover is given up, and it stays primary"),
     Row("demoting",                  "this_down",              "",               "~no_redundancy",    "restate other",                       "rule: not to a worse side",     "the new primary failed before its turn: the old one stays"),
     Row("demoting",                  "this_unreachable",       "",               "~peer_lost",        "restate other",                       "rule: not to a worse side",     "the new primary's host was lost before its turn: the old one stays"),
     Row("demoting",                  "this_primary",           "",               "split_brain",       "log_primary this",                    "rule: split brain",             "it is primary already, while the old one is still being demoted"),
     Row("promoting",                 "this_primary",           "",               "redundant",         "log_primary this; log_backup other",  "[S2] manual, step 4",           "the switchover is done"),
     Row("promoting",                 "this_promotion_failed",  "",               "~no_brain",         "promote other",                       "rule: a command fails",         "the new primary cannot be promoted: the old one is put back"),
-    Row("promoting no_brain",        "this_down",              "",               "~taking_over",      "promote other",                       "[S2] failure, steps 2-3",       "the one being promoted failed: the other one takes over"),
-    Row("promoting no_brain",        "this_unreachable",       "",               "~taking_over_lost", "promote other",                       "[S2] disconnected, steps 1-2",  "the host of the one being promoted is lost: the other one takes over"),
+    Row("promoting no_brain",        "this_down",              "",               "~taking_over",      "promote other",                       "rule: a primary fails",         "the one being promoted failed: the other one takes over"),
+    Row("promoting no_brain",        "this_unreachable",       "",               "~taking_over_lost", "promote other",                       "rule: a primary fails",         "the host of the one being promoted is lost: the other one takes over"),
     Row("promoting no_brain",        "other_down",             "",               "taking_over",       "",                                    "rule: a promotion goes through","the other one failed: the promotion under way goes through"),
     Row("promoting no_brain",        "other_unreachable",      "",               "taking_over_lost",  "",                                    "rule: a promotion goes through","the other one's host is lost: the promotion under way goes through"),
     Row("promoting",                 "other_primary",          "",               "demoting",          "demote other",                        "rule: a promotion goes through","the old primary was promoted by another hand: it is demoted again"),
@@ -133,8 +133,8 @@ ROWS = (
                                      "this_unreachable",       "",               "out_of_sight",      "",                                    "rule: both silent",             "the only host in sight is lost"),
 
     # Messages from outside: taken where they agree with what the hosts report, and safe to come twice.
-    Row("redundant no_redundancy peer_lost", "this_logged_primary", "",          "=",            "restate this",                        "[S2] manual, step 5",           "the message agrees with the host's report: its alarm is activated"),
-    Row("redundant",                 "other_logged_backup",    "",               "redundant",         "restate_backup other",                "[S2] reconnection, step 5",     "the message agrees with the host's report: its alarm is activated"),
+    Row("redundant no_redundancy peer_lost", "this_logged_primary", "",          "=",            "restate this",                        "rule: a message from outside",           "the message agrees with the host's report: its alarm is activated"),
+    Row("redundant",                 "other_logged_backup",    "",               "redundant",         "restate_backup other",                "rule: a message from outside",     "the message agrees with the host's report: its alarm is activated"),
 
     # What is as it is wanted, or can change nothing.
     Ignored("redundant no_redundancy peer_lost split_brain first_seen_primary", "this_primary", "it is known to be primary"),

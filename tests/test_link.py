@@ -73,6 +73,7 @@ class Site:
         self.keys = keys
         self.address = "127.0.0.1"
         self.port = free_port()
+        self.detection_ms = DETECTION_MS
         self.events: list[Event] = []
         self.executed: list[HostCommand] = []
         self.heard: list[bool] = []
@@ -85,7 +86,7 @@ class Site:
             port or self.port,
             load_identity(self.keys, identity),
             load_public(self.keys, host_key),
-            LinkTiming(DETECTION_MS),
+            LinkTiming(self.detection_ms),
             self.events.append,
         )
 
@@ -195,7 +196,22 @@ class Cable:
         self._whole = asyncio.Event()
         self._whole.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.cut, self.heal = self._whole.clear, self._whole.set
+
+    def cut(self) -> None:
+        self._whole.clear()
+
+    def heal(self) -> None:
+        self._whole.set()
+
+    def heal_for_new_connections(self) -> Callable[[], None]:
+        """As TCP does that waits before its next repeat; what is returned ends the wait of the old ones."""
+        before, self._whole = self._whole, asyncio.Event()
+        self._whole.set()
+        return before.set
+
+    def break_connections(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def __aenter__(self) -> "Cable":
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
@@ -209,18 +225,21 @@ class Cable:
         await self._server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole.is_set():
+            writer.close()
+            return
         with suppress(ConnectionError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
             for source, sink in ((reader, far_writer), (far_reader, writer)):
-                self._tasks.add(asyncio.create_task(self._forward(source, sink)))
+                self._tasks.add(asyncio.create_task(self._forward(source, sink, self._whole)))
             return
         writer.close()
 
-    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, whole: asyncio.Event) -> None:
         try:
             with suppress(ConnectionError):
                 while data := await source.read(65536):
-                    await self._whole.wait()
+                    await whole.wait()
                     sink.write(data)
         finally:
             sink.close()
@@ -457,19 +476,69 @@ def test_a_cut_cable(site: Site, eventually):
 
 def test_a_silence_that_ends_in_time(site: Site, eventually):
     """A host that was silent for half of the detection time, and is heard again, was never lost."""
+    site.detection_ms = 4000
 
     async def scenario():
-        async with Peer(site, "host1", "agent") as lca, running(site.host_link()):
-            await lca.hear(Hello)
-            await lca.say(Heartbeat(hearing=True))
-            await lca.say(Welcome(REPORT))
+        async with running(site.lca_link()), Cable(site.port) as cable, running(site.host_link(cable.port)):
+            await eventually(lambda: site.events)
+            cable.cut()
             await eventually(lambda: SILENT in site.events)
-            await lca.say(Heartbeat(hearing=False))
-            await lca.say(Heartbeat(hearing=True))
+            cable.heal()
             await eventually(lambda: HEARD in site.events)
 
     asyncio.run(scenario())
-    assert site.events[:3] == [CONNECTED, SILENT, HEARD]
+    assert site.events == [CONNECTED, SILENT, HEARD]
+
+
+def test_a_session_goes_on_over_another_connection(site: Site, eventually, refusals):
+    """Once the network is back in time nothing is lost, and nothing comes twice when the old connection wakes up."""
+    site.detection_ms = 4000
+    happened = [VipReported("host1", held=False), VipReported("host1", held=True)]
+    commands = [EnableVip("host1", id=number) for number in (1, 2, 3)]
+
+    async def scenario():
+        lca = site.lca_link()
+        async with running(lca), Cable(site.port) as cable:
+            agent = site.host_link(cable.port)
+            async with running(agent):
+                await eventually(lambda: site.events)
+                agent.send(commands[0], 1000)
+                await eventually(lambda: site.executed)
+                cable.cut()
+                agent.send(commands[1], 1000)
+                lca.send(happened[0])
+                await eventually(lambda: SILENT in site.events)
+                wake_up = cable.heal_for_new_connections()
+                await eventually(lambda: happened[0] in site.events and len(site.executed) == 2)
+                wake_up()
+                await eventually(lambda: "has moved" in refusals())
+                agent.send(commands[2], 1000)
+                lca.send(happened[1])
+                await eventually(lambda: happened[1] in site.events and len(site.executed) == 3)
+
+    asyncio.run(scenario())
+    assert [event for event in site.events if event not in (SILENT, HEARD)] == [CONNECTED, *happened]
+    assert [command.id for command in site.executed] == [1, 2, 3]
+    assert site.heard == [True]
+
+
+def test_a_connection_that_breaks_is_made_anew(site: Site, eventually):
+    """A reset connection is no lost host: what was said meanwhile is told when it is heard again."""
+    site.detection_ms = 4000
+    happened = VipReported("host1", held=False)
+
+    async def scenario():
+        lca = site.lca_link()
+        async with running(lca), Cable(site.port) as cable, running(site.host_link(cable.port)):
+            await eventually(lambda: site.events)
+            cable.break_connections()
+            await asyncio.sleep(0.1)
+            for _ in range(3):
+                lca.send(happened)
+            await eventually(lambda: happened in site.events)
+
+    asyncio.run(scenario())
+    assert [event for event in site.events if event not in (SILENT, HEARD)] == [CONNECTED, *[happened] * 3]
 
 
 def test_a_network_that_is_cut_in_one_direction_is_cut(site: Site, eventually):
@@ -556,7 +625,7 @@ def test_a_peer_without_a_key_is_not_let_in(site: Site, eventually, refusals):
             plain.linger = 0
             async with running(site.lca_link()):
                 plain.connect(f"tcp://127.0.0.1:{site.port}")
-                await plain.send(encode(Message("session", 1, 0, 0, Hello(DETECTION_MS))))
+                await plain.send(encode(Message("session", 1, 0, 0, 0, Hello(DETECTION_MS))))
                 await eventually(lambda: "unauthenticated peer: the handshake failed" in refusals())
 
     asyncio.run(scenario())
@@ -621,8 +690,10 @@ REFUSED_BY_THE_LCA = {
     "malformed message: 'Shutdown' is missing or unknown": lambda peer: json.dumps(
         {**json.loads(peer.session.stamp(Goodbye())), "body": {"type": "Shutdown"}}
     ).encode(),
-    "malformed message: detection_ms is 29": lambda _: encode(Message("new", 1, 0, 0, Hello(29))),
-    "message of another session: 'other' is over, or never began": lambda peer: changed(peer, session="other"),
+    "malformed message: detection_ms is 29": lambda _: encode(Message("new", 1, 0, 0, 0, Hello(29))),
+    "message of another session: 'other' is over, has moved": lambda peer: changed(
+        peer, session="other"
+    ),
     "replayed message, or one out of order: number 1 after number": lambda peer: changed(peer, number=1),
     "replayed message, or one out of order": replay,
     "message out of date: its sender was last in touch": wait_until_stale,

@@ -6,7 +6,8 @@ import time
 import pytest
 from attrs import evolve
 from switchover.drivers.link_session import Refusal, RefusalLog, RefusedError, Session, check_age, clock_ms
-from switchover.drivers.wire import Heartbeat, Message, decode
+from switchover.drivers.wire import Heartbeat, Message, Order, Resume, decode
+from switchover.fsm.commands import EnableVip
 
 BEAT = Heartbeat(hearing=True)
 
@@ -37,6 +38,42 @@ def test_order():
             session.check_order(evolve(message, number=number))
     with pytest.raises(RefusedError, match="another session"):
         session.check_order(evolve(message, number=10, session="t"))
+
+
+ORDER = Order(EnableVip("host1", id=7), 1000)
+
+
+def test_what_may_not_have_been_heard_is_repeated():
+    """Under its old number, until the peer has told that it heard it; heartbeats are not worth it."""
+    near, far = Session("s"), Session("s")
+    for body in (ORDER, BEAT, ORDER):
+        near.stamp(body)
+    assert [(message.number, message.body) for message in map(decode, near.repeats())] == [(1, ORDER), (3, ORDER)]
+    far.check_order(decode(near.repeats()[0]))
+    near.check_order(said(far))
+    assert [decode(data).number for data in near.repeats()] == [3]
+    near.take_back()
+    assert near.repeats() == []
+
+
+def test_a_session_holds_so_much_and_no_more():
+    """A peer that hears nothing does not cost memory without end."""
+    session = Session("s")
+    while not session.is_full:
+        session.stamp(ORDER)
+    assert len(session.repeats()) == 500
+
+
+def test_only_the_newest_resume_counts():
+    """One that was long on its way does not move the session back, and none takes a message's number."""
+    near, far = Session("s"), Session("s")
+    first, second = decode(near.stamp_resume()), decode(near.stamp_resume())
+    far.check_resume(second, Resume(2))
+    for late, count in ((first, 1), (second, 2)):
+        with pytest.raises(RefusedError, match="out of order"):
+            far.check_resume(late, Resume(count))
+    assert (first.body, second.body) == (Resume(1), Resume(2))
+    far.check_order(said(near))
 
 
 @pytest.mark.parametrize(

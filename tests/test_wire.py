@@ -14,6 +14,7 @@ from switchover.drivers.wire import (
     Message,
     Notice,
     Order,
+    Resume,
     Welcome,
     WireError,
     decode,
@@ -43,11 +44,12 @@ BODIES = st.one_of(
     st.builds(Hello, COUNTS),
     st.builds(Welcome, REPORTS),
     st.builds(Heartbeat, st.booleans()),
+    st.builds(Resume, COUNTS),
     st.builds(Order, COMMANDS, COUNTS),
     st.builds(Notice, EVENTS),
     st.builds(Goodbye),
 )
-MESSAGES = st.builds(Message, NAMES, COUNTS, COUNTS, COUNTS, BODIES)
+MESSAGES = st.builds(Message, NAMES, COUNTS, COUNTS, COUNTS, COUNTS, BODIES)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=5), values, max_size=3),
@@ -94,7 +96,7 @@ def find_places(tree: dict[str, Any]) -> Any:
 
 
 def as_json(**changes: Any) -> bytes:
-    tree = json.loads(encode(Message("session", 1, 2, 3, Heartbeat(hearing=True))))
+    tree = json.loads(encode(Message("session", 1, 2, 3, 4, Heartbeat(hearing=True))))
     return json.dumps({**tree, **changes}).encode()
 
 
@@ -143,12 +145,12 @@ def test_what_the_other_side_would_refuse_is_not_sent():
     """A report with thousands of applications fails where it is sent."""
     modes = {f"application {number}": Mode.BACKUP for number in range(1000)}
     with pytest.raises(WireError, match="too long"):
-        encode(Message("session", 1, 2, 3, Welcome(HostReport(modes, vip_held=False))))
+        encode(Message("session", 1, 2, 3, 4, Welcome(HostReport(modes, vip_held=False))))
 
 
 def test_a_full_message_fits():
     """Two hundred applications with long names are no problem."""
     names = [f"{number:020}" for number in range(200)]
     report = HostReport(dict.fromkeys(names, Mode.PRIMARY), vip_held=True, primary_for_ms=dict.fromkeys(names, 10**9))
-    message = Message("session", 1, 2, 3, Welcome(report))
+    message = Message("session", 1, 2, 3, 4, Welcome(report))
     assert decode(encode(message)) == message

@@ -1,0 +1,343 @@
+"""The rules of the core by example. Whole states are compared, and the commands are those for hosts unless said."""
+
+import itertools
+
+import pytest
+from attrs import evolve
+from switchover.fsm import (
+    ActivateAlarm,
+    Alarm,
+    AnnounceVip,
+    ApplicationReported,
+    Command,
+    CommandFailed,
+    CommandSucceeded,
+    Demote,
+    DisableVip,
+    EnableVip,
+    Event,
+    HostConnected,
+    HostFellSilent,
+    HostHeard,
+    HostLeft,
+    HostLost,
+    HostReport,
+    LogMessageReceived,
+    Mode,
+    Pair,
+    PairState,
+    Promote,
+    Reaction,
+    ReactionKind,
+    Solution,
+    SolutionState,
+    SwitchoverRequested,
+    TimerFired,
+    Topology,
+    TriggerReaction,
+    VipOrder,
+    VipReported,
+    documented_alarms,
+)
+
+HOSTS = H1, H2 = "host1", "host2"
+SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
+A1, A2 = SIP.applications
+P, B, D = Mode.PRIMARY, Mode.BACKUP, Mode.DOWN
+TAKING_OVER = Promote(H2, A2)
+FOR_HOSTS = Promote | Demote | EnableVip | DisableVip | AnnounceVip
+
+
+def make(order: VipOrder = VipOrder.TOGETHER) -> Solution:
+    return Solution(Topology(HOSTS, (SIP,), documented_alarms(SIP.applications, HOSTS), order))
+
+
+def connected(host: str, mode: Mode, held: bool, primary_for_ms: int = 0) -> HostConnected:
+    name = SIP.applications[HOSTS.index(host)]
+    return HostConnected(host, HostReport({name: mode}, held, {name: primary_for_ms}))
+
+
+def started(order: VipOrder = VipOrder.TOGETHER) -> Solution:
+    """[S2] State prior to switchover, with the first side as primary."""
+    solution = make(order)
+    assert hosts_told(solution, connected(H1, P, True), connected(H2, B, False)) == [AnnounceVip(H1)]
+    handle(solution, oldest(solution))
+    assert solution.state == WHOLE
+    return solution
+
+
+def state(links: str, pair: str, modes: tuple, vip: str, held: tuple, *pending: Command) -> SolutionState:
+    first, second = links.split()
+    return SolutionState((first, second), (PairState(pair, modes),), vip, held, pending)
+
+
+WHOLE = state("connected connected", "redundant_1", (P, B), "held_1", (True, False))
+
+
+def handle(solution: Solution, *events: Event) -> list[Command]:
+    return [command for event in events for command in solution.handle(event)]
+
+
+def hosts_told(solution: Solution, *events: Event) -> list[Command]:
+    """What the hosts are told because of these events."""
+    return [command for command in handle(solution, *events) if isinstance(command, FOR_HOSTS)]
+
+
+def oldest(solution: Solution, failed: bool = False) -> Event:
+    """The result of the command that has been under way for longest."""
+    number = solution.state.pending[0].id
+    return CommandFailed(number, "exit status 1") if failed else CommandSucceeded(number)
+
+
+# Reactions are idempotent and directional
+
+
+AS_IT_IS = [
+    SwitchoverRequested(A1),
+    ApplicationReported(A1, P),
+    ApplicationReported(A2, B),
+    VipReported(H1, held=True),
+    VipReported(H2, held=False),
+    HostHeard(H1),
+    connected(H1, P, True),
+    connected(H2, B, False),
+    CommandSucceeded(99),
+    CommandFailed(99, "nobody knows it"),
+    *(TimerFired(name) for name in ("retry SIP Server", "settle SIP Server", "retry VIP", "drain VIP")),
+]
+
+
+@pytest.mark.parametrize("event", AS_IT_IS, ids=str)
+def test_an_event_that_asks_for_what_is_changes_nothing_and_gives_no_command(event):
+    solution = started()
+    assert (solution.handle(event), solution.state) == ((), WHOLE)
+
+
+def test_a_message_that_comes_again_shows_its_alarm_and_runs_no_script():
+    """One incident, one run of each VIP script, however many alarms it raises."""
+    solution = started()
+    alarm = f"{A1} primary"
+    shown = (
+        ActivateAlarm(alarm, "00-5150", A1),
+        TriggerReaction(alarm, ReactionKind.DISABLE_VIP, H2),
+        TriggerReaction(alarm, ReactionKind.ENABLE_VIP, H1),
+    )
+    for notation in ("00-5150", "5150", "00-05150"):
+        assert (solution.handle(LogMessageReceived(notation, A1)), solution.state) == (shown, WHOLE)
+    backup = solution.handle(LogMessageReceived("00-5151", A2))
+    assert [type(command) for command in backup] == [ActivateAlarm, TriggerReaction]
+    assert solution.state == WHOLE
+
+
+@pytest.mark.parametrize(("event_id", "application"), [("00-5150", A2), ("00-5151", A1)])
+def test_a_message_that_contradicts_the_hosts_reports_is_ignored(event_id, application):
+    solution = started()
+    assert solution.handle(LogMessageReceived(event_id, application)) == ()
+    assert solution.state == WHOLE
+    assert [step.decision.reason for step in solution.steps] == [
+        "the message contradicts the host's report, which counts"
+    ]
+
+
+@pytest.mark.parametrize(("event_id", "application"), [*itertools.product(("00-5150", "00-5151"), SIP.applications)])
+def test_no_message_from_outside_counts_while_a_switchover_is_under_way(event_id, application):
+    solution = started()
+    handle(solution, SwitchoverRequested(A2))
+    before = solution.state
+    assert (solution.handle(LogMessageReceived(event_id, application)), solution.state) == ((), before)
+
+
+def test_reactions_follow_the_user_s_own_wiring():
+    """An alarm condition that is not the documented one: the backup message of side 1 enables the VIP on its host."""
+    alarms = (Alarm("odd", "5151", A1, (Reaction(ReactionKind.ENABLE_VIP, H1),)),)
+    solution = Solution(Topology(HOSTS, (SIP,), alarms))
+    handle(solution, connected(H1, B, False), connected(H2, P, False))
+    assert solution.state.vip == "off"
+    assert hosts_told(solution, LogMessageReceived("00-5151", A1)) == [EnableVip(H1)]
+    assert solution.state.vip == "enabling_1"
+
+
+# A manual switchover, and what may come in between
+
+
+def test_a_second_request_while_a_switchover_is_under_way_changes_nothing():
+    solution = started()
+    assert hosts_told(solution, SwitchoverRequested(A2)) == [Demote(H1, A1)]
+    for phase in ("demoting_2", "promoting_2"):
+        before = solution.state
+        assert before.pairs[0].state == phase
+        reasons = []
+        for name in (A2, A1):
+            assert (solution.handle(SwitchoverRequested(name)), solution.state) == ((), before)
+            reasons.append(solution.steps[0].decision.reason)
+        assert reasons == [
+            "it is being made primary already",
+            "a switchover is under way: ask again when it is done",
+        ]
+        handle(solution, oldest(solution))
+    assert solution.state.pairs[0].state == "redundant_2"
+
+
+@pytest.mark.parametrize(
+    ("failed", "commands", "pair"),
+    [
+        ("Demote", [Demote(H1, A1)], "redundant_1"),
+        ("Promote", [Demote(H1, A1), Promote(H2, A2), Promote(H1, A1)], "redundant_1"),
+    ],
+)
+def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_and_the_vip_with_it(failed, commands, pair):
+    solution = started()
+    told = hosts_told(solution, SwitchoverRequested(A2))
+    while solution.state.pending:
+        refuses = type(solution.state.pending[0]).__name__ == failed and solution.state.pending[0].application != A1
+        refuses = refuses or (failed == "Demote" and isinstance(solution.state.pending[0], Demote))
+        told += hosts_told(solution, oldest(solution, failed=refuses))
+    assert (told, solution.state) == (commands, WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ([ApplicationReported(A2, D)], "that application is down: never switch to a side that is known to be worse"),
+        ([HostLost(H2)], "that application's host is lost: never switch to a side that is known to be worse"),
+        ([HostLeft(H2)], "that application's host is lost: never switch to a side that is known to be worse"),
+    ],
+)
+def test_never_to_a_side_that_is_known_to_be_worse(events, reason):
+    solution = started()
+    assert handle(solution, *events) == []
+    before = solution.state
+    assert (solution.handle(SwitchoverRequested(A2)), solution.state) == ((), before)
+    assert [step.decision.reason for step in solution.steps] == [reason]
+
+
+# Results and connections
+
+
+def test_the_late_result_of_an_older_command_changes_nothing():
+    """What was told on a connection that is gone has no result any more, and the id is never used again."""
+    solution = started()
+    (demote,) = hosts_told(solution, SwitchoverRequested(A2))
+    assert hosts_told(solution, HostLost(H1)) == [TAKING_OVER]
+    assert hosts_told(solution, oldest(solution)) == [EnableVip(H2)]
+    (again,) = hosts_told(solution, connected(H1, P, True))
+    assert (again, again.id > demote.id) == (demote, True)  # it asks for the same, and is another command
+    before = solution.state
+    for event in (CommandSucceeded(demote.id), CommandFailed(demote.id, "late")):
+        assert (solution.handle(event), solution.state, solution.steps) == ((), before, ())
+
+
+def test_what_a_host_was_told_before_it_connected_anew_counts_as_failed():
+    solution = started()
+    handle(solution, SwitchoverRequested(A2))
+    assert hosts_told(solution, connected(H1, P, True)) == []
+    assert solution.state == WHOLE  # the demotion failed, so the switchover was given up
+
+
+def test_a_result_that_is_told_twice_counts_once():
+    solution = started()
+    handle(solution, SwitchoverRequested(A2))
+    result = oldest(solution)
+    handle(solution, result)
+    before = solution.state
+    assert (solution.handle(result), solution.state) == ((), before)
+
+
+CHAINS = {
+    "the backup fails, then its host is lost": (
+        [ApplicationReported(A2, D), HostLost(H2)],
+        [],
+        state("connected lost", "peer_lost_1", (P, None), "owed_1", (True, None)),
+    ),
+    "the backup's host is lost, then the primary fails": (
+        [HostLost(H2), ApplicationReported(A1, D)],
+        [],
+        state("connected lost", "cut_off_1", (D, None), "owed_1", (True, None)),
+    ),
+    "the primary fails, then its host is lost": (
+        [ApplicationReported(A1, D), HostLost(H1)],
+        [TAKING_OVER],
+        state("lost connected", "taking_over_lost_2", (None, B), "absent_2", (None, False), TAKING_OVER),
+    ),
+    "the primary fails, then the host that takes over is lost": (
+        [ApplicationReported(A1, D), HostLost(H2)],
+        [TAKING_OVER],
+        state("connected lost", "cut_off_1", (D, None), "owed_1", (True, None)),
+    ),
+    "both fail": (
+        [ApplicationReported(A1, D), ApplicationReported(A2, D)],
+        [TAKING_OVER],
+        state("connected connected", "out_of_service", (D, D), "held_1", (True, False), TAKING_OVER),
+    ),
+    "the host of the one to be demoted leaves": (
+        [SwitchoverRequested(A2), HostLeft(H1)],
+        [Demote(H1, A1), TAKING_OVER],
+        state("lost connected", "taking_over_lost_2", (None, B), "absent_2", (None, False), TAKING_OVER),
+    ),
+    "the VIP vanishes without a command": (
+        [VipReported(H1, held=False)],
+        [EnableVip(H1)],
+        state("connected connected", "redundant_1", (P, B), "enabling_1", (False, False), EnableVip(H1)),
+    ),
+    "the VIP appears on the other host without a command": (
+        [VipReported(H2, held=True)],
+        [DisableVip(H2)],
+        state("connected connected", "redundant_1", (P, B), "releasing_1", (True, True), DisableVip(H2)),
+    ),
+    "another hand promotes the backup": (
+        [ApplicationReported(A2, P)],
+        [Demote(H2, A2)],
+        state("connected connected", "split_brain_1", (P, P), "held_1", (True, False), Demote(H2, A2)),
+    ),
+    "another hand demotes the primary": (
+        [ApplicationReported(A1, B)],
+        [Promote(H1, A1)],
+        state("connected connected", "no_brain_1", (B, B), "held_1", (True, False), Promote(H1, A1)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "commands", "after"), CHAINS.values(), ids=CHAINS)
+def test_a_chain_of_faults_leads_to_this_state_by_these_commands(events, commands, after):
+    solution = started()
+    assert (hosts_told(solution, *events), solution.state) == (commands, after)
+
+
+# Silence
+
+
+SILENCE = [HostFellSilent(H1), HostFellSilent(H2)]
+
+
+def test_one_silent_link_alone_moves_nothing_and_may_be_heard_again():
+    solution = started()
+    assert handle(solution, HostFellSilent(H1)) == []
+    assert solution.state == evolve(WHOLE, links=("silent", "connected"))
+    assert handle(solution, HostHeard(H1)) == []
+    assert solution.state == WHOLE
+
+
+def test_when_both_links_are_silent_at_once_nobody_is_promoted_and_the_agent_is_blind_in_the_end():
+    solution = started()
+    assert handle(solution, *SILENCE, HostLost(H1)) == []
+    assert solution.state == evolve(WHOLE, links=("doubtful", "silent"))
+    assert handle(solution, HostLost(H2)) == []
+    assert solution.state == state("lost lost", "out_of_sight", (None, None), "out_of_sight", (None, None))
+
+
+def test_a_host_in_doubt_is_lost_as_soon_as_the_other_one_is_heard_again():
+    solution = started()
+    handle(solution, *SILENCE, HostLost(H1))
+    assert hosts_told(solution, HostHeard(H2)) == [TAKING_OVER]
+    assert solution.state == state(
+        "lost connected", "taking_over_lost_2", (None, B), "absent_2", (None, False), TAKING_OVER
+    )
+
+
+@pytest.mark.parametrize("back", [(H1, H2), (H2, H1)])
+def test_an_agent_that_was_blind_adopts_what_it_finds_and_only_has_the_vip_announced_again(back):
+    solution = started()
+    handle(solution, *SILENCE, HostLost(H1), HostLost(H2))
+    reports = {H1: connected(H1, P, True), H2: connected(H2, B, False)}
+    assert hosts_told(solution, *(reports[host] for host in back)) == [AnnounceVip(H1)]
+    assert solution.state == evolve(WHOLE, pending=(AnnounceVip(H1),))
