@@ -17,18 +17,18 @@ from .table import Ignored, Impossible, Row, Table
 
 # fmt: off
 ROWS = (
-    # source            trigger        guard                destination  outputs                       cite                             reason
-    Row("unknown",      "connected",   "",                  "connected", "tell_reached; tell_heard",   "rule: adopt before commanding", "first contact: the host's real state is adopted"),
-    Row("doubtful lost","connected",   "",                  "connected", "tell_reached; tell_heard",   "[S2] reconnection, step 1",     "the connection to the host has been restored"),
-    Row("connected",    "connected",   "",                  "connected", "tell_reached",               "rule: adopt before commanding", "the host began a new session: what it reports now counts"),
-    Row("silent",       "connected",   "",                  "connected", "tell_reached; tell_heard",   "rule: adopt before commanding", "the host began a new session: what it reports now counts"),
-    Row("connected",    "fell_silent", "",                  "silent",    "",                           "rule: silence is checked",      "nothing heard for half the detection time"),
-    Row("silent",       "heard",       "",                  "connected", "tell_heard",                 "rule: silence is checked",      "heard again in time"),
-    Row("connected silent unknown", "lost left", "peer_in_sight",     "lost",     "tell_lost",        "[S2] disconnected, step 1",     "the connection to the host has been lost, and the other host is heard"),
-    Row("connected silent unknown", "lost left", "peer_silent",       "doubtful", "",                 "rule: both silent",             "the other host is silent too: it may be our own network"),
-    Row("connected silent unknown", "lost left", "peer_out_of_sight", "lost",     "tell_blind",       "rule: both silent",             "no host is heard any more: leave everything as it is"),
-    Row("doubtful",     "peer_heard", "",                  "lost",      "tell_lost",                  "[S2] disconnected, step 1",     "the other host is heard again, so this one is lost"),
-    Row("doubtful",     "peer_gone",  "",                  "lost",      "",                           "rule: both silent",             "no host is heard any more: leave everything as it is"),
+    #   source                      trigger        guard                destination  outputs                     cite                             reason
+    Row("unknown",                  "connected",   "",                  "connected", "tell_reached; tell_heard", "rule: adopt before commanding", "first contact: the host's real state is adopted"),
+    Row("doubtful lost",            "connected",   "",                  "connected", "tell_reached; tell_heard", "[S2] reconnection, step 1",     "the connection to the host has been restored"),
+    Row("connected",                "connected",   "",                  "connected", "tell_reached",             "rule: adopt before commanding", "the host began a new session: what it reports now counts"),
+    Row("silent",                   "connected",   "",                  "connected", "tell_reached; tell_heard", "rule: adopt before commanding", "the host began a new session: what it reports now counts"),
+    Row("connected",                "fell_silent", "",                  "silent",    "",                         "rule: silence is checked",      "nothing heard for half the detection time"),
+    Row("silent",                   "heard",       "",                  "connected", "tell_heard",               "rule: silence is checked",      "heard again in time"),
+    Row("connected silent unknown", "lost left",   "peer_in_sight",     "lost",      "tell_lost",                "[S2] disconnected, step 1",     "the connection to the host has been lost, and the other host is heard"),
+    Row("connected silent unknown", "lost left",   "peer_silent",       "doubtful",  "",                         "rule: both silent",             "the other host is silent too: it may be our own network"),
+    Row("connected silent unknown", "lost left",   "peer_out_of_sight", "lost",      "tell_blind",               "rule: both silent",             "no host is heard any more: leave everything as it is"),
+    Row("doubtful",                 "peer_heard",  "",                  "lost",      "tell_lost",                "[S2] disconnected, step 1",     "the other host is heard again, so this one is lost"),
+    Row("doubtful",                 "peer_gone",   "",                  "lost",      "",                         "rule: both silent",             "no host is heard any more: leave everything as it is"),
     Ignored("unknown connected silent lost", "peer_heard peer_gone", "only a host in doubt waits for what becomes of the other"),
     Ignored("connected",                     "heard",                  "it was not silent"),
     Ignored("silent",                        "fell_silent",            "it is silent already"),
