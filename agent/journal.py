@@ -68,12 +68,12 @@ class Journal:
         wall, mono = time.time_ns(), time.monotonic_ns()
         rows = [(wall, mono, entry.kind, entry.text, entry.data) for entry in entries]
         try:
-            self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)", rows
-            )
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
+            with self._database:  # commits, or rolls back: a transaction left open would refuse all that comes later
+                self._database.execute("BEGIN")
+                self._database.executemany(
+                    "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)", rows
+                )
+        except (sqlite3.Error, UnicodeEncodeError) as error:
             raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
 
     def close(self) -> None:

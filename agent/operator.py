@@ -71,9 +71,11 @@ class OperatorServer:
 
     def _answer(self, line: bytes) -> Reply:
         try:
-            return answer(self._agent, json.loads(line))
-        except ValueError as error:
+            request = json.loads(line)
+            json.dumps(request, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no journal can hold
+        except (ValueError, RecursionError) as error:
             return {"ok": False, "text": f"not JSON: {error}"}
+        return answer(self._agent, request)
 
 
 def answer(agent: Agent, request: object) -> Reply:

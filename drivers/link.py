@@ -16,8 +16,7 @@
 3. A heartbeat whose sender does not hear this side is no sign of life: a network that is cut in one direction is cut.
    The agent learns of that from the LCA, after the LCA's detection time and its own.
 4. Everything that comes to nothing is told: a command that cannot even be queued fails at once; one that is lost with
-   the connection is told by `HostLost`.
-
+   the session is told by `HostLost`.
 5. During a silence TCP repeats ever more slowly, and would still be waiting when the network is back. Therefore a
    second connection is tried at once when a host has fallen silent, and the session goes on over whichever is heard.
 """
@@ -44,8 +43,8 @@ _CALL_AFRESH_S = 1.0
 class HostLink:
     """The agent's connection to one host; it delivers core events, and never from within one of its own methods.
 
-    `address` is the IP address (v4 or v6) of the host's LCA. Use it within a running event loop. Wrong settings raise
-    `DriverError` at `start`.
+    `address` is the IP address (v4 or v6) of the host's LCA; a name raises `DriverError`. Use it within a running event
+    loop.
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class HostLink:
         self._tick_timer = self._loop.call_soon(self._tick)
 
     def _tick(self) -> None:
-        """One heartbeat, or one more hello while nobody answers."""
+        """One heartbeat, or one more hello or resume while nobody answers."""
         period_ms = self._timing.heartbeat_ms if self._answered else self._timing.reconnect_ms
         self._tick_timer = self._loop.call_later(period_ms / 1000, self._tick)
         if self._resuming:

@@ -26,7 +26,7 @@ from .wire import Goodbye, Heartbeat, Hello, HostEvent, Message, Notice, Order, 
 _REPORT_LIMIT_S = 30.0
 _GOODBYE_LOOKS = 30
 _GOODBYE_LOOK_S = 0.01
-_HELD_BACK = 1000
+_HELD_BACK = 400
 _REASON_LENGTH = 1000
 _ROUTE_AND_MESSAGE = 2
 
