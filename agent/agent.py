@@ -31,8 +31,8 @@ from ..fsm import (
 )
 from ..fsm.commands import HostCommand
 from ..fsm.records import describe_command, describe_event, describe_step
-from .configuration import Configuration
 from .journal import DECISION, REFUSED, Entry, Journal, command_entry, event_entry, start_entry
+from .settings import Configuration
 
 LOG = logging.getLogger("switchover.agent")
 

@@ -37,7 +37,7 @@ from ..fsm import (
     VipReported,
 )
 from ..fsm.records import describe_command
-from .configuration import Configuration, Host
+from .settings import Configuration, Host
 
 LOG = logging.getLogger("switchover.lca")
 

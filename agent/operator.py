@@ -43,6 +43,8 @@ class OperatorServer:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if await asyncio.to_thread(_answers, self._path):
                 raise OperatorError(f"another agent is running: {self._path} answers")
+            if self._path.exists() and not self._path.is_socket():
+                raise OperatorError(f"the socket {self._path} cannot be made: there is a file that is no socket")
             self._path.unlink(missing_ok=True)
             before = os.umask(0o177)
             try:

@@ -11,11 +11,11 @@ from ..drivers.keys import AGENT, load_identity, load_public
 from ..drivers.link import HostLink, LcaLink, LinkTiming
 from ..fsm import Event
 from .agent import Agent, HostConnection
-from .configuration import AddressesBy, Configuration, Host
 from .journal import Journal
 from .lca import Lca
 from .operator import OperatorServer
 from .realtime import be_punctual
+from .settings import AddressesBy, Configuration, Host
 
 
 async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> None:

@@ -1,8 +1,8 @@
-"""A TOML file as attrs classes, and every fault in it with its place in the file.
+"""A TOML file: its values, and where in the file each of them stands.
 
-Three steps. `tomllib` reads the values but forgets where they stood. tree-sitter keeps positions but is lenient about
-what is TOML, so it is asked only *where* something stands, never *what* the file says. cattrs structures the values;
-the paths in its error groups, looked up among the positions, become lines of the form
+`tomllib` reads the values but forgets where they stood. tree-sitter keeps positions but is lenient about what is TOML,
+so it is asked only *where* something stands, never *what* the file says. A fault that is found at a path becomes a
+line of the form
 
     file:line:column: what is wrong; what would be right
 
@@ -10,25 +10,18 @@ Should tree-sitter's grammar ever trip over something legal, the position is tha
 did not in half a million random mutations that tomllib accepted; on 30 ways to write keys and values it agreed as well.
 """
 
-import difflib
-import enum
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Any
 
 import tree_sitter_toml
-from attrs import Attribute, fields, frozen, has
-from cattrs import AttributeValidationNote, Converter, IterableValidationNote
-from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
-from cattrs.gen import make_dict_structure_fn, override
+from attrs import frozen
 from tree_sitter import Language, Node, Parser
 
 MAX_BYTES = 1 << 20
 """The largest file that is read: beyond it the path is a mistake (a device, a log), not a configuration."""
-
-T = TypeVar("T")
 
 TomlPath = tuple[str | int, ...]
 """Where a value is in the document: keys, and indexes of arrays from 0, such as `("hosts", 0, "address")`."""
@@ -70,10 +63,6 @@ class Fault:
     path: TomlPath
     what: str
     at_key: bool = False
-
-
-class UnfitError(ValueError):
-    """A value that does not fit its key. The text continues a sentence that begins with the key: 'is 5; it must be'."""
 
 
 @frozen
@@ -219,201 +208,3 @@ def _parts(key: Node) -> list[Node]:
 def _key_name(key: Node) -> str:
     text = (key.text or b"").decode()
     return next(iter(tomllib.loads(f"{text} = 0"))) if key.type == "quoted_key" else text
-
-
-# Structuring is strict: TOML says what type a value has, so "300" for 300 is a mistake to report and not to repair.
-
-_KINDS: dict[type, str] = {
-    bool: "a boolean",
-    int: "an integer",
-    float: "a float",
-    str: "a string",
-    list: "an array",
-    dict: "a table",
-}
-
-
-@frozen
-class Rule:
-    """How a value is written, for `Annotated`: its TOML type, what to tell people, and what makes a value of it.
-
-    `read` raises `UnfitError`, or any `ValueError` if the description says it all.
-    """
-
-    toml: type
-    description: str
-    read: Callable[[Any], object]
-
-
-def shown(value: object) -> str:
-    """The value for a message: on one line, and cut short if it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """What was probably meant by `word`, or all that is known.
-
-    >>> suggestion("adress", ["address", "name"]), suggestion("x", ["address", "name"])
-    ("did you mean 'address'?", "known are 'address', 'name'")
-    """
-    names = list(known)
-    close = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(map(repr, names))}"
-
-
-class Structurer:
-    """Makes attrs classes of TOML values by cattrs, with exact types, known keys only, and the `Rule`s of types.
-
-    `types` gives attributes of classes that know nothing of TOML the annotated type to read them as.
-    Arrays become tuples and have at least one item; a validator of an attribute runs as well.
-    """
-
-    def __init__(self, types: Mapping[type, Mapping[str, Any]]) -> None:
-        self._types = types
-        self._converter = converter = Converter(detailed_validation=True, forbid_extra_keys=True)
-        converter.register_structure_hook(str, _plain)
-        converter.register_structure_hook(int, _plain)
-        converter.register_structure_hook(enum.StrEnum, _choice)
-        converter.register_structure_hook_factory(has, self._table_hook)
-        converter.register_structure_hook_factory(lambda cls: get_origin(cls) is tuple, self._array_hook)
-        converter.register_structure_hook_func(lambda cls: get_origin(cls) is Literal, _choice)
-        converter.register_structure_hook_func(lambda cls: bool(_rules(cls)), _ruled)
-
-    def structure(self, values: object, cls: type[T]) -> tuple[T | None, list[Fault]]:
-        """An instance of the class; or None, and every fault that keeps the values from being one."""
-        try:
-            return self._converter.structure(values, cls), []
-        except (BaseValidationError, UnfitError) as error:
-            return None, list(_faults(error, ()))
-
-    def _table_hook(self, cls: type) -> Callable[[Any, Any], object]:
-        hooks: dict[str, Any] = {a.name: override(struct_hook=self._attribute_hook(cls, a)) for a in fields(cls)}
-        known: Callable[[Any, Any], object] = make_dict_structure_fn(cast(Any, cls), self._converter, **hooks)
-
-        def read(value: Any, wanted: Any) -> object:
-            _expect(dict, value, "a table")
-            return known(value, wanted)
-
-        return read
-
-    def _attribute_hook(self, cls: type, attribute: "Attribute[Any]") -> Callable[[Any, Any], object]:
-        """A hook that also runs the attribute's validator, so that each attribute gets an error of its own.
-
-        The validator sees None in place of the instance, which does not exist yet.
-        """
-        wanted = self._types.get(cls, {}).get(attribute.name, attribute.type)
-
-        def read(value: Any, _: Any) -> object:
-            result = self._converter.structure(value, wanted)
-            try:
-                if attribute.validator:
-                    attribute.validator(None, attribute, result)
-            except ValueError as error:
-                raise UnfitError(f"is {shown(value)}; {_complaint(attribute.name, error)}") from None
-            return result
-
-        return read
-
-    def _array_hook(self, cls: Any) -> Callable[[Any, Any], object]:
-        item = get_args(cls)[0]
-
-        def read(value: Any, _: Any) -> object:
-            _expect(list, value, describe(cls))
-            if not value:
-                raise UnfitError("is empty; it must have at least one item")
-            return tuple(self._converter.structure(value, list[item]))
-
-        return read
-
-
-def describe(cls: Any) -> str:
-    """What to write for a value of this type."""
-    for rule in _rules(cls):
-        return rule.description
-    if get_origin(cls) is tuple:
-        return "an array of tables" if has(get_args(cls)[0]) else f"an array, each item {describe(get_args(cls)[0])}"
-    if _choices(cls):
-        return f"one of {', '.join(map(repr, _choices(cls)))}"
-    return {str: "a string", int: "an integer"}.get(cls, "a table")
-
-
-def _rules(cls: Any) -> list[Rule]:
-    return [note for note in getattr(cls, "__metadata__", ()) if isinstance(note, Rule)]
-
-
-def _choices(cls: Any) -> dict[Any, object]:
-    """What is written for each value of an enumeration or of a `Literal`; empty for other types."""
-    if get_origin(cls) is Literal:
-        return {choice: choice for choice in get_args(cls)}
-    return {str(choice): choice for choice in cls} if isinstance(cls, type) and issubclass(cls, enum.StrEnum) else {}
-
-
-def _expect(toml: type, value: object, description: str) -> None:
-    """Exactly that type, so that true is no integer."""
-    if type(value) is not toml:
-        raise UnfitError(f"is {_KINDS.get(type(value), 'a date or time')}; it must be {description}")
-
-
-def _complaint(name: str, error: ValueError) -> str:
-    """A validator's message as part of ours: those of attrs are like "'count' must be >= 1: 0"."""
-    return str(error).rpartition(":")[0].replace(repr(name), "it") or str(error)
-
-
-def _plain(value: Any, cls: Any) -> object:
-    _expect(cls, value, describe(cls))
-    return value
-
-
-def _choice(value: Any, cls: Any) -> object:
-    _expect(str, value, describe(cls))
-    choices = _choices(cls)
-    if value not in choices:
-        raise UnfitError(f"is {shown(value)}; {suggestion(value, choices)}")
-    return choices[value]
-
-
-def _ruled(value: Any, cls: Any) -> object:
-    rule, *_ = _rules(cls)
-    _expect(rule.toml, value, rule.description)
-    try:
-        return rule.read(value)
-    except UnfitError:
-        raise
-    except ValueError:
-        raise UnfitError(f"is {shown(value)}; it must be {rule.description}") from None
-
-
-def _faults(error: BaseException, path: TomlPath) -> Iterator[Fault]:
-    """The leaves of cattrs' group of errors; the last note of each tells the attribute or index that leads to it."""
-    note: Any = getattr(error, "__notes__", [None])[-1]
-    if isinstance(note, AttributeValidationNote):
-        path = (*path, note.name)
-    elif isinstance(note, IterableValidationNote):
-        path = (*path, note.index)
-    if isinstance(error, BaseValidationError):
-        for nested in error.exceptions:
-            yield from _faults(nested, path)
-    elif isinstance(error, ForbiddenExtraKeysError):
-        known = [attribute.name for attribute in fields(error.cl)]
-        for key in error.extra_fields:
-            yield Fault((*path, key), f"unknown key {shown(key)}; {suggestion(key, known)}", at_key=True)
-    elif isinstance(error, KeyError):
-        yield Fault(path, _missing(path, note.type))
-    else:
-        yield Fault(path, f"{label(path)} {error}")
-
-
-def _missing(path: TomlPath, cls: Any) -> str:
-    table = ".".join(key for key in path if isinstance(key, str))
-    if has(cls):
-        return f"missing table [{table}]; add it"
-    if get_origin(cls) is tuple and has(get_args(cls)[0]):
-        return f"missing tables [[{table}]]; add them"
-    return f"missing key {path[-1]!r}; add it: {describe(cls)}"
-
-
-def label(path: TomlPath) -> str:
-    """How a message names a value: by its key alone, since the position in the file says the rest."""
-    *_, parent, last = ("the file", *path)
-    return last if isinstance(last, str) else f"item {last + 1} of {parent}"

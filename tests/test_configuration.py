@@ -11,19 +11,15 @@ import pytest
 from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
-from switchover.agent.configuration import (
+from switchover.agent.configuration import ConfigurationError, Position, Problem, example_text, load
+from switchover.agent.settings import (
     AgentSettings,
     Configuration,
-    ConfigurationError,
     Host,
     Member,
     PairSettings,
-    Position,
-    Problem,
     SolutionSettings,
     VipSettings,
-    example_text,
-    load,
 )
 from switchover.agent.toml_source import MAX_BYTES, TomlPath, read_toml
 from switchover.drivers.schedule import AnnounceSchedule

@@ -6,8 +6,8 @@ from typing import Protocol
 from attrs import frozen
 
 from ...fsm import Topology
-from ..configuration import Configuration
 from ..operator import Reply
+from ..settings import Configuration
 
 
 @frozen
