@@ -5,6 +5,7 @@ if a host never answers, and refuses what a host says about anything but itself.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ from ..fsm import (
 )
 from ..fsm.commands import HostCommand
 from ..fsm.records import describe_command, describe_event, describe_step
-from .journal import DECISION, REFUSED, Entry, Journal, command_entry, event_entry, start_entry
+from .journal import DECISION, REFUSED, Entry, Journal, JournalError, command_entry, event_entry, start_entry
 from .settings import Configuration
 
 LOG = logging.getLogger("switchover.agent")
@@ -109,13 +110,15 @@ class Agent:
 
     def _hear(self, host: str, event: Event) -> None:
         """An event from a host's connection: refused if it speaks of what is not the host's own."""
-        if not self._is_own(host, event):
+        if self._is_own(host, event):
+            self._take(event)
+        else:
             self._refuse(describe_event(event), f"{host} cannot speak for another host")
-            return
-        try:
+
+    def _take(self, event: Event) -> None:
+        """Handle an event of which nobody waits to hear; if it is refused, the journal and the log say so."""
+        with contextlib.suppress(CoreError):
             self.post(event)
-        except CoreError as error:
-            LOG.debug("%s", error)  # journalled and logged already
 
     def _is_own(self, host: str, event: Event) -> bool:
         match event:
@@ -129,16 +132,21 @@ class Agent:
                 return True
 
     def _record(self, event: Event, text: str, commands: tuple[Command, ...]) -> None:
-        self._journal.write(
-            [
-                event_entry(text, event),
-                *(Entry(DECISION, describe_step(step)) for step in self.solution.steps),
-                *(command_entry(describe_command(command), command) for command in commands),
-            ]
+        self._write(
+            event_entry(text, event),
+            *(Entry(DECISION, describe_step(step)) for step in self.solution.steps),
+            *(command_entry(describe_command(command), command) for command in commands),
         )
 
+    def _write(self, *entries: Entry) -> None:
+        """Into the journal, before anything is done. A disk that is full is no reason to leave calls unserved."""
+        try:
+            self._journal.write(entries)
+        except JournalError as error:
+            LOG.error("going on without a journal: %s", error)
+
     def _refuse(self, text: str, reason: str) -> None:
-        self._journal.write([Entry(REFUSED, f"{text}: {reason}")])
+        self._write(Entry(REFUSED, f"{text}: {reason}"))
         LOG.warning("refused: %s: %s", text, reason)
 
     def _carry_out(self, command: Command) -> None:
@@ -178,4 +186,4 @@ class Agent:
     def _fire(self, name: str, event: TimerFired | CommandFailed) -> None:
         del self._timers[name]
         if isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
-            self.post(event)
+            self._take(event)

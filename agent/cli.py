@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from .operator import OperatorError, ask
 DEFAULT_CONFIGURATION = "/etc/switchover/switchover.toml"
 
 DONE, NOT_SO, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
+
+SWITCH_WITHIN_S = 10.0
+"""How long `switchover switch` waits for a switchover to be done."""
 
 EXIT_STATUS = """\
 exit status: 0 done, or all is as it should be; 1 refused, failed, or not as it should be;
@@ -202,7 +206,26 @@ def _as_text(status: dict[str, Any]) -> str:
 
 
 def _switch(options: argparse.Namespace) -> int:
-    return _told(ask(load(options.config).agent.socket, {"do": "switch", "to": options.to}))
+    """Ask for it, and wait until it is so: an operator wants to know what became of it."""
+    socket = load(options.config).agent.socket
+    outcome = _told(ask(socket, {"do": "switch", "to": options.to}))
+    deadline = time.monotonic() + SWITCH_WITHIN_S
+    while outcome == DONE:
+        status = ask(socket, {"do": "status"})["status"]
+        if _is_primary(status, options.to) and status["vip"]["state"].startswith(("held_", "owed_")):
+            print(_as_text(status))
+            return DONE
+        if time.monotonic() > deadline:
+            print(f"switchover: not done within {SWITCH_WITHIN_S:g} s\n{_as_text(status)}", file=sys.stderr)
+            return NOT_SO
+        time.sleep(0.05)
+    return outcome
+
+
+def _is_primary(status: dict[str, Any], name: str) -> bool:
+    """Whether the application of this name is primary, or every application of the host of this name."""
+    found = [a for pair in status["pairs"] for a in pair["applications"] if name in (a["name"], a["host"])]
+    return all(application["mode"] == "primary" for application in found)
 
 
 def _event(options: argparse.Namespace) -> int:

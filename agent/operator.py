@@ -36,6 +36,7 @@ class OperatorServer:
         self._agent = agent
         self._path = agent.configuration.agent.socket
         self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen. Raises `OperatorError` if another agent listens there already, or the socket cannot be made."""
@@ -48,17 +49,25 @@ class OperatorServer:
             self._path.unlink(missing_ok=True)
             before = os.umask(0o177)
             try:
-                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
+                self._server = await asyncio.start_unix_server(self._let_in, self._path, limit=LONGEST_LINE)
             finally:
                 os.umask(before)
         except OSError as error:
             raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror}") from error
 
     async def close(self) -> None:
-        """Stop listening and remove the socket."""
+        """Stop listening, hang up on whoever is connected, and remove the socket."""
         if self._server is not None:
             self._server.close()
+            for client in self._clients:
+                client.cancel()
+            await asyncio.gather(*self._clients, return_exceptions=True)
             self._path.unlink(missing_ok=True)
+
+    def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

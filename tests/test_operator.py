@@ -271,7 +271,7 @@ def test_clients_that_say_too_much_or_nothing_or_go_away_do_no_harm(at_desk):
     at_desk(scenario)
 
 
-def test_a_close_does_not_wait_for_a_silent_client(at_desk, tmp_path):
+def test_a_close_hangs_up_on_a_silent_client_without_a_word(at_desk, caplog):
     with socket.socket(socket.AF_UNIX) as silent:
 
         async def scenario(desk: Desk) -> None:
@@ -281,6 +281,7 @@ def test_a_close_does_not_wait_for_a_silent_client(at_desk, tmp_path):
 
         at_desk(scenario)
         assert silent.recv(1) == b""
+    assert caplog.messages == []
 
 
 # The socket
