@@ -75,7 +75,7 @@ class Agent:
 
     def start(self) -> None:
         """Write the start into the journal and connect to the hosts; what they report is adopted."""
-        self._journal.write([start_entry(self.solution.topology)])
+        self._write(start_entry(self.solution.topology))
         for connection in self._hosts.values():
             connection.start()
 
@@ -160,12 +160,12 @@ class Agent:
 
     def _tell_host(self, command: HostCommand) -> None:
         deadline_ms = self.configuration.solution.command_deadline_ms
+        silence = CommandFailed(command.id, f"no answer within {deadline_ms} ms")
+        self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
         try:
             self._hosts[command.host].send(command, deadline_ms)
         except DriverError as error:
             LOG.warning("%s: %s", describe_command(command), error)  # its deadline makes it fail
-        silence = CommandFailed(command.id, f"no answer within {deadline_ms} ms")
-        self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
 
     def _log(self, text: str, commands: tuple[Command, ...]) -> None:
         """Last of all, because writing a log takes longer than deciding; the journal has been written before."""

@@ -75,6 +75,8 @@ def _findings(sections: _Sections) -> Iterator[Fault]:
     yield from _repeated("pair", ((("pairs", i, "name"), pair.name) for i, pair in enumerate(pairs)))
     yield from _repeated("application", (((*path, "application"), member.application) for path, member in members))
     yield from _repeated("alarm", ((("alarms", i, "name"), alarm.name) for i, alarm in enumerate(alarms)))
+    yield from _taken((("pairs", i, "name"), pair.name) for i, pair in enumerate(pairs))
+    yield from _taken(((*path, "application"), member.application) for path, member in members)
     yield from _host_findings(hosts)
     if sections.vip:
         yield from _vip_findings(sections.vip, hosts)
@@ -83,6 +85,13 @@ def _findings(sections: _Sections) -> Iterator[Fault]:
     yield from _member_findings(members, sections.host_names())
     for index, alarm in enumerate(alarms):
         yield from _alarm_findings(("alarms", index), alarm, sections)
+
+
+def _taken(names: Iterable[tuple[TomlPath, str]]) -> Iterator[Fault]:
+    """The Virtual IP has a name too, in commands, timers and journals (see `Topology`)."""
+    for path, name in names:
+        if name == "VIP":
+            yield Fault(path, f"{label(path)} is 'VIP', which is what the Virtual IP is called; choose another")
 
 
 def _two(path: TomlPath, table: str, count: int, owner: str) -> Iterator[Fault]:

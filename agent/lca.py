@@ -72,6 +72,8 @@ class Lca:
         self._address_watch = AddressWatch(addresses, self._vip_changed)
         self._lanes: Mapping[str, asyncio.Lock] = {name: asyncio.Lock() for name in ("VIP", *self._members)}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._started = asyncio.Event()
+        self._closing = False
 
     async def start(self) -> None:
         """Take the VIP down, look at the applications, and watch both. Raises `DriverError`."""
@@ -82,10 +84,13 @@ class Lca:
         await self._address_watch.start()
         for name, process in self._processes.items():
             process.start()
-            self._set_mode(name, await self._look_at(name) if process.running else Mode.DOWN)
+            mode = await self._look_at(name, Mode.BACKUP) if process.running else Mode.DOWN
+            self._set_mode(name, mode if process.running else Mode.DOWN)  # it may have died while it was looked at
+        self._started.set()
 
     async def close(self) -> None:
-        """Release the VIP and stop watching; the applications stay as they are."""
+        """Release the VIP and stop watching; the applications stay as they are, and what is ordered now is refused."""
+        self._closing = True
         for process in self._processes.values():
             process.close()
         self._claims.close()
@@ -108,10 +113,19 @@ class Lca:
         self._agent = agent
 
     async def report(self) -> HostReport:
-        """What this host looks like now."""
+        """What this host really looks like now; an agent that comes while the LCA starts waits for it.
+
+        A part of the VIP counts as the VIP here: whoever else is given it must not share it with this host.
+        """
+        await self._started.wait()
+        for name in self._members:
+            async with self._lanes[name]:
+                await self._look_again(name)
+        async with self._lanes["VIP"]:
+            held = bool(await self._addresses.present())
         now = time.monotonic()
         since = {name: round((now - moment) * 1000) for name, moment in self._primary_since.items()}
-        return HostReport(modes=dict(self._modes), vip_held=self._vip_held, primary_for_ms=since)
+        return HostReport(modes=dict(self._modes), vip_held=held, primary_for_ms=since)
 
     def execute(self, command: HostCommand, deadline_ms: int) -> None:
         """Carry out a command within so many milliseconds, and tell the agent what came of it."""
@@ -126,6 +140,8 @@ class Lca:
     async def _answer(self, command: HostCommand, lane: str, deadline_ms: int) -> None:
         text = describe_command(command)
         try:
+            if self._closing:
+                raise DriverError(f"{self._host} is stopping")
             if command.host != self._host or lane not in self._lanes:
                 raise DriverError(f"{self._host} has no {lane}: the agent's configuration is another one")
             async with asyncio.timeout(deadline_ms / 1000), self._lanes[lane]:
@@ -146,25 +162,42 @@ class Lca:
             case Demote():
                 await self._change_mode(command.application, Mode.BACKUP, deadline_ms)
             case EnableVip():
-                await self._addresses.enable()
-                self._announcer.announce()
-                self._vip_held = True
+                await self._enable_vip()
             case DisableVip():
                 self._announcer.stop()
                 await self._addresses.disable()
-                self._vip_held = False
+                self._set_vip(held=False)
             case AnnounceVip():
-                if self._vip_held:
-                    self._announcer.announce()
+                if not self._vip_held:
+                    raise DriverError("the VIP is not here")
+                self._announcer.announce()
+
+    async def _enable_vip(self) -> None:
+        """The whole VIP or a failure; of a part, what is here is announced, and so is served meanwhile."""
+        try:
+            await self._addresses.enable()
+        except DriverError:
+            self._announcer.announce(only=await self._addresses.present())
+            raise
+        self._announcer.announce()
+        self._set_vip(held=True)
+
+    def _set_vip(self, *, held: bool) -> None:
+        self._vip_held = held
+        self._address_watch.expect(held)
 
     async def _change_mode(self, name: str, mode: Mode, deadline_ms: int) -> None:
         if self._modes[name] is Mode.DOWN:
             raise DriverError(f"{name} is down")
+        if self._modes[name] is mode:
+            await self._look_again(name)  # another hand may have changed it
         if self._modes[name] is not mode:
             member = self._members[name]
             await control.check(member.to_primary if mode is Mode.PRIMARY else member.to_backup, deadline_ms)
             await self._see_that_it_is(name, mode, deadline_ms)
             self._set_mode(name, mode)
+            if mode is Mode.PRIMARY:
+                self._primary_since[name] = time.monotonic()
 
     async def _see_that_it_is(self, name: str, mode: Mode, deadline_ms: int) -> None:
         """Look at what the command brought about: some control programs fail with exit status 0."""
@@ -176,21 +209,26 @@ class Lca:
 
     def _set_mode(self, name: str, mode: Mode) -> None:
         self._modes[name] = mode
-        if mode is Mode.PRIMARY:
-            self._primary_since.setdefault(name, time.monotonic())
-        else:
+        if mode is not Mode.PRIMARY:
             self._primary_since.pop(name, None)
 
-    async def _look_at(self, name: str) -> Mode:
-        """The mode of an application that runs: what its status command prints, else backup, which is how it starts."""
+    async def _look_at(self, name: str, otherwise: Mode) -> Mode:
+        """The mode of an application that runs, as its status command prints it; `otherwise` if none says it."""
         status = self._members[name].status
         if status is None:
-            return Mode.BACKUP
+            return otherwise
         try:
             return Mode(control.last_line(await control.check(status, self._deadline_ms)))
         except (DriverError, ValueError) as error:
-            LOG.warning("the status of %s is not known, taken for backup: %s", name, error)
-            return Mode.BACKUP
+            LOG.warning("the status of %s is not known, taken for %s: %s", name, otherwise, error)
+            return otherwise
+
+    async def _look_again(self, name: str) -> None:
+        """Take in the mode that an application really is in, unless it is down."""
+        if self._modes[name] is not Mode.DOWN:
+            mode = await self._look_at(name, self._modes[name])
+            if self._processes[name].running:
+                self._set_mode(name, mode)
 
     def _process_changed(self, name: str, running: bool) -> None:
         if running:
@@ -200,10 +238,11 @@ class Lca:
             self._tell(ApplicationReported(name, Mode.DOWN))
 
     async def _came_up(self, name: str) -> None:
-        mode = await self._look_at(name)
-        if self._processes[name].running:
-            self._set_mode(name, mode)
-            self._tell(ApplicationReported(name, mode))
+        async with self._lanes[name]:
+            mode = await self._look_at(name, Mode.BACKUP)  # that is how an application starts
+            if self._processes[name].running:
+                self._set_mode(name, mode)
+                self._tell(ApplicationReported(name, mode))
 
     def _vip_changed(self, _held: bool) -> None:
         """The kernel says that the VIP came or went; whose hand it was is known when no command is under way."""

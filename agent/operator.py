@@ -96,9 +96,9 @@ def answer(agent: Agent, request: object) -> Reply:
             case {"do": "status"}:
                 return {"ok": True, "status": status(agent)}
             case {"do": "switch", "to": str(name)}:
-                return _decided(agent.switch(application) for application in _applications(agent, name))
+                return _decided([(agent.switch(each), _is_wanted(agent, each)) for each in _applications(agent, name)])
             case {"do": "event", "id": str(event_id), "application": str(name)}:
-                return _decided([agent.take_log_message(event_id, name)])
+                return _decided([(agent.take_log_message(event_id, name), False)])
             case _:
                 return {"ok": False, "text": "unknown request"}
     except CoreError as error:
@@ -114,13 +114,20 @@ def _applications(agent: Agent, name: str) -> list[str]:
     return [pair.applications[side] for pair in topology.pairs]
 
 
-def _decided(steps: Iterable[Step]) -> Reply:
-    """What became of a wish: it was refused if a decision left the application where it was not wished to be."""
-    decisions = [(step.moved, step.decision.reason) for step in steps]
+def _is_wanted(agent: Agent, application: str) -> bool:
+    """Whether this application is, or is being made, the primary of its pair."""
+    pair, side = agent.solution.topology.find(application)
+    state = agent.solution.state.pairs[pair].state
+    return state.endswith(f"_{side}") and not state.startswith(("first_seen", "cut_off"))
+
+
+def _decided(steps: Iterable[tuple[Step, bool]]) -> Reply:
+    """What became of a wish: it is granted if a row moved, or if what was wished for is so or under way already."""
+    decisions = [(step.moved, so_already, step.decision.reason) for step, so_already in steps]
     return {
-        "ok": all(moved or "already" in reason for moved, reason in decisions),
-        "moved": any(moved for moved, _ in decisions),
-        "text": "; ".join(reason for _, reason in decisions),
+        "ok": all(moved or so_already for moved, so_already, _ in decisions),
+        "moved": any(moved for moved, _, _ in decisions),
+        "text": "; ".join(reason for _, _, reason in decisions),
     }
 
 

@@ -19,7 +19,7 @@ from .settings import AddressesBy, Configuration, Host
 
 
 async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> None:
-    """Run the agent until SIGTERM or SIGINT; `ready` is called when it answers operators.
+    """Run the agent until SIGTERM, SIGINT or SIGHUP; `ready` is called when it answers operators.
 
     Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
     """
@@ -49,7 +49,7 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> 
 
 
 async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None]) -> None:
-    """Run the LCA of the host of this name until SIGTERM or SIGINT; `ready` is called when the agent can connect.
+    """Run the LCA of the host of this name until SIGTERM, SIGINT or SIGHUP; `ready` is called when the agent can connect.
 
     Raises `DriverError` if it cannot start.
     """
@@ -67,15 +67,23 @@ async def run_lca(configuration: Configuration, name: str, ready: Callable[[], N
         solicit=lambda agent: lca.solicit(agent, str(host.address)),
     )
     be_punctual()
+    released = False
     try:
-        await lca.start()
+        link.start()  # before anything is touched: a second LCA of this host ends here, and takes no VIP down
+        await _serve(lca, link, ready)
+        released = True
+    finally:
+        await link.close(goodbye=released)
+
+
+async def _serve(lca: Lca, link: LcaLink, ready: Callable[[], None]) -> None:
+    try:
         lca.connect(link)
-        link.start()
+        await lca.start()
         ready()
         await _asked_to_stop()
     finally:
         await lca.close()
-        await link.close()
 
 
 def _host(hosts: Iterable[Host], name: str) -> Host:
@@ -96,6 +104,6 @@ def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
 async def _asked_to_stop() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from attrs import field, frozen
 
+from ..drivers.keys import AGENT, FILE_NAME
 from ..drivers.schedule import AnnounceSchedule
 from ..fsm.alarms import LOG_MESSAGES, Alarm, documented_alarms, event_id
 from ..fsm.errors import CoreError
@@ -33,6 +34,21 @@ def _between(low: int, high: int, unit: str = "") -> Rule:
 
 def _read_name(text: str) -> str:
     if not _NAME.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _read_application(text: str) -> str:
+    if text == "VIP":
+        raise UnfitError("is 'VIP', which means the Virtual IP; choose another name")
+    return _read_name(text)
+
+
+def _read_host_name(text: str) -> str:
+    """A host's name names its key files too (`keys`)."""
+    if text == AGENT:
+        raise UnfitError(f"is {AGENT!r}, which is the name of the agent's own keys; choose another name")
+    if not FILE_NAME.fullmatch(text):
         raise ValueError
     return text
 
@@ -92,6 +108,12 @@ def _refuse_special(text: str, address: IPv4Address | IPv6Address) -> None:
 
 
 Name = Annotated[str, Rule(str, "1 to 64 letters, digits, '_', '.', '-' and inner spaces", _read_name)]
+ApplicationName = Annotated[
+    str, Rule(str, "1 to 64 letters, digits, '_', '.', '-' and inner spaces", _read_application)
+]
+HostName = Annotated[
+    str, Rule(str, "1 to 64 letters, digits, '_', '.' and '-', beginning with one of the first two", _read_host_name)
+]
 Word = Annotated[str, Rule(str, "a string that is not empty", _read_word)]
 Argv = tuple[Word, ...]
 AbsolutePath = Annotated[Path, Rule(str, "an absolute path such as '/run/sip.pid'", _read_path)]
@@ -156,7 +178,7 @@ class VipSettings:
 class Host:
     """`[[hosts]]`: a host, the address and TCP port where its LCA listens, and the interface that carries the VIP."""
 
-    name: Name
+    name: HostName
     address: HostAddress
     port: Annotated[int, _between(1024, 65_535)] = 4999
     interface: Word = "eth0"
@@ -170,7 +192,7 @@ class Member:
     application that runs counts as backup until `to_primary` has made it primary.
     """
 
-    application: Name
+    application: ApplicationName
     host: Name
     pidfile: AbsolutePath
     to_primary: Argv

@@ -150,6 +150,10 @@ class TemplateAddresses:
         """Whether every address is shown; raises `DriverError` if the show command fails."""
         return len(await self._present()) == len(self._commands)
 
+    async def present(self) -> frozenset[str]:
+        """Those of the addresses that are shown; raises `DriverError` if the show command fails."""
+        return frozenset(str(address.ip) for address in await self._present())
+
     async def _present(self) -> set[Address]:
         shown: dict[Command, str] = {}
         for command in {commands.show for _, commands in self._commands}:

@@ -52,6 +52,10 @@ class VirtualIp(Protocol):
         """Whether every address is on the interface."""
         ...
 
+    async def present(self) -> frozenset[str]:
+        """Those of the addresses that are on the interface, without their prefix lengths."""
+        ...
+
 
 def parse_addresses(addresses: Sequence[str]) -> tuple[Address, ...]:
     """Read addresses in interface notation; raises `ValueError` for one that is none, and if there are none.
@@ -113,6 +117,11 @@ class IpAddresses:
         """Whether all the addresses are on the interface; False as well if the interface is gone."""
         present, _ = await self._carry_out([])
         return _bare(self._addresses) <= _bare(present)
+
+    async def present(self) -> frozenset[str]:
+        """Those of the addresses that are on the interface, without their prefix lengths."""
+        present, _ = await self._carry_out([])
+        return frozenset(str(address.ip) for address in self._ours(present))
 
     def _adding(self, address: Address) -> str:
         """The command that adds an address, or renews its lifetime.
@@ -192,40 +201,52 @@ class AddressWatch:
     """Calls `on_change(held)` whenever the Virtual IP as a whole has appeared on the interface, or vanished from it.
 
     It listens to the kernel (rtnetlink) and looks again whenever any address of the host changed; several changes at
-    once may become one look. Changes that this host's controller makes itself are told like any other. A look that
-    fails is logged, and the next change leads to the next look.
+    once may become one look. Changes that this host's controller makes itself are told like any other, unless it says
+    that they are to be expected (`expect`). A look that fails is logged, and the next change leads to the next look.
     """
 
     def __init__(self, addresses: VirtualIp, on_change: Callable[[bool], None]) -> None:
         self._addresses = addresses
         self._on_change = on_change
+        self._kernel: socket.socket | None = None
         self._look: asyncio.Task[None] | None = None
         self._changed = False
 
     async def start(self) -> None:
         """Watch from now on; what is found first is told by no call. Raises `DriverError` if it cannot be found."""
         self._loop = asyncio.get_running_loop()
-        self._kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
         try:
-            self._kernel.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
+            kernel.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
             self._held = await self._addresses.held()
         except BaseException:
-            self._kernel.close()
+            kernel.close()
             raise
-        self._loop.add_reader(self._kernel, self._drain)
+        self._kernel = kernel
+        self._loop.add_reader(kernel, self._drain, kernel)
+
+    def expect(self, held: bool) -> None:
+        """Take note of a change that was made on purpose: what differs from it is told.
+
+        Without this, an address that vanishes before the first look after it was added would never be missed: the look
+        finds what the look before it found.
+        """
+        self._held = held
 
     async def close(self) -> None:
-        """Stop watching; there are no more calls."""
-        self._loop.remove_reader(self._kernel)
-        self._kernel.close()
+        """Stop watching, if it was started; there are no more calls."""
+        if self._kernel is not None:
+            self._loop.remove_reader(self._kernel)
+            self._kernel.close()
+            self._kernel = None
         self._on_change = _ignore
         if self._look is not None:
             await self._look
 
-    def _drain(self) -> None:
+    def _drain(self, kernel: socket.socket) -> None:
         try:
             with contextlib.suppress(BlockingIOError):
-                while self._kernel.recv(65536):
+                while kernel.recv(65536):
                     pass
         except OSError as error:
             if error.errno != errno.ENOBUFS:  # the kernel had more to tell than fits: all the more reason to look

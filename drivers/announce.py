@@ -9,7 +9,7 @@ what a takeover waits for is the kernel taking the frames.
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from .addresses import parse_addresses
@@ -30,6 +30,7 @@ class Announcer:
         self._schedule = schedule
         self._socket: socket.socket | None = None
         self._to_come: list[asyncio.TimerHandle] = []
+        self._announced = self._addresses
 
     def start(self) -> None:
         """Open the socket and build the frames. Raises `DriverError` if there is no such interface."""
@@ -42,12 +43,13 @@ class Announcer:
             self._socket.close()
             self._socket = None
 
-    def announce(self) -> None:
+    def announce(self, only: Collection[str] | None = None) -> None:
         """Begin an announcement: the first frames are with the kernel when this returns, the others follow by timers.
 
         An announcement that still runs begins anew. Raises `DriverError` if the interface is gone or down.
         """
         self.stop()
+        self._announced = tuple(address for address in self._addresses if only is None or address in only)
         delays = self._schedule.delays_ms()
         later = sorted(set(delays) - {0})
         loop = asyncio.get_running_loop()
@@ -79,7 +81,7 @@ class Announcer:
             LOG.warning("The Virtual IP is not announced again: %s", error)
 
     def _frames(self, link: socket.socket) -> tuple[bytes, ...]:
-        return announcement(mac_of(link), self._addresses, self._schedule.forms, _forwards_ipv6(self._interface))
+        return announcement(mac_of(link), self._announced, self._schedule.forms, _forwards_ipv6(self._interface))
 
     def _live_socket(self) -> socket.socket:
         """The socket, opened anew if the interface was removed (and made again): its old socket sends nothing more."""

@@ -20,7 +20,7 @@ from .errors import DriverError
 AGENT = "agent"
 """The name that the agent's own key pair goes by; no host can be called that."""
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PRIVATE_DIRECTORY = 0o700
 _PRIVATE_FILE = 0o600
 _OTHERS = 0o077
@@ -76,7 +76,7 @@ def load_public(directory: Path, name: str) -> bytes:
 
 
 def _check_name(name: str) -> None:
-    if not _FILE_NAME.fullmatch(name):
+    if not FILE_NAME.fullmatch(name):
         raise DriverError(f"{name!r} cannot name a key file: use letters, digits, '.', '_' and '-', at most 64")
 
 

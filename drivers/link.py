@@ -39,6 +39,9 @@ __all__ = ["HostLink", "LcaLink", "LinkTiming"]
 _FIRST_ANSWER_MS = 300
 _CALL_AFRESH_S = 1.0
 
+THIS_AGENT = secrets.token_hex(8)
+"""Which agent this process is, for hosts that are asked by more than one."""
+
 
 class HostLink:
     """The agent's connection to one host; it delivers core events, and never from within one of its own methods.
@@ -131,7 +134,7 @@ class HostLink:
             self._say_hello()
 
     def _say_hello(self) -> None:
-        self._send(Hello(self._timing.detection_ms))
+        self._send(Hello(self._timing.detection_ms, THIS_AGENT))
 
     def _restart_tick(self) -> None:
         if self._tick_timer is not None:

@@ -42,6 +42,7 @@ class _Visit:
     route: bytes
     timing: LinkTiming
     address: str
+    agent: str
     welcomed: bool = False
     held_back: list[HostEvent] = field(factory=list[HostEvent])
 
@@ -100,12 +101,12 @@ class LcaLink:
             raise
         self._socket = LinkSocket(socket, self._take, _nothing, self._log)
 
-    async def close(self) -> None:
-        """Say goodbye to the agent, if there is one, and stop listening. The VIP must have been released before."""
+    async def close(self, *, goodbye: bool = True) -> None:
+        """Stop listening, and say goodbye to the agent, if there is one, unless the VIP could not be released."""
         visit = self._visit
         self._end_visit()
         self._closing = True
-        if visit is not None:
+        if visit is not None and goodbye:
             self._post(visit, Goodbye())
             await self._wait_until_gone(visit)
         if self._solicitor is not None:
@@ -184,7 +185,10 @@ class LcaLink:
         except DriverError as error:
             raise RefusedError(Refusal.MALFORMED, str(error)) from error
         address = _plain_address(str(frames[1].get("Peer-Address")))
-        self._candidate = _Visit(Session(session), frames[0].bytes, timing, address)
+        if self._visit is not None and self._hearing and self._visit.agent != hello.agent:
+            reason = f"{address} says hello while the agent at {self._visit.address} is in charge; stop one of them"
+            raise RefusedError(Refusal.SECOND_AGENT, reason)
+        self._candidate = _Visit(Session(session), frames[0].bytes, timing, address, hello.agent)
         return self._candidate
 
     def _greet(self, visit: _Visit, message: Message) -> None:

@@ -35,6 +35,7 @@ class Refusal(enum.StrEnum):
     OUT_OF_ORDER = "replayed message, or one out of order"
     OUT_OF_DATE = "message out of date"
     UNEXPECTED = "message that has no business here"
+    SECOND_AGENT = "second agent"
 
 
 class RefusedError(DriverError):

@@ -92,7 +92,11 @@ class SilenceWatch:
         timer = self._timer
         late_s = self._loop.time() - due
         heard_before = self._heard_at
-        self._read()
+        try:
+            self._read()
+        except BaseException:
+            self._look_at(self._loop.time() + self._heartbeat_s)  # whatever went wrong, silence must not pass unseen
+            raise
         if self._timer is not timer:
             return  # what was read has stopped this watch
         self._looks += 1

@@ -39,9 +39,13 @@ class WireError(DriverError):
 
 @frozen
 class Hello:
-    """The agent opens a session and tells its detection time, in milliseconds."""
+    """The agent opens a session and tells its detection time, in milliseconds, and which agent it is.
+
+    `agent` is drawn by each agent when it starts: two agents that share a key are still two.
+    """
 
     detection_ms: int
+    agent: str = field(default="", validator=validators.max_len(64))
 
 
 @frozen

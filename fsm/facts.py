@@ -1,6 +1,7 @@
 """The guards of the tables, evaluated: which of them are true of a state. Pure functions, no decisions."""
 
 from .alarms import ReactionKind
+from .commands import Promote
 from .events import Mode
 from .state import PairState, SolutionState
 from .topology import Topology, VipOrder
@@ -18,11 +19,16 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
     return frozenset({{"connected": "peer_in_sight", "silent": "peer_silent"}.get(peer, "peer_out_of_sight")})
 
 
-def pair_facts(state: SolutionState, pair: PairState) -> frozenset[str]:
-    """Which side wins a tie: the VIP's only holder, else the longest primary, else the first."""
+def pair_facts(state: SolutionState, pair: PairState, applications: tuple[str, str]) -> frozenset[str]:
+    """Whether a promotion is under way, and which side wins a tie.
+
+    That is the VIP's only holder, else the longest primary, else the first.
+    """
+    promoted = {command.application for command in state.pending if isinstance(command, Promote)}
+    promotion = "promotion_runs" if promoted & set(applications) else "promotion_failed"
     holders = [side for side in (1, 2) if state.vip_held[side - 1]]
     longest = 2 if pair.primary_for_ms[1] > pair.primary_for_ms[0] else 1
-    return frozenset({f"side{holders[0] if len(holders) == 1 else longest}_outranks"})
+    return frozenset({promotion, f"side{holders[0] if len(holders) == 1 else longest}_outranks"})
 
 
 def vip_facts(topology: Topology, state: SolutionState) -> frozenset[str]:

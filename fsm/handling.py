@@ -5,8 +5,9 @@ another machine. The triggers wait in one queue, first in, first out, so that a 
 machine before the next one begins: all log messages are written before an alarm is activated, all alarms are activated
 before a reaction is triggered, and all that a host reports is taken in before anything reacts to a part of it.
 
-No rule is decided here. What must be decided stands in the tables of `link`, `pair` and `vip` and in the alarm
-conditions; this module carries names from one to the other, and evaluates their guards.
+What must be decided stands in the tables of `link`, `pair` and `vip` and in the alarm conditions; this module carries
+names from one to the other. Two things are its own: a command that is under way already is not given twice, and of an
+alarm's reactions those that the VIP's order wants first come first.
 """
 
 from collections import deque
@@ -61,7 +62,7 @@ Value = TypeVar("Value")
 _VIP_COMMANDS = {"enable": EnableVip, "disable": DisableVip, "announce": AnnounceVip}
 
 STEPS_AT_MOST = 100
-"""No event can need more triggers than this; one that does has found a circle in the tables."""
+"""No event can need more triggers than this for each pair and each alarm; if it does, the tables run in a circle."""
 
 _LINK_TRIGGERS = {
     HostConnected: "connected",
@@ -98,7 +99,7 @@ class Handling:
 
     def take(self, event: Event) -> None:
         self._translate(event)
-        for _ in range(STEPS_AT_MOST):
+        for _ in range(STEPS_AT_MOST * (len(self.topology.pairs) + len(self.topology.alarms))):
             if not self.queue:
                 return
             self.queue.popleft()()
@@ -225,7 +226,9 @@ class Handling:
 
     def _move_pair(self, pair: int, trigger: str) -> None:
         found, state = self.topology.pairs[pair], self.state.pairs[pair]
-        decision = self._decide(PAIR, found.name, state.state, trigger, pair_facts(self.state, state))
+        decision = self._decide(
+            PAIR, found.name, state.state, trigger, pair_facts(self.state, state, found.applications)
+        )
         if decision.destination is not None:
             self._set_pair(pair, evolve(state, state=decision.destination))
         for output in decision.outputs:

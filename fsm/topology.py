@@ -48,6 +48,8 @@ class Topology:
 
     def __attrs_post_init__(self) -> None:
         applications = [name for pair in self.pairs for name in pair.applications]
+        if "VIP" in (*applications, *(pair.name for pair in self.pairs)):
+            raise CoreError("'VIP' is the name of the Virtual IP: no pair and no application can be called that")
         _distinct("host", self.hosts)
         _distinct("pair", [pair.name for pair in self.pairs])
         _distinct("application", applications)

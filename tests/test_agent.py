@@ -117,6 +117,8 @@ def on_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, No
             hosts[name] = Connection(deliver, settings.agent.journal)
             return hosts[name]
 
+        upset: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(context))
         journal = Journal(settings.agent.journal)
         agent = Agent(settings, journal, connect)
         agent.start()
@@ -125,6 +127,7 @@ def on_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, No
         finally:
             await agent.close()
             journal.close()
+        assert upset == []
         assert [host.life for host in hosts.values()] == [["started after start", "closed"]] * 2
 
     return run
@@ -292,6 +295,22 @@ def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(o
     assert first is not second
     assert first.state == second.state
     assert (first.state.pairs[0].state, first.state.vip, first.state.pending) == ("redundant_1", "held_1", ())
+
+
+def test_a_journal_that_cannot_be_written_does_not_stop_a_takeover(on_desk, caplog):
+    """A disk that is full is no reason to leave calls unserved; the log says that there is no journal."""
+
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.journal.close()
+        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        assert [command for command, _ in desk.hosts[H2].sent] == [Promote(H2, A2)]
+        desk.hosts[H2].deliver(ApplicationReported(A1, Mode.BACKUP))
+        complaints = [m for m in caplog.messages if m.startswith("going on without a journal: ")]
+        assert len(complaints) == 2  # an event, and one that was refused
+        assert desk.news("event")[-1] == "done announce_vip host1"
+
+    on_desk(scenario)
 
 
 def test_log_messages_are_logged_under_their_event_ids(on_desk, caplog):

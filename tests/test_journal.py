@@ -133,6 +133,17 @@ def test_what_is_no_journal_is_neither_opened_nor_read(tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
+def test_somebody_who_locks_the_file_is_not_waited_for(path, journal):
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError, match="cannot be written: database is locked"):
+            journal.write([Entry(EVENT, "meanwhile")])
+        other.execute("ROLLBACK")
+    other.close()
+    journal.write([Entry(EVENT, "afterwards")])
+    assert lines(path) == [(1, EVENT, "afterwards")]
+
+
 def test_a_closed_journal_takes_nothing(path):
     journal = Journal(path)
     journal.close()

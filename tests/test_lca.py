@@ -1,14 +1,11 @@
-"""The LCA on a real host: kernel, addresses, processes and control commands, in a network namespace."""
+"""The LCA and the Virtual IP on a real host: kernel, addresses and frames, in network namespaces."""
 
 import asyncio
 import json
-import os
-import signal
+import logging
 import socket
-import stat
-import subprocess
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +17,13 @@ from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.agent.lca import Lca
 from switchover.drivers.addresses import IpAddresses
 from switchover.drivers.errors import DriverError
+from switchover.drivers.frames import announcement
+from switchover.drivers.packets import packet_socket
 from switchover.drivers.wire import HostEvent
 from switchover.fsm import (
     AnnounceVip,
-    ApplicationReported,
     CommandFailed,
     CommandSucceeded,
-    Demote,
     DisableVip,
     EnableVip,
     HostCommand,
@@ -37,67 +34,10 @@ from switchover.fsm import (
 )
 
 H1, A1, A2 = "host1", "SIP_Server_1", "SIP_Server_2"
-VIP = ("198.51.100.10/24", "2001:db8::10/64")
+IPV4, IPV6 = VIP = ("198.51.100.10/24", "2001:db8::10/64")
+BARE = ("198.51.100.10", "2001:db8::10")
 DEADLINE_MS = 10_000
 """Generous: what is tested is not speed."""
-
-CONTROL = """\
-#!/bin/sh
-# The application's control program. What it is told stands in `calls`; the files `broken`, `lying` and `slow` spoil it.
-cd "$(dirname "$0")" || exit 9
-echo "$1" >> calls
-if [ "$1" = status ]; then cat mode; exit; fi
-if [ -e slow ]; then sleep 60; fi
-if [ -e broken ]; then echo "no licence"; exit 3; fi
-if [ ! -e lying ]; then echo "$1" > mode; fi
-"""
-
-
-@define(eq=False)
-class Application:
-    """A real process with its pidfile, and a control program that keeps its mode in a file."""
-
-    directory: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def __attrs_post_init__(self) -> None:
-        self.directory.mkdir()
-        self.control.write_text(CONTROL)
-        self.control.chmod(self.control.stat().st_mode | stat.S_IXUSR)
-
-    @property
-    def control(self) -> Path:
-        return self.directory / "control"
-
-    def run(self, mode: str = "backup") -> None:
-        self.process = subprocess.Popen(["sleep", "1000"])  # noqa: S607  # wherever it is
-        (self.directory / "mode").write_text(f"{mode}\n")
-        (self.directory / "pid").write_text(f"{self.process.pid}\n")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def spoil(self, how: str) -> None:
-        (self.directory / how).touch()
-
-    def calls(self, *, status: bool = False) -> list[str]:
-        path = self.directory / "calls"
-        found = path.read_text().split() if path.exists() else []
-        return [call for call in found if status or call != "status"]
-
-    def end(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture
-def application(tmp_path) -> Iterator[Application]:
-    application = Application(tmp_path / "application")
-    yield application
-    application.end()
 
 
 @define(eq=False)
@@ -105,20 +45,22 @@ class Agent:
     """The agent's end: it keeps what the LCA tells, and gives each command an id of its own."""
 
     lca: Lca
+    on_event: Callable[[HostEvent], None] = lambda _: None
     told: list[HostEvent] = field(factory=list)
     count: int = 0
 
     def send(self, event: HostEvent) -> None:
         self.told.append(event)
+        self.on_event(event)
 
     def order(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> int:
         self.count += 1
         self.lca.execute(evolve(command, id=self.count), deadline_ms)
         return self.count
 
-    async def result(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> HostEvent:
+    async def result(self, command: HostCommand) -> HostEvent:
         """Give a command and wait for its result."""
-        number = self.order(command, deadline_ms)
+        number = self.order(command)
         async with asyncio.timeout(20):
             while not (found := [event for event in self.told if getattr(event, "id", None) == number]):
                 await asyncio.sleep(0.002)
@@ -126,33 +68,25 @@ class Agent:
 
     def reports(self) -> list[HostEvent]:
         """What was told without having been asked for."""
-        return [event for event in self.told if isinstance(event, ApplicationReported | VipReported)]
+        return [event for event in self.told if isinstance(event, VipReported)]
 
 
-def configuration(directory: Path, application: Application, *, status: bool = True) -> Configuration:
-    control = str(application.control)
-    here = (A1, application.directory / "pid", (control, "primary"), (control, "backup"), (control, "status"))
-    there = (A2, directory / "nothing.pid", ("false",), ("false",), ("false",))
+def configuration(directory: Path) -> Configuration:
+    members = [(name, directory / f"{name}.pid", ("false",), ("false",), ("false",)) for name in (A1, A2)]
     file = directory / "switchover.toml"
-    hosts = ["198.51.100.1", "198.51.100.2"]
-    file.write_text(configuration_text(directory, LabSettings(), VIP, hosts, [here, there]))
-    loaded = load(file)
-    if not status:
-        (pair,) = loaded.pairs
-        members = (evolve(pair.members[0], status=None), pair.members[1])
-        loaded = evolve(loaded, pairs=(evolve(pair, members=members),))
-    return loaded
+    file.write_text(configuration_text(directory, LabSettings(), VIP, ["198.51.100.1", "198.51.100.2"], members))
+    return load(file)
 
 
 Scenario = Callable[[Lca, Agent], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def with_lca(tmp_path, application) -> Callable[..., None]:
+def with_lca(tmp_path) -> Callable[..., None]:
     """Runs a scenario in a namespace, with an LCA that has been started and is closed at the end."""
 
-    def run(namespace, scenario: Scenario, *, status: bool = True) -> None:
-        settings = configuration(tmp_path, application, status=status)
+    def run(namespace, scenario: Scenario) -> None:
+        settings = configuration(tmp_path)
 
         async def main() -> None:
             lca = Lca(settings, settings.hosts[0], IpAddresses("eth0", VIP))
@@ -165,7 +99,6 @@ def with_lca(tmp_path, application) -> Callable[..., None]:
                 await lca.close()
 
         namespace.run(main())
-        assert held(namespace) == set(), "an LCA that ends releases the VIP"
 
     return run
 
@@ -183,67 +116,62 @@ def change(namespace, action: str, *addresses: str) -> None:
         namespace.ip(f"addr {action} {address} dev eth0{' nodad' if action == 'add' and ':' in address else ''}")
 
 
+class Ear:
+    """What is announced to a namespace's eth0 about the VIP."""
+
+    def __init__(self, namespace) -> None:
+        self._socket = namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self._socket.bind(("eth0", 3))
+        self._socket.setblocking(False)
+
+    def heard(self) -> list[tuple[str, str, str]]:
+        """Kind, address and MAC of what has been announced since the last look."""
+        found = []
+        while True:
+            try:
+                frame, (_, _, direction, *_) = self._socket.recvfrom(2000)
+            except BlockingIOError:
+                return found
+            heard = announcement_in(frame, time.monotonic(), BARE) if direction != socket.PACKET_OUTGOING else None
+            found += [(heard.kind, heard.address, heard.mac)] if heard else []
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def ear(wired):
+    ear = Ear(wired[1])
+    yield ear
+    ear.close()
+
+
+def mac_of(namespace) -> str:
+    return json.loads(namespace.ip("-json link show dev eth0"))[0]["address"]
+
+
 # Start and end
 
 
-def test_it_starts_with_the_vip_down_even_if_it_was_up(host, with_lca, application):
+def test_it_starts_with_the_vip_down_even_if_it_was_up(host, with_lca):
     change(host, "add")
-    application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         assert held(host) == set()
-        assert await lca.report() == HostReport({A1: Mode.BACKUP}, vip_held=False, primary_for_ms={})
+        assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=False, primary_for_ms={})
         await asyncio.sleep(0.2)
         assert agent.told == []
 
     with_lca(host, scenario)
 
 
-@pytest.mark.parametrize(
-    ("says", "status", "mode"),
-    [
-        ("primary", True, Mode.PRIMARY),
-        ("backup", True, Mode.BACKUP),
-        ("confused", True, Mode.BACKUP),
-        ("primary", False, Mode.BACKUP),
-    ],
-)
-def test_the_mode_of_an_application_that_runs_is_what_its_status_says_else_backup(
-    host, with_lca, application, says, status, mode
-):
-    application.run(says)
-
+def test_it_ends_with_the_vip_released(host, with_lca):
     async def scenario(lca: Lca, agent: Agent) -> None:
-        report = await lca.report()
-        assert (report.modes, set(report.primary_for_ms)) == ({A1: mode}, {A1} if mode is Mode.PRIMARY else set())
-        assert all(0 <= age < 30_000 for age in report.primary_for_ms.values())
-
-    with_lca(host, scenario, status=status)
-
-
-def test_an_application_that_dies_while_its_status_is_asked_counts_as_down(host, with_lca, application):
-    application.run()
-    pid = application.directory / "pid"
-    application.control.write_text(f"#!/bin/sh\nkill -9 $(cat {pid})\nsleep 0.3\necho backup\n")
-
-    async def scenario(lca: Lca, agent: Agent) -> None:
-        assert (await lca.report()).modes == {A1: Mode.DOWN}
+        await agent.result(EnableVip(H1))
+        assert held(host) == set(VIP)
 
     with_lca(host, scenario)
-
-
-def test_a_host_without_the_configured_interface_is_an_error_of_one_line(host, tmp_path, application):
-    settings = configuration(tmp_path, application)
-
-    async def scenario() -> None:
-        lca = Lca(settings, evolve(settings.hosts[0], interface="eth7"), IpAddresses("eth7", VIP))
-        try:
-            await lca.start()
-        finally:
-            await lca.close()
-
-    with pytest.raises(DriverError, match="no interface eth7"):
-        host.run(scenario())
+    assert held(host) == set()
 
 
 def test_what_is_ordered_while_it_ends_is_refused_and_the_vip_stays_released(host, with_lca):
@@ -259,119 +187,219 @@ def test_what_is_ordered_while_it_ends_is_refused_and_the_vip_stays_released(hos
     with_lca(host, scenario)
 
 
-# Applications
+def test_a_host_without_the_configured_interface_is_an_error_of_one_line(host, tmp_path):
+    settings = configuration(tmp_path)
+
+    async def scenario() -> None:
+        lca = Lca(settings, evolve(settings.hosts[0], interface="eth7"), IpAddresses("eth7", VIP))
+        try:
+            await lca.start()
+        finally:
+            await lca.close()
+
+    with pytest.raises(DriverError, match="there is no interface eth7"):
+        host.run(scenario())
 
 
-def test_promote_and_demote_run_the_control_commands_and_look_at_the_result(host, with_lca, application):
-    application.run()
+# The agent's commands
+
+
+def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired, ear, with_lca):
+    host, _ = wired
+    mac = mac_of(host)
+    announcements = [("advertisement", BARE[1], mac), ("reply", BARE[0], mac), ("request", BARE[0], mac)]
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        for command, mode in ((Promote(H1, A1), Mode.PRIMARY), (Demote(H1, A1), Mode.BACKUP)):
-            assert await agent.result(command) == CommandSucceeded(agent.count)
-            assert (application.directory / "mode").read_text() == f"{mode}\n"
-            assert (await lca.report()).modes == {A1: mode}
-        assert application.calls() == ["primary", "backup"]
-        assert agent.reports() == []
+        assert await agent.result(EnableVip(H1)) == CommandSucceeded(1)
+        assert held(host) == set(VIP)
+        assert (await lca.report()).vip_held
+        assert sorted(ear.heard()) == sorted(announcements * 5)
+        assert await agent.result(AnnounceVip(H1)) == CommandSucceeded(2)
+        assert sorted(ear.heard()) == sorted(announcements * 5)
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)
+        assert (held(host), (await lca.report()).vip_held) == (set(), False)
 
     with_lca(host, scenario)
 
 
-def test_an_application_that_is_what_it_is_asked_to_be_is_left_alone(host, with_lca, application):
-    application.run("primary")
+def test_what_is_not_held_is_not_announced(wired, ear, with_lca):
+    host, _ = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        assert await agent.result(Promote(H1, A1)) == CommandSucceeded(1)
-        before = (await lca.report()).primary_for_ms[A1]
-        await asyncio.sleep(0.02)
-        assert await agent.result(Promote(H1, A1)) == CommandSucceeded(2)
-        assert (await lca.report()).primary_for_ms[A1] > before  # it has been primary all the time
-        assert application.calls() == []
+        assert await agent.result(AnnounceVip(H1)) == CommandFailed(1, "the VIP is not here")
+        assert ear.heard() == []
+
+    with_lca(host, scenario)
+
+
+def test_of_a_vip_that_can_only_be_enabled_in_part_that_part_is_announced_and_the_command_fails(wired, ear, with_lca):
+    host, _ = wired
+    host.call(Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text, "1")
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        failure = await agent.result(EnableVip(H1))
+        assert isinstance(failure, CommandFailed)
+        assert failure.reason.startswith(f"{IPV6} is not on eth0: ")
+        assert held(host) == {IPV4}
+        mac = mac_of(host)
+        assert sorted(ear.heard()) == [("reply", BARE[0], mac)] * 5 + [("request", BARE[0], mac)] * 5
+        assert agent.reports() == []
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(2)
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
+def test_the_neighbour_s_cache_follows(wired, with_lca, eventually):
+    """What a takeover is for: the neighbour sent to another host until now."""
+    host, neighbour = wired
+
+    def cached() -> list[str | None]:
+        return [entry.get("lladdr") for entry in json.loads(neighbour.ip(f"-json neigh show {BARE[0]} dev eth0"))]
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        neighbour.ip(f"neigh replace {BARE[0]} lladdr 02:00:00:00:00:99 dev eth0 nud stale")
+        await agent.result(EnableVip(H1))
+        await eventually(lambda: cached() == [mac_of(host)])
+
+    with_lca(host, scenario)
+
+
+def test_commands_for_the_vip_are_carried_out_in_the_order_in_which_they_came(host, with_lca, eventually):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        for _ in range(5):
+            agent.order(EnableVip(H1))
+            agent.order(AnnounceVip(H1))
+            agent.order(DisableVip(H1))
+        await eventually(lambda: len(agent.told) == 15)
+        assert agent.told == [CommandSucceeded(number) for number in range(1, 16)]
+        assert held(host) == set()
 
     with_lca(host, scenario)
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ("broken", "control primary ended with status 3: no licence"),
-        ("lying", f"{A1} was told to be primary and says 'backup'"),
-    ],
+    ("command", "what"),
+    [(EnableVip("host2"), "VIP"), (Promote("host2", A1), A1), (Promote(H1, A2), A2), (Promote(H1, "x"), "x")],
 )
-def test_a_control_command_that_fails_or_only_says_that_it_did_is_a_failure(host, with_lca, application, how, reason):
-    application.run()
-    application.spoil(how)
-
+def test_a_command_for_another_host_or_application_is_refused(host, with_lca, command, what):
     async def scenario(lca: Lca, agent: Agent) -> None:
-        failure = await agent.result(Promote(H1, A1))
+        reason = f"host1 has no {what}: the agent's configuration is another one"
+        assert await agent.result(command) == CommandFailed(1, reason)
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
+def test_on_an_interface_that_is_gone_the_vip_cannot_be_enabled_and_counts_as_free(host, with_lca, eventually):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        await agent.result(EnableVip(H1))
+        host.ip("link delete eth0")
+        await eventually(lambda: agent.reports() == [VipReported(H1, held=False)])
+        failure = await agent.result(EnableVip(H1))
         assert isinstance(failure, CommandFailed)
-        assert failure.reason.endswith(reason)
-        assert (await lca.report()).modes == {A1: Mode.BACKUP}
-        (application.directory / how).unlink()
-        assert await agent.result(Promote(H1, A1)) == CommandSucceeded(2)
+        assert "eth0" in failure.reason
+        assert not (await lca.report()).vip_held
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)  # as it is asked to be
 
     with_lca(host, scenario)
 
 
-def test_without_a_status_command_an_exit_status_of_0_is_believed(host, with_lca, application):
-    application.run()
-    application.spoil("lying")
-
+def test_a_vip_that_cannot_be_announced_is_a_failure_and_where_it_really_is_gets_told(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
-        assert await agent.result(Promote(H1, A1)) == CommandSucceeded(1)
-        assert (await lca.report()).modes == {A1: Mode.PRIMARY}
-        assert application.calls(status=True) == ["primary"]
-
-    with_lca(host, scenario, status=False)
-
-
-def test_a_control_command_that_hangs_fails_at_its_deadline_and_is_ended(host, with_lca, application):
-    application.run()
-    application.spoil("slow")
-
-    async def scenario(lca: Lca, agent: Agent) -> None:
-        failure = await agent.result(Promote(H1, A1), deadline_ms=150)
+        host.ip("link set eth0 down")
+        failure = await agent.result(EnableVip(H1))
         assert isinstance(failure, CommandFailed)
-        assert "150 ms" in failure.reason
-        (application.directory / "slow").unlink()
-        assert await agent.result(Promote(H1, A1)) == CommandSucceeded(2)  # the next one does not wait for it
-        assert application.calls() == ["primary", "primary"]
+        await eventually(lambda: not lca._tasks)
+        assert (await lca.report()).vip_held == (held(host) == set(VIP))
+        assert agent.reports() == ([VipReported(H1, held=True)] if held(host) == set(VIP) else [])
 
     with_lca(host, scenario)
 
 
-def test_an_application_that_is_down_cannot_be_promoted_or_demoted(host, with_lca, application):
+# What is done by another hand
+
+
+def test_what_another_hand_does_is_reported_once(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
-        assert (await lca.report()).modes == {A1: Mode.DOWN}
-        for command in (Promote(H1, A1), Demote(H1, A1)):
-            assert await agent.result(command) == CommandFailed(agent.count, f"{A1} is down")
-        assert application.calls(status=True) == []
+        expected: list[HostEvent] = []
+        for action in ("add", "del", "add"):
+            change(host, action)
+            expected.append(VipReported(H1, held=action == "add"))
+            await eventually(lambda: agent.told == expected)
+            assert (await lca.report()).vip_held is (action == "add")
 
     with_lca(host, scenario)
 
 
-def test_a_kill_is_reported_at_once_and_a_restart_as_backup(host, with_lca, application, eventually):
-    application.run("primary")
-
+@pytest.mark.parametrize("lost", VIP)
+def test_a_vip_of_which_one_address_vanishes_is_not_held_any_more(host, with_lca, eventually, lost):
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.kill()
-        await eventually(lambda: agent.told == [ApplicationReported(A1, Mode.DOWN)])
-        assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=False, primary_for_ms={})
-        application.run()
-        await eventually(lambda: agent.told[1:] == [ApplicationReported(A1, Mode.BACKUP)])
-        assert (await lca.report()).modes == {A1: Mode.BACKUP}
+        await agent.result(EnableVip(H1))
+        change(host, "del", lost)
+        await eventually(lambda: agent.reports() == [VipReported(H1, held=False)])
+        assert await agent.result(EnableVip(H1)) == CommandSucceeded(2)
+        assert held(host) == set(VIP)
 
     with_lca(host, scenario)
 
 
-def test_an_application_that_dies_while_it_is_promoted_is_a_failure(host, with_lca, application):
-    application.run()
-    pid = application.directory / "pid"
-    application.control.write_text(f"#!/bin/sh\n[ $1 = primary ] && kill -9 $(cat {pid}) && sleep 0.3\necho primary\n")
+def test_its_own_changes_are_not_reported(host, with_lca):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        for command in (EnableVip(H1), EnableVip(H1), DisableVip(H1), DisableVip(H1), EnableVip(H1)):
+            assert await agent.result(command) == CommandSucceeded(agent.count)
+            await asyncio.sleep(0.05)
+        assert agent.reports() == []
+
+    with_lca(host, scenario)
+
+
+def test_a_vip_that_vanishes_in_the_moment_after_it_was_enabled_is_reported(host, with_lca, eventually):
+    """Before anybody could look: what was enabled and what vanished then may come as one piece of news."""
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        failure = await agent.result(Promote(H1, A1))
-        assert failure == CommandFailed(1, f"{A1} went down")
-        assert agent.reports() == [ApplicationReported(A1, Mode.DOWN)]
-        assert (await lca.report()).modes == {A1: Mode.DOWN}
+        def take_it_away(event: HostEvent) -> None:
+            if event == CommandSucceeded(1):
+                change(host, "del")
 
-    with_lca(host, scenario, status=False)
+        agent.on_event = take_it_away
+        await agent.result(EnableVip(H1))
+        await eventually(lambda: agent.reports() == [VipReported(H1, held=False)])
+        assert not (await lca.report()).vip_held
+
+    with_lca(host, scenario)
+
+
+def test_another_host_s_claim_of_a_vip_that_is_held_is_logged(wired, with_lca, eventually, caplog):
+    host, neighbour = wired
+    claim, *_ = announcement(mac_of(neighbour), BARE, ("request",), False)
+
+    def claims() -> int:
+        with neighbour.call(packet_socket, "eth0") as link:
+            link.send(claim)
+        return sum(message.endswith("claims the VIP, which is here: two hosts hold it") for message in caplog.messages)
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert claims() == 0
+        await asyncio.sleep(0.05)
+        assert claims() == 0  # it was not held
+        await agent.result(EnableVip(H1))
+        await eventually(claims)
+        assert caplog.messages[-1].startswith(mac_of(neighbour))
+
+    with caplog.at_level(logging.WARNING, "switchover.lca"):
+        with_lca(host, scenario)
+
+
+def test_it_can_ask_the_network_for_the_agent_s_address(wired, with_lca):
+    host, neighbour = wired
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        with neighbour.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as link:
+            link.bind(("eth0", 0x0806))
+            link.setblocking(False)
+            lca.solicit("198.51.100.2", "198.51.100.1")
+            arp = link.recv(100)[14:]
+        assert (arp[6:8], arp[14:18], arp[24:28]) == (b"\0\1", bytes([198, 51, 100, 1]), bytes([198, 51, 100, 2]))
+
+    with_lca(host, scenario)

@@ -20,7 +20,7 @@ import zmq.asyncio
 from attrs import evolve
 from switchover.drivers.errors import DriverError
 from switchover.drivers.keys import Identity, load_identity, load_public, make_keys
-from switchover.drivers.link import HostLink, LcaLink, LinkTiming
+from switchover.drivers.link import THIS_AGENT, HostLink, LcaLink, LinkTiming
 from switchover.drivers.link_session import Session
 from switchover.drivers.wire import (
     MAX_BYTES,
@@ -174,7 +174,7 @@ class Peer:
 
     async def join(self, detection_ms: int = DETECTION_MS) -> None:
         """Do as an agent does until the welcome."""
-        await self.say(Hello(detection_ms))
+        await self.say(Hello(detection_ms, THIS_AGENT))
         await self.hear(Heartbeat)
         await self.say(Heartbeat(hearing=True))
         await self.hear(Welcome)
@@ -649,6 +649,22 @@ def test_the_newest_agent_wins(site: Site, eventually):
     assert [command.id for command in site.executed] == [2]
 
 
+def test_a_second_agent_is_refused_while_the_first_is_heard(site: Site, eventually, refusals):
+    """Two agents with the same keys do not take the host from each other."""
+
+    async def scenario():
+        agent = site.host_link()
+        async with running(site.lca_link(), agent), Peer(site, "agent", "host1") as second:
+            await eventually(lambda: site.events)
+            await second.say(Hello(DETECTION_MS, "another one"))
+            await eventually(lambda: "second agent: 127.0.0.1 says hello while the agent at 127.0.0.1" in refusals())
+            agent.send(ENABLE, 1000)
+            await eventually(lambda: site.executed)
+
+    asyncio.run(scenario())
+    assert LOST not in site.events
+
+
 def test_a_hello_alone_takes_nobodys_place(site: Site, eventually):
     """A hello that comes late, from before a cut, leaves the living session as it is."""
 
@@ -656,7 +672,7 @@ def test_a_hello_alone_takes_nobodys_place(site: Site, eventually):
         agent = site.host_link()
         async with running(site.lca_link(), agent), Peer(site, "agent", "host1") as late:
             await eventually(lambda: site.events)
-            await late.say(Hello(DETECTION_MS))
+            await late.say(Hello(DETECTION_MS, THIS_AGENT))
             await late.hear(Heartbeat)
             await asyncio.sleep(2 * DETECTION_MS / 1000)
             agent.send(ENABLE, 1000)

@@ -190,11 +190,11 @@ def test_a_switch_to_a_worse_side_is_refused(at_desk, to):
 def test_a_log_message_from_outside_activates_its_alarm_or_is_ignored(at_desk):
     async def scenario(desk: Desk) -> None:
         agrees = await desk.ask(do="event", id="5150", application=A1)
-        contradicts = await desk.ask(do="event", id="00-05150", application=A2)
+        contradicts = await desk.ask(do="event", id="00-05151", application=A1)
         assert [agrees["ok"], contradicts["ok"]] == [True, False]
         assert contradicts["text"] == "the message contradicts the host's report, which counts"
         assert desk.news("command")[-3:][0] == f"alarm {A1} primary"
-        assert desk.news("event")[-2:] == [f"received 5150 {A1}", f"received 00-05150 {A2}"]
+        assert desk.news("event")[-2:] == [f"received 5150 {A1}", f"received 00-05151 {A1}"]
 
     at_desk(scenario)
 

@@ -129,10 +129,17 @@ def test_a_message_that_comes_again_shows_its_alarm_and_runs_no_script():
     assert solution.state == WHOLE
 
 
-@pytest.mark.parametrize(("event_id", "application"), [("00-5150", A2), ("00-5151", A1)])
-def test_a_message_that_contradicts_the_hosts_reports_is_ignored(event_id, application):
+def test_a_message_that_the_backup_changed_to_primary_is_made_so():
+    """An SCS that switches the modes itself says so with 00-5150: the VIP follows as in a manual switchover."""
+    asked, told = started(), started()
+    assert told.handle(LogMessageReceived("00-5150", A2)) == asked.handle(SwitchoverRequested(A2))
+    assert told.state == asked.state
+
+
+def test_a_message_that_the_primary_changed_to_backup_is_ignored():
+    """What follows it in [S2], the other one's 00-5150, is what counts."""
     solution = started()
-    assert solution.handle(LogMessageReceived(event_id, application)) == ()
+    assert solution.handle(LogMessageReceived("00-5151", A1)) == ()
     assert solution.state == WHOLE
     assert [step.decision.reason for step in solution.steps] == [
         "the message contradicts the host's report, which counts"

@@ -128,7 +128,7 @@ def lab_addresses() -> list[str]:
 def in_lab(address: str) -> bool:
     """Whether an address belongs to the lab's networks.
 
-    >>> in_lab("198.51.100.10"), in_lab("2001:db8::10"), in_lab("192.0.2.1"), in_lab("nonsense")
+    >>> in_lab("198.51.100.10"), in_lab("2001:db8::10"), in_lab("203.0.113.1"), in_lab("nonsense")
     (True, True, False, False)
     """
     try:

@@ -30,10 +30,12 @@ async def watch(minutes: float, detection_ms: int) -> None:
         await asyncio.sleep(60 * minutes)
         for loop in loops:
             loop.kill()
-        counts = Counter(entry.text.split()[0] for _, entry in read(stage.journal, before) if entry.kind == "event")
+        counts = Counter(entry.text.split()[0] for _, entry in read(stage.journal, before))
         print(f"{minutes:g} minutes, detection {detection_ms} ms, every core loaded:")
         print(f"  a host fell silent {counts['silent']} times, was heard again {counts['heard']} times")
-        print(f"  hosts given up: {counts['lost']}; takeovers without a fault: {counts['done']}")
+        print(
+            f"  hosts given up: {counts['lost']}; promotions: {counts['promote']}; moves of the VIP: {counts['enable_vip']}"
+        )
     finally:
         await stage.close()
 

@@ -1,0 +1,250 @@
+"""`switchover agent` and `switchover lca` as daemons: real processes in a network namespace, keys, signals."""
+
+# ruff: noqa: S603, S607  # the commands are our own
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+from switchover.agent.journal import read
+from switchover.agent.lab.settings import LabSettings, configuration_text
+from switchover.agent.operator import OperatorError, ask
+from switchover.drivers.keys import make_keys
+
+HOSTS = ("host1", "host2")
+A1, A2 = "SIP_Server_1", "SIP_Server_2"
+VIP = ("198.51.100.10/24", "2001:db8::10/64")
+COMMAND = (sys.executable, "-W", "error", "-m", "switchover.agent")
+PATIENCE_S = 20
+READY = {"agent": "the agent is ready", "lca": "the LCA is ready"}
+
+
+@define(eq=False)
+class Site:
+    """A namespace in which the agent and the LCA of host1 can run; of host2 nothing is ever heard."""
+
+    namespace: Any
+    directory: Path
+    processes: list[subprocess.Popen[str]] = field(factory=list)
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "switchover.toml"
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "state" / "agent.sock"
+
+    def configure(self) -> None:
+        mode = self.directory / "mode"
+        here = (A1, self.directory / "pid", *(("sh", "-c", f"echo {to} > {mode}") for to in ("primary", "backup")))
+        there = (A2, self.directory / "nothing", ("false",), ("false",), ("false",))
+        members = [(*here, ("cat", str(mode))), there]
+        settings = LabSettings(detection_ms=500)  # generous: nothing here is to be lost by a busy machine
+        hosts = ["198.51.100.1", "198.51.100.2"]
+        self.file.write_text(configuration_text(self.directory / "state", settings, VIP, hosts, members))
+        make_keys(self.directory / "state" / "keys", HOSTS)
+
+    def run_application(self) -> None:
+        application = subprocess.Popen(["sleep", "1000"], text=True)
+        self.processes.append(application)
+        (self.directory / "mode").write_text("backup\n")
+        (self.directory / "pid").write_text(f"{application.pid}\n")
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Run a daemon that is to end by itself: its exit status, and all that it says."""
+        argv = [*COMMAND, *arguments, "-c", str(self.file)]
+        done = self.namespace.call(
+            lambda: subprocess.run(
+                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S, check=False
+            )
+        )
+        return done.returncode, done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a daemon and wait until it is ready."""
+        argv = [*COMMAND, *arguments, "-c", str(self.file)]
+        daemon = self.namespace.call(lambda: subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
+        self.processes.append(daemon)
+        said = []
+        while line := daemon.stderr.readline():
+            said.append(line)
+            if READY[arguments[0]] in line:
+                return daemon
+        raise AssertionError("".join(said))
+
+    def held(self) -> set[str]:
+        """The addresses of the VIP that are on eth0."""
+        shown = json.loads(self.namespace.ip("-json addr show dev eth0"))
+        return {f"{entry['local']}/{entry['prefixlen']}" for entry in shown[0].get("addr_info", [])} & set(VIP)
+
+    def hold(self) -> None:
+        for address in VIP:
+            self.namespace.ip(f"addr add {address} dev eth0{' nodad' if ':' in address else ''}")
+
+    def states(self) -> tuple[str, str, str]:
+        status = ask(self.socket, {"do": "status"})["status"]
+        return status["hosts"][0]["link"], status["pairs"][0]["state"], status["vip"]["state"]
+
+    def events(self) -> list[str]:
+        return [entry.text for _, entry in read(self.directory / "state" / "journal.sqlite") if entry.kind == "event"]
+
+
+@pytest.fixture
+def site(host, tmp_path) -> Iterator[Site]:
+    site = Site(host, tmp_path)
+    yield site
+    for process in site.processes:
+        process.kill()
+        process.communicate()
+
+
+def until(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < give_up, "it never came true"
+        time.sleep(0.02)
+
+
+def ended(daemon: subprocess.Popen[str], number: signal.Signals) -> tuple[int, list[str]]:
+    """Send a signal to a daemon: its exit status, and what it said that is no log line."""
+    daemon.send_signal(number)
+    _, errors = daemon.communicate(timeout=PATIENCE_S)
+    log_line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (INFO|WARNING) switchover")
+    return daemon.returncode, [line for line in errors.splitlines() if not log_line.match(line)]
+
+
+# Refusals, before anything is touched
+
+
+def test_with_a_bad_configuration_nothing_is_touched(site):
+    site.hold()
+    site.file.write_text("[solution]\nname = 'x'\n")
+    for daemon in (("agent",), ("lca", "host1")):
+        status, said = site.run(*daemon)
+        assert status == 2
+        assert said.splitlines()[0].startswith(f"{site.file}:1:1: missing table [vip]")
+    assert site.held() == set(VIP)
+    assert list(site.directory.iterdir()) == [site.file]
+
+
+def test_a_host_or_a_key_that_is_not_there_is_told_before_the_vip_is_touched(site):
+    site.configure()
+    site.hold()
+    status, said = site.run("lca", "host3")
+    assert (status, said) == (1, "switchover: no host is named 'host3' in the configuration\n")
+    for name in ("host1.key_secret", "agent.key_secret"):
+        (site.directory / "state" / "keys" / name).unlink()
+    for daemon, key in ((("lca", "host1"), "host1.key_secret"), (("agent",), "agent.key_secret")):
+        status, said = site.run(*daemon)
+        assert status == 1
+        assert said.startswith(f"switchover: cannot read the key {site.directory}/state/keys/{key}: ")
+        assert said.count("\n") == 1
+    assert site.held() == set(VIP)
+    assert [path.name for path in (site.directory / "state").iterdir()] == ["keys"]
+
+
+def test_an_interface_that_is_not_there_is_told_in_one_line(site):
+    site.configure()
+    site.namespace.ip("link set eth0 down")
+    site.namespace.ip("link set eth0 name eth5")
+    status, said = site.run("lca", "host1")
+    assert (status, said) == (1, "switchover: there is no interface eth0 with IPv4\n")
+
+
+def test_a_journal_or_a_socket_that_cannot_be_made_is_told_in_one_line(site):
+    site.configure()
+    (site.directory / "state" / "journal.sqlite").mkdir()
+    status, said = site.run("agent")
+    assert status == 1
+    assert said.startswith(f"switchover: the journal {site.directory}/state/journal.sqlite cannot be opened: ")
+    (site.directory / "state" / "journal.sqlite").rmdir()
+    site.socket.mkdir()
+    status, said = site.run("agent")
+    assert status != 0
+    assert said.startswith(f"switchover: the socket {site.socket} cannot be made: ")
+    assert said.count("\n") == 1
+
+
+# Running
+
+
+def test_an_agent_and_one_host_alone_serve_and_each_ends_in_order(site):
+    """The other host is never heard: once it is given up, this one becomes primary and gets the VIP."""
+    site.configure()
+    site.run_application()
+    site.hold()
+    lca = site.start("lca", "host1")
+    assert site.held() == set()  # it starts with the VIP down
+    agent = site.start("agent")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    assert site.held() == set(VIP)
+    assert (site.directory / "mode").read_text() == "primary\n"
+    assert ended(lca, signal.SIGTERM) == (0, [])
+    assert site.held() == set()
+    until(lambda: site.events()[-1] == "left host1")
+    assert ended(agent, signal.SIGINT) == (0, [])
+    assert not site.socket.exists()
+    with pytest.raises(OperatorError):
+        site.states()
+
+
+def test_a_killed_lca_leaves_the_vip_and_a_new_one_goes_on(site):
+    """A weakness that is admitted: nobody takes the VIP from a host whose LCA is dead, before the LCA is back."""
+    site.configure()
+    site.run_application()
+    lca = site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states()[2] == "owed_1")
+    lca.kill()
+    lca.wait()
+    until(lambda: site.states()[0] == "lost")
+    assert site.held() == set(VIP)
+    site.start("lca", "host1")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    assert site.held() == set(VIP)
+
+
+def test_a_second_agent_is_refused_and_the_first_one_goes_on(site):
+    site.configure()
+    agent = site.start("agent")
+    status, said = site.run("agent")
+    assert status != 0
+    assert said.splitlines()[-1] == f"switchover: another agent is running: {site.socket} answers"
+    assert site.states()[0] in ("unknown", "lost")
+    assert ended(agent, signal.SIGTERM) == (0, [])
+
+
+def test_a_second_lca_is_refused_and_leaves_the_first_one_s_vip_alone(site):
+    site.configure()
+    site.run_application()
+    lca = site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    count = len(site.events())
+    status, said = site.run("lca", "host1")
+    assert status == 1
+    assert "198.51.100.1:4999" in said.splitlines()[-1]
+    assert site.held() == set(VIP)
+    assert [text for text in site.events()[count:] if "vip" in text] == []
+    assert ended(lca, signal.SIGTERM) == (0, [])
+
+
+def test_a_quiet_daemon_says_nothing_while_all_is_well(site):
+    site.configure()
+    argv = [*COMMAND, "agent", "--quiet", "-c", str(site.file)]
+    agent = site.namespace.call(lambda: subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
+    site.processes.append(agent)
+    until(site.socket.exists)
+    until(lambda: site.states()[0] == "lost")
+    agent.send_signal(signal.SIGTERM)
+    assert agent.communicate(timeout=PATIENCE_S)[1] == ""
+    assert agent.returncode == 0

@@ -1,0 +1,141 @@
+"""What does not fit together is no solution, and every event and command has a text of its own."""
+
+import pytest
+from attrs import evolve
+from switchover.fsm import (
+    ActivateAlarm,
+    Alarm,
+    AnnounceVip,
+    ApplicationReported,
+    CommandFailed,
+    CommandSucceeded,
+    CoreError,
+    Demote,
+    DisableVip,
+    EnableVip,
+    HostConnected,
+    HostFellSilent,
+    HostHeard,
+    HostLeft,
+    HostLost,
+    HostReport,
+    LogMessageReceived,
+    Mode,
+    Pair,
+    Promote,
+    Reaction,
+    ReactionKind,
+    Solution,
+    StartTimer,
+    SwitchoverRequested,
+    TimerFired,
+    Topology,
+    TriggerReaction,
+    VipReported,
+    WriteLog,
+    documented_alarms,
+)
+from switchover.fsm.records import describe_command, describe_event
+
+HOSTS = ("host1", "host2")
+SIP, VM = Pair("SIP Server", ("SIP_1", "SIP_2")), Pair("VM Server", ("VM_1", "VM_2"))
+GOOD = Topology(HOSTS, (SIP, VM), documented_alarms(SIP.applications, HOSTS))
+ALARM = Alarm("a", "00-5150", "SIP_1", (Reaction(ReactionKind.ENABLE_VIP, "host1"),))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"hosts": ("host1", "host1")}, "two hosts are named 'host1'"),
+        ({"pairs": (SIP, evolve(VM, name="SIP Server"))}, "two pairs are named 'SIP Server'"),
+        ({"pairs": (SIP, evolve(VM, applications=("VM_1", "SIP_1")))}, "two applications are named 'SIP_1'"),
+        ({"pairs": (), "alarms": ()}, "a solution needs at least one pair"),
+        ({"alarms": (ALARM, ALARM)}, "two alarms are named 'a'"),
+        ({"alarms": (evolve(ALARM, detect="00-1"),)}, "unknown event id '00-1'; known are 00-5150, 00-5151"),
+        (
+            {"alarms": (evolve(ALARM, application="x"),)},
+            "alarm 'a' names the unknown application 'x'; known are SIP_1, ",
+        ),
+        (
+            {"alarms": (evolve(ALARM, reactions=(Reaction(ReactionKind.ENABLE_VIP, "host3"),)),)},
+            "alarm 'a' names the unknown host 'host3'; known are host1, host2",
+        ),
+        ({"settle_ms": 0}, "settle_ms, retry_ms and drain_ms must be above 0"),
+        ({"retry_ms": -1}, "settle_ms, retry_ms and drain_ms must be above 0"),
+        ({"drain_ms": 0}, "settle_ms, retry_ms and drain_ms must be above 0"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(change, complaint):
+    with pytest.raises(CoreError, match=f"^{complaint}"):
+        evolve(GOOD, **change)
+
+
+def test_without_an_alarm_that_enables_the_vip_it_follows_nobody():
+    """The first pair counts for the tie-break, and no switchover moves the VIP."""
+    solution = Solution(evolve(GOOD, alarms=()))
+    for number, mode in enumerate((Mode.PRIMARY, Mode.BACKUP), start=1):
+        report = HostReport({f"SIP_{number}": mode, f"VM_{number}": mode}, vip_held=number == 1)
+        solution.handle(HostConnected(f"host{number}", report))
+    (promote,) = solution.handle(ApplicationReported("SIP_1", Mode.DOWN))
+    assert solution.handle(CommandSucceeded(promote.id)) == (WriteLog("00-5150", "SIP_2", ""),)
+    assert (solution.state.pairs[0].state, solution.state.vip) == ("no_redundancy_2", "held_1")
+
+
+def test_every_event_has_a_text():
+    events = [
+        HostConnected("host1", HostReport({}, vip_held=False)),
+        HostFellSilent("host1"),
+        HostHeard("host1"),
+        HostLost("host1"),
+        HostLeft("host1"),
+        ApplicationReported("SIP_1", Mode.DOWN),
+        VipReported("host1", held=True),
+        VipReported("host1", held=False),
+        CommandSucceeded(7),
+        CommandSucceeded(8),
+        CommandFailed(7, "no licence"),
+        TimerFired("retry VIP"),
+        SwitchoverRequested("SIP_2"),
+        LogMessageReceived("5150", "SIP_2"),
+    ]
+    assert [describe_event(event, [Demote("host1", "SIP_1", id=7)]) for event in events] == [
+        "connected host1",
+        "silent host1",
+        "heard host1",
+        "lost host1",
+        "left host1",
+        "reported SIP_1 down",
+        "reported vip held host1",
+        "reported vip free host1",
+        "done demote SIP_1",
+        "done command 8",
+        "failed demote SIP_1: no licence",
+        "timer retry VIP",
+        "requested SIP_2",
+        "received 5150 SIP_2",
+    ]
+
+
+def test_every_command_has_a_text():
+    commands = [
+        Promote("host1", "SIP_1"),
+        Demote("host1", "SIP_1"),
+        EnableVip("host1"),
+        DisableVip("host1"),
+        AnnounceVip("host1"),
+        WriteLog("00-5150", "SIP_1", "SIP_1 changed to primary mode"),
+        ActivateAlarm("SIP_1 primary", "00-5150", "SIP_1"),
+        TriggerReaction("SIP_1 primary", ReactionKind.DISABLE_VIP, "host2"),
+        StartTimer("drain VIP", 20),
+    ]
+    assert [describe_command(command) for command in commands] == [
+        "promote SIP_1",
+        "demote SIP_1",
+        "enable_vip host1",
+        "disable_vip host1",
+        "announce_vip host1",
+        "log 00-5150 SIP_1",
+        "alarm SIP_1 primary",
+        "reaction of SIP_1 primary: disable_vip host2",
+        "start timer drain VIP: 20 ms",
+    ]
