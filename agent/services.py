@@ -49,7 +49,7 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> 
 
 
 async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None]) -> None:
-    """Run the LCA of the host of this name until SIGTERM, SIGINT or SIGHUP; `ready` is called when the agent can connect.
+    """Run the LCA of the host of this name until SIGTERM, SIGINT or SIGHUP; `ready` is called when it is reachable.
 
     Raises `DriverError` if it cannot start.
     """

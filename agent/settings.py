@@ -38,9 +38,9 @@ def _read_name(text: str) -> str:
     return text
 
 
-def _read_application(text: str) -> str:
+def _read_component(text: str) -> str:
     if text == "VIP":
-        raise UnfitError("is 'VIP', which means the Virtual IP; choose another name")
+        raise UnfitError("is 'VIP', which is what the Virtual IP is called; choose another")
     return _read_name(text)
 
 
@@ -108,9 +108,7 @@ def _refuse_special(text: str, address: IPv4Address | IPv6Address) -> None:
 
 
 Name = Annotated[str, Rule(str, "1 to 64 letters, digits, '_', '.', '-' and inner spaces", _read_name)]
-ApplicationName = Annotated[
-    str, Rule(str, "1 to 64 letters, digits, '_', '.', '-' and inner spaces", _read_application)
-]
+ComponentName = Annotated[str, Rule(str, "1 to 64 letters, digits, '_', '.', '-' and inner spaces", _read_component)]
 HostName = Annotated[
     str, Rule(str, "1 to 64 letters, digits, '_', '.' and '-', beginning with one of the first two", _read_host_name)
 ]
@@ -192,7 +190,7 @@ class Member:
     application that runs counts as backup until `to_primary` has made it primary.
     """
 
-    application: ApplicationName
+    application: ComponentName
     host: Name
     pidfile: AbsolutePath
     to_primary: Argv
@@ -204,7 +202,7 @@ class Member:
 class PairSettings:
     """`[[pairs]]`: a redundant pair, its members in the order of the file."""
 
-    name: Name
+    name: ComponentName
     members: tuple[Member, ...]
 
 

@@ -151,9 +151,9 @@ def test_check_refuses_the_one_name_that_is_taken(file):
     file.write_text(file.read_text().replace('name = "SIP Server"', 'name = "VIP"').replace(f'"{A2}"', '"VIP"'))
     status, output, errors = run("check", file)
     assert (status, output) == (2, "")
-    assert [line.partition(": ")[2] for line in errors.splitlines()] == [
-        "name is 'VIP', which is what the Virtual IP is called; choose another",
+    assert sorted(line.partition(": ")[2] for line in errors.splitlines()) == [
         "application is 'VIP', which is what the Virtual IP is called; choose another",
+        "name is 'VIP', which is what the Virtual IP is called; choose another",
     ]
 
 

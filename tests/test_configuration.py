@@ -50,6 +50,7 @@ TO_PRIMARY = 'to_primary = ["/opt/sip-server/control", "SIP_Server_1", "primary"
 STATUS = 'status = ["/opt/sip-server/control", "SIP_Server_1", "status"]'
 
 NAME = "1 to 64 letters, digits, '_', '.', '-' and inner spaces"
+HOST_NAME = "1 to 64 letters, digits, '_', '.' and '-', beginning with one of the first two"
 VIP_FORM = "an IP address with its prefix length such as '198.51.100.10/24'"
 HOST_FORM = "an IP address such as '198.51.100.11'"
 PATH_FORM = "an absolute path such as '/run/sip.pid'"
@@ -80,7 +81,9 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ]),
     ("[solution]\nname = \"SIP solution\"\n", "»[solution]\n", [f"missing key 'name'; add it: {NAME}"]),
     (f"[vip]\n{VIP}", "»[vip]", [f"missing key 'addresses'; add it: an array, each item {VIP_FORM}"]),
-    (HOST_1, "»»[[hosts]]\n", [f"missing key 'name'; add it: {NAME}", f"missing key 'address'; add it: {HOST_FORM}"]),
+    (HOST_1, "»»[[hosts]]\n", [
+        f"missing key 'name'; add it: {HOST_NAME}", f"missing key 'address'; add it: {HOST_FORM}",
+    ]),
     (f"{ALARM_1}{REACTIONS_1}", f"»{ALARM_1}", ["missing tables [[alarms.reactions]]; add them"]),
     (REACTIONS_1, 'reactions = [»{ »od = "enable_vip", host = "host1" }]', [
         "missing key 'do'; add it: one of 'enable_vip', 'disable_vip'", "unknown key 'od'; known are 'do', 'host'",
@@ -491,3 +494,16 @@ def problems_with(file: Path, data: bytes) -> tuple[Problem, ...]:
     except ConfigurationError as error:
         return error.problems
     return ()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("agent", "name is 'agent', which is the name of the agent's own keys; choose another name"),
+        ("host 1", f"name is 'host 1'; it must be {HOST_NAME}"),
+        ("-host1", f"name is '-host1'; it must be {HOST_NAME}"),
+    ],
+)
+def test_a_host_s_name_can_name_its_keys(file: Path, name: str, what: str) -> None:
+    """What `check` accepts, `keys` can make files for."""
+    assert f"x.toml:23:8: {what}" in complaints(file, BARE.replace('name = "host1"', f'name = "{name}"', 1))

@@ -49,6 +49,8 @@ ALARM = Alarm("a", "00-5150", "SIP_1", (Reaction(ReactionKind.ENABLE_VIP, "host1
         ({"hosts": ("host1", "host1")}, "two hosts are named 'host1'"),
         ({"pairs": (SIP, evolve(VM, name="SIP Server"))}, "two pairs are named 'SIP Server'"),
         ({"pairs": (SIP, evolve(VM, applications=("VM_1", "SIP_1")))}, "two applications are named 'SIP_1'"),
+        ({"pairs": (SIP, evolve(VM, name="VIP"))}, "'VIP' is the name of the Virtual IP"),
+        ({"pairs": (SIP, evolve(VM, applications=("VIP", "VM_2")))}, "'VIP' is the name of the Virtual IP"),
         ({"pairs": (), "alarms": ()}, "a solution needs at least one pair"),
         ({"alarms": (ALARM, ALARM)}, "two alarms are named 'a'"),
         ({"alarms": (evolve(ALARM, detect="00-1"),)}, "unknown event id '00-1'; known are 00-5150, 00-5151"),

@@ -33,9 +33,8 @@ async def watch(minutes: float, detection_ms: int) -> None:
         counts = Counter(entry.text.split()[0] for _, entry in read(stage.journal, before))
         print(f"{minutes:g} minutes, detection {detection_ms} ms, every core loaded:")
         print(f"  a host fell silent {counts['silent']} times, was heard again {counts['heard']} times")
-        print(
-            f"  hosts given up: {counts['lost']}; promotions: {counts['promote']}; moves of the VIP: {counts['enable_vip']}"
-        )
+        print(f"  hosts given up: {counts['lost']}")
+        print(f"  takeovers without a fault: {counts['promote']} promotions, {counts['enable_vip']} moves of the VIP")
     finally:
         await stage.close()
 
