@@ -177,6 +177,13 @@ def test_keys_are_made_once_with_secrets_for_their_owner_alone(file):
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == made
 
 
+def test_diagrams_that_cannot_be_written_are_told_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    status, output, errors = run("diagram", tmp_path / "file")
+    assert (status, output) == (1, "")
+    assert one_line(errors).startswith(f"switchover: {tmp_path}/file cannot be written: ")
+
+
 # Without an agent
 
 
