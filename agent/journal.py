@@ -1,8 +1,8 @@
 """The journal: every event, decision, command and result, append-only, in SQLite, written before anything is done.
 
 One transaction holds what one event led to. It is on disk, as far as a crash of this process is concerned, when
-`write` returns; a power failure can take the last moments with it (`synchronous = NORMAL` with a write-ahead log),
-unless the journal is opened with `durable=True`, which costs a disk's flush for every event.
+`write` returns; a power failure can take the last moments with it (`synchronous = NORMAL` with a write-ahead log):
+waiting for the disk at every event would make a takeover as slow as the disk.
 
 Events are stored whole, so that a journal replays through the core (`replay`): an incident's file is a regression test.
 """
@@ -52,13 +52,13 @@ class Entry:
 class Journal:
     """The journal in one file, for one writer. Raises `JournalError` if it cannot be opened."""
 
-    def __init__(self, path: Path, *, durable: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error

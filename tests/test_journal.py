@@ -95,7 +95,7 @@ def test_entries_are_written_all_or_none_and_one_that_cannot_be_written_does_no_
 
 def test_a_journal_goes_on_where_the_last_agent_ended(path):
     for text in ("first run", "second run"):
-        journal = Journal(path, durable=text == "second run")
+        journal = Journal(path)
         journal.write([Entry(START, text)])
         journal.close()
     assert lines(path) == [(1, START, "first run"), (2, START, "second run")]
