@@ -52,8 +52,9 @@ class LcaLink:
 
     `report` is awaited at the start of each session; events sent meanwhile follow the report. `execute` gets each
     command and its deadline in milliseconds, once, and answers with `send`; a `DriverError` that it raises is sent as
-    `CommandFailed`. While the agent is not heard for its detection time, `solicit` is called every 50 ms with its last
-    address (see `link_solicit`): it is to broadcast an ARP request or a neighbour solicitation for that address.
+    `CommandFailed`. `on_agent` is told whenever the agent is heard (again), or not heard for the detection time.
+    While it is not, `solicit` is called every 50 ms with its last address (see `link_solicit`): it is to broadcast an
+    ARP request or a neighbour solicitation for that address.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class LcaLink:
         report: Callable[[], Awaitable[HostReport]],
         execute: Callable[[HostCommand, int], None],
         solicit: Callable[[str], None] | None = None,
+        on_agent: Callable[[bool], None] | None = None,
     ) -> None:
         self._host = host
         self._endpoint = endpoint_of(address, port)
@@ -74,6 +76,7 @@ class LcaLink:
         self._report = report
         self._execute = execute
         self._solicitor = Solicitor(solicit) if solicit is not None else None
+        self._on_agent = on_agent
         self._log = RefusalLog(f"agent of host {host}")
         self._context = Context()
         self._doorkeeper = Doorkeeper(self._context, agent_public_key, self._log)
@@ -304,15 +307,20 @@ class LcaLink:
         if self._watch is not None:
             self._watch.heard()
         if not self._hearing:
-            self._hearing = True
+            self._set_hearing(True)
             if self._solicitor is not None:
                 self._solicitor.stop()
 
     def _not_heard(self) -> None:
         if self._hearing:
-            self._hearing = False
+            self._set_hearing(False)
             if self._solicitor is not None:
                 self._solicitor.start(self._agent_address)
+
+    def _set_hearing(self, hearing: bool) -> None:
+        self._hearing = hearing
+        if self._on_agent is not None:
+            self._on_agent(hearing)
 
 
 def _presentable(reason: str) -> str:
