@@ -151,7 +151,11 @@ def _agent(options: argparse.Namespace) -> int:
     from .services import run_agent
 
     configuration = _begin(options)
-    asyncio.run(run_agent(configuration, lambda: logging.getLogger("switchover").info("the agent is ready")))
+    try:
+        asyncio.run(run_agent(configuration, lambda: logging.getLogger("switchover").info("the agent is ready")))
+    except OperatorError as error:  # its own socket, not another agent's that was to be reached
+        print(f"switchover: {error}", file=sys.stderr)
+        return NOT_SO
     return DONE
 
 

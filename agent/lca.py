@@ -113,19 +113,27 @@ class Lca:
         self._agent = agent
 
     async def report(self) -> HostReport:
-        """What this host really looks like now; an agent that comes while the LCA starts waits for it.
-
-        A part of the VIP counts as the VIP here: whoever else is given it must not share it with this host.
-        """
+        """What this host really looks like now; an agent that comes while the LCA starts waits for it."""
         await self._started.wait()
         for name in self._members:
             async with self._lanes[name]:
                 await self._look_again(name)
         async with self._lanes["VIP"]:
-            held = bool(await self._addresses.present())
+            self._set_vip(held=await self._is_vip_here())
         now = time.monotonic()
         since = {name: round((now - moment) * 1000) for name, moment in self._primary_since.items()}
-        return HostReport(modes=dict(self._modes), vip_held=held, primary_for_ms=since)
+        return HostReport(modes=dict(self._modes), vip_held=self._vip_held, primary_for_ms=since)
+
+    async def _is_vip_here(self) -> bool:
+        """Whether the VIP is here. A part of it is taken away: no other host may be given what this one has of it."""
+        if await self._addresses.held():
+            return True
+        try:
+            await self._addresses.disable()
+        except DriverError as error:
+            LOG.warning("a part of the VIP is here, and stays: %s", error)
+            return True
+        return False
 
     def execute(self, command: HostCommand, deadline_ms: int) -> None:
         """Carry out a command within so many milliseconds, and tell the agent what came of it."""

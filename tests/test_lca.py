@@ -332,6 +332,18 @@ def test_what_another_hand_does_is_reported_once(host, with_lca, eventually):
     with_lca(host, scenario)
 
 
+@pytest.mark.parametrize("part", VIP)
+def test_a_part_of_the_vip_is_taken_away_before_the_host_reports(host, with_lca, part):
+    """Or another host would be given what this one has of it; and what is missing of it would never be put back."""
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        change(host, "add", part)
+        assert not (await lca.report()).vip_held
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
 @pytest.mark.parametrize("lost", VIP)
 def test_a_vip_of_which_one_address_vanishes_is_not_held_any_more(host, with_lca, eventually, lost):
     async def scenario(lca: Lca, agent: Agent) -> None:

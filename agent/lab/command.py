@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from ...fsm.workflows import WORKFLOWS
 from ..configuration import ConfigurationError
-from .namespaces import LabError, enter, is_inside, prepare, why_not
+from .namespaces import STATE, LabError, enter, is_inside, prepare, why_not
 from .player import play
 from .real_stage import RealStage
 from .report import Outcome, step_line, summary_lines, table, title
@@ -29,6 +29,8 @@ def run_lab(options: argparse.Namespace) -> int:
         return _refuse(f"unknown workflow {unknown[0]!r}; known are {', '.join(WORKFLOWS)}")
     if not (30 <= options.detection_ms <= 60_000 and 1 <= options.repeat <= 1000):
         return _refuse("--detection-ms must be 30 to 60000, --repeat 1 to 1000")
+    if options.keep_logs and (complaint := _unkeepable(options)):
+        return _refuse(f"--keep-logs {options.keep_logs}: {complaint}")
     settings = LabSettings(options.detection_ms, options.order)
     try:
         if options.simulated:
@@ -40,6 +42,20 @@ def run_lab(options: argparse.Namespace) -> int:
     except (LabError, ConfigurationError) as error:
         print(f"switchover lab: {error}", file=sys.stderr)
         return _NOT_SO
+
+
+def _unkeepable(options: argparse.Namespace) -> str | None:
+    """Why the logs cannot be kept there, before anything is done; None if they can."""
+    if options.simulated:
+        return "simulated hosts write no logs"
+    directory = Path(options.keep_logs).absolute()
+    if directory.is_relative_to(STATE.parent):
+        return f"the lab has a {STATE.parent} of its own, which vanishes with it"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return str(error.strerror)
+    return None
 
 
 def _refuse(text: str) -> int:
