@@ -107,6 +107,12 @@ def test_bad_usage_is_told_and_has_exit_status_2(arguments):
         (["manual", "holiday"], "unknown workflow 'holiday'; known are manual, failure, disconnected, reconnection"),
         (["--detection-ms", "29"], "--detection-ms must be 30 to 60000, --repeat 1 to 1000"),
         (["--simulated", "--repeat", "0"], "--detection-ms must be 30 to 60000, --repeat 1 to 1000"),
+        (["--simulated", "--keep-logs", "x"], "--keep-logs x: simulated hosts write no logs"),
+        (["--keep-logs", "/dev/null/x"], "--keep-logs /dev/null/x: Not a directory"),
+        (
+            ["--keep-logs", "/dev/shm/x"],  # noqa: S108  # refused, never written
+            "--keep-logs /dev/shm/x: the lab has a /dev/shm of its own, which vanishes with it",
+        ),
     ],
 )
 def test_a_lab_that_cannot_be_as_it_is_asked_for_is_refused(arguments, complaint):
