@@ -16,14 +16,18 @@ from ..fsm import (
     ActivateAlarm,
     ApplicationReported,
     Command,
-    CommandFailed,
-    CommandSucceeded,
+    CommandResult,
+    CommandTimedOut,
     CoreError,
     Event,
     LogMessageReceived,
     Solution,
+    Start,
+    StartRequested,
     StartTimer,
     Step,
+    Stop,
+    StopRequested,
     SwitchoverRequested,
     TimerFired,
     TriggerReaction,
@@ -108,6 +112,14 @@ class Agent:
         """A log message came from outside; returns the decision. Raises `CoreError` as `post`."""
         return self.post(LogMessageReceived(event_id, application))[0]
 
+    def start_application(self, application: str) -> Step:
+        """An operator asks that it be started; returns the decision. Raises `CoreError` as `post`."""
+        return self.post(StartRequested(application))[0]
+
+    def stop_application(self, application: str) -> Step:
+        """An operator asks that it be stopped; returns the decision. Raises `CoreError` as `post`."""
+        return self.post(StopRequested(application))[0]
+
     def _hear(self, host: str, event: Event) -> None:
         """An event from a host's connection: refused if it speaks of what is not the host's own."""
         if self._is_own(host, event):
@@ -121,13 +133,13 @@ class Agent:
             self.post(event)
 
     def _is_own(self, host: str, event: Event) -> bool:
+        if isinstance(event, CommandResult):
+            return all(command.host == host for command in self.solution.state.pending if command.id == event.id)
         match event:
             case ApplicationReported():
                 return any(member.application == event.application for member in self.configuration.members_on(host))
             case VipReported():
                 return event.host == host
-            case CommandSucceeded() | CommandFailed():
-                return all(command.host == host for command in self.solution.state.pending if command.id == event.id)
             case _:
                 return True
 
@@ -159,13 +171,15 @@ class Agent:
                 self._tell_host(command)
 
     def _tell_host(self, command: HostCommand) -> None:
-        deadline_ms = self.configuration.solution.command_deadline_ms
-        silence = CommandFailed(command.id, f"no answer within {deadline_ms} ms")
+        solution = self.configuration.solution
+        slow = isinstance(command, Start | Stop)
+        deadline_ms = solution.start_deadline_ms if slow else solution.command_deadline_ms
+        silence = CommandTimedOut(command.id, f"no answer within {deadline_ms} ms")
         self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
         try:
             self._hosts[command.host].send(command, deadline_ms)
         except DriverError as error:
-            LOG.warning("%s: %s", describe_command(command), error)  # its deadline makes it fail
+            LOG.warning("%s: %s", describe_command(command), error)  # its deadline tells that nothing came of it
 
     def _log(self, text: str, commands: tuple[Command, ...]) -> None:
         """Last of all, because writing a log takes longer than deciding; the journal has been written before."""
@@ -178,12 +192,12 @@ class Agent:
             else:
                 LOG.info("command: %s", describe_command(command))
 
-    def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandFailed) -> None:
+    def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandTimedOut) -> None:
         if name in self._timers:
             self._timers[name].cancel()
         self._timers[name] = asyncio.get_running_loop().call_later(after_ms / 1000, self._fire, name, event)
 
-    def _fire(self, name: str, event: TimerFired | CommandFailed) -> None:
+    def _fire(self, name: str, event: TimerFired | CommandTimedOut) -> None:
         del self._timers[name]
         if isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
             self._take(event)

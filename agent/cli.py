@@ -16,13 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from ..drivers.errors import DriverError
-from .configuration import Configuration, ConfigurationError, example_text, load
+from ..drivers.spool import put
+from ..fsm import CoreError, event_id
+from ..fsm.voicemail import WIRINGS
+from .configuration import Configuration, ConfigurationError, load
+from .configuration import check as check_configuration
+from .examples import EXAMPLES, example_text
 from .journal import JournalError
 from .operator import OperatorError, ask
+from .status_text import as_text, does_run, is_primary, is_whole
 
 DEFAULT_CONFIGURATION = "/etc/switchover/switchover.toml"
 
 DONE, NOT_SO, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
+
+EVENT_WITHIN_S = 1.0
+"""How long `switchover event` waits for the agent before it leaves the message in the spool."""
 
 SWITCH_WITHIN_S = 10.0
 """How long `switchover switch` waits for a switchover to be done."""
@@ -80,8 +89,10 @@ def _parser() -> argparse.ArgumentParser:
         )
         return command
 
-    init = add("init", _init, "write a commented example configuration", "switchover init switchover.toml")
-    init.add_argument("file", nargs="?", default="switchover.toml", help="default: %(default)s; never overwritten")
+    init = add("init", _init, "write a commented example configuration", "switchover init voicemail switchover.toml")
+    init.add_argument("example", nargs="?", default="sip", help="sip (a pair of SIP Servers, the default) or voicemail")
+    init.add_argument("file", nargs="?", help="default: switchover.toml; never overwritten")
+    init.add_argument("--wiring", choices=WIRINGS, help=f"of voicemail, default: {WIRINGS[0]}")
     check = add("check", _check, "check a configuration", "switchover check switchover.toml")
     check.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
     configured(add("keys", _keys, "make the keys of the agent and of every host", "switchover keys -c switchover.toml"))
@@ -96,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
         add("switch", _switch, "make an application, or all of a host's, primary", "switchover switch host2")
     )
     switch.add_argument("to", help="an application, or a host")
+    for command in (
+        add("start", _start, "start an application on its host", "switchover start RM_1"),
+        add("stop", _stop, "stop an application on its host", "switchover stop RM_1"),
+    ):
+        configured(command).add_argument("application", help="its name in the configuration")
     event = configured(
         add("event", _event, "pass a log message on to the agent", "switchover event 00-5150 SIP_Server_2")
     )
@@ -109,10 +125,17 @@ def _parser() -> argparse.ArgumentParser:
         "watch the documented workflows happen on hosts made of network namespaces",
         "switchover lab failure reconnection --order enable-first",
     )
-    lab.add_argument("workflows", nargs="*", metavar="WORKFLOW", help="manual, failure, disconnected or reconnection")
+    lab.add_argument(
+        "workflows",
+        nargs="*",
+        metavar="WORKFLOW",
+        help="manual, failure, disconnected, reconnection; or voicemail and, if not all, its scenarios",
+    )
     lab.add_argument("--json", action="store_true", help="for programs: one object a workflow")
     lab.add_argument("--simulated", action="store_true", help="simulated hosts; needs neither Linux nor root")
-    lab.add_argument("--order", default="together", choices=("together", "disable-first", "enable-first"))
+    lab.add_argument("--order", choices=("together", "disable-first", "enable-first"), help="default: as documented")
+    lab.add_argument("--wiring", default=WIRINGS[0], choices=WIRINGS, help="of the voicemail solution's alarms")
+    lab.add_argument("--reactions", default="once", choices=("once", "literal"), help="literal: as an SCS reacts")
     lab.add_argument("--detection-ms", type=int, default=100, metavar="MS", help="30 to 60000, default %(default)s")
     lab.add_argument("--repeat", type=int, default=1, metavar="N", help="run each workflow so often, default 1")
     lab.add_argument("--keep-logs", metavar="DIRECTORY", help="copy the daemons' logs and the journal there")
@@ -120,18 +143,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _init(options: argparse.Namespace) -> int:
+    example, name = options.example, options.file or "switchover.toml"
+    if options.file is None and Path(example).suffix:  # "switchover init here.toml"
+        example, name = EXAMPLES[0], example
+    if example not in EXAMPLES:
+        print(f"switchover: unknown example {example!r}; known are {', '.join(EXAMPLES)}", file=sys.stderr)
+        return BAD_INPUT
+    if options.wiring and example != "voicemail":
+        print(f"switchover: --wiring is for voicemail, and not for {example}", file=sys.stderr)
+        return BAD_INPUT
     try:
-        with Path(options.file).open("x", encoding="utf-8") as file:
-            file.write(example_text())
+        with Path(name).open("x", encoding="utf-8") as file:
+            file.write(example_text(example, options.wiring or WIRINGS[0]))
     except OSError as error:
-        print(f"switchover: {options.file} is not written: {error.strerror}", file=sys.stderr)
+        print(f"switchover: {name} is not written: {error.strerror}", file=sys.stderr)
         return NOT_SO
-    print(f"{options.file} written: edit it, then run `switchover check {options.file}`")
+    print(f"{name} written: edit it, then run `switchover check {name}`")
     return DONE
 
 
 def _check(options: argparse.Namespace) -> int:
-    configuration = load(options.file)
+    configuration, doubts = check_configuration(options.file)
+    for doubt in doubts:
+        print(f"warning: {doubt}", file=sys.stderr)
     names = " and ".join(host.name for host in configuration.hosts)
     print(f"{options.file}: in order; solution {configuration.solution.name} on {names}")
     return DONE
@@ -168,45 +202,22 @@ def _lca(options: argparse.Namespace) -> int:
 
 
 def _begin(options: argparse.Namespace) -> Configuration:
-    configuration = load(options.config)
+    configuration, doubts = check_configuration(options.config)
     # Only our own loggers: `transitions` logs a dozen lines a step, which cost the agent 5 ms a takeover.
     logging.getLogger("switchover").setLevel(logging.WARNING if options.quiet else logging.INFO)
     logging.basicConfig(
         format="%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
     )
+    for doubt in doubts:
+        logging.getLogger("switchover").warning("%s", doubt)
     return configuration
 
 
 def _status(options: argparse.Namespace) -> int:
     status = ask(load(options.config).agent.socket, {"do": "status"})["status"]
-    print(json.dumps(status, indent=2) if options.json else _as_text(status))
-    return DONE if _is_whole(status) else NOT_SO
-
-
-def _is_whole(status: dict[str, Any]) -> bool:
-    """Whether every pair has a primary and a backup, and one host holds the VIP."""
-    pairs = all(pair["state"].startswith("redundant_") for pair in status["pairs"])
-    return pairs and status["vip"]["state"].startswith("held_")
-
-
-def _as_text(status: dict[str, Any]) -> str:
-    def known(value: object, words: str) -> str:
-        return "unknown" if value is None else words
-
-    lines = [f"solution {status['solution']}: {'as it should be' if _is_whole(status) else 'NOT as it should be'}"]
-    for host in status["hosts"]:
-        vip = known(host["vip_held"], "has the VIP" if host["vip_held"] else "has not the VIP")
-        lines.append(f"  host {host['name']:<20} {host['link']:<10} {vip}")
-    for pair in status["pairs"]:
-        lines.append(f"  pair {pair['name']:<20} {pair['state']}")
-        lines += [
-            f"    {found['name']:<23} {known(found['mode'], str(found['mode'])):<10} on {found['host']}"
-            for found in pair["applications"]
-        ]
-    lines.append(f"  VIP  {', '.join(status['vip']['addresses']):<20} {status['vip']['state']}")
-    lines += [f"  under way: {command}" for command in status["pending"]]
-    return "\n".join(lines)
+    print(json.dumps(status, indent=2) if options.json else as_text(status))
+    return DONE if is_whole(status) else NOT_SO
 
 
 def _switch(options: argparse.Namespace) -> int:
@@ -216,25 +227,58 @@ def _switch(options: argparse.Namespace) -> int:
     deadline = time.monotonic() + SWITCH_WITHIN_S
     while outcome == DONE:
         status = ask(socket, {"do": "status"})["status"]
-        if _is_primary(status, options.to) and status["vip"]["state"].startswith(("held_", "owed_")):
-            print(_as_text(status))
+        if is_primary(status, options.to) and status["vip"]["state"].startswith(("held_", "owed_")):
+            print(as_text(status))
             return DONE
         if time.monotonic() > deadline:
-            print(f"switchover: not done within {SWITCH_WITHIN_S:g} s\n{_as_text(status)}", file=sys.stderr)
+            print(f"switchover: not done within {SWITCH_WITHIN_S:g} s\n{as_text(status)}", file=sys.stderr)
             return NOT_SO
         time.sleep(0.05)
     return outcome
 
 
-def _is_primary(status: dict[str, Any], name: str) -> bool:
-    """Whether the application of this name is primary, or every application of the host of this name."""
-    found = [a for pair in status["pairs"] for a in pair["applications"] if name in (a["name"], a["host"])]
-    return all(application["mode"] == "primary" for application in found)
+def _start(options: argparse.Namespace) -> int:
+    return _start_or_stop(options, "start", True)
+
+
+def _stop(options: argparse.Namespace) -> int:
+    return _start_or_stop(options, "stop", False)
+
+
+def _start_or_stop(options: argparse.Namespace, what: str, runs: bool) -> int:
+    """Ask for it, and wait for as long as its host is at it."""
+    socket, application = load(options.config).agent.socket, options.application
+    outcome = _told(ask(socket, {"do": what, "application": application}))
+    while outcome == DONE:
+        status = ask(socket, {"do": "status"})["status"]
+        if does_run(status, application) is runs:
+            return DONE
+        if f"{what} {application}" not in status["pending"]:
+            print(f"switchover: {what} {application} failed; the agent's log says why", file=sys.stderr)
+            return NOT_SO
+        time.sleep(0.05)
+    return outcome
 
 
 def _event(options: argparse.Namespace) -> int:
-    request = {"do": "event", "id": options.id, "application": options.application}
-    return _told(ask(load(options.config).agent.socket, request))
+    """An alarm reaction of the SCS runs this: it returns at once, and what the agent cannot hear now waits for it."""
+    configuration = load(options.config)
+    known = configuration.topology().applications
+    if options.application not in known:
+        print(f"switchover: unknown application {options.application!r}; known are {', '.join(known)}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        message = event_id(options.id)
+    except CoreError as error:
+        print(f"switchover: {error}", file=sys.stderr)
+        return BAD_INPUT
+    request = {"do": "event", "id": message, "application": options.application}
+    try:
+        return _told(ask(configuration.agent.socket, request, EVENT_WITHIN_S))
+    except OperatorError as error:
+        put(configuration.agent.spool, message, options.application)
+        print(f"the message waits in {configuration.agent.spool}: {error}")
+        return DONE
 
 
 def _told(reply: dict[str, Any]) -> int:
@@ -243,18 +287,19 @@ def _told(reply: dict[str, Any]) -> int:
 
 
 def _diagram(options: argparse.Namespace) -> int:
-    from ..fsm import LINK, PAIR, VIP
+    from ..fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP
     from ..fsm.diagram import page
 
     directory = Path(options.directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, table in (("host-link", LINK), ("component-pair", PAIR), ("virtual-ip", VIP)):
+        for table in (LINK, APPLICATION, PAIR, ALARM, PLACEMENT, VIP):
+            name = table.name.lower().replace(" ", "-")
             (directory / f"{name}.md").write_text(page(table), encoding="utf-8")
     except OSError as error:
         print(f"switchover: {directory} cannot be written: {error.strerror}", file=sys.stderr)
         return NOT_SO
-    print(f"three pages written to {directory}")
+    print(f"six pages written to {directory}")
     return DONE
 
 

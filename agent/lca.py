@@ -1,43 +1,41 @@
 """`switchover lca`: the resident daemon on each host, between the agent and this host's drivers.
 
-It starts with the VIP down, watches the applications' processes and the interface, carries out what the agent tells it
-and says what came of it. It decides nothing: an application that is asked for the mode that it has is left alone, and
-that is all.
+It starts with the VIP down, watches the applications and the interface, carries out what the agent tells it and says
+what came of it. It decides nothing: an application that is asked for the mode that it has is left alone, and that is
+all.
 
 Commands for one thing (the VIP, or one application) are carried out one after the other, in the order in which they
 came; commands for different things do not wait for one another.
 """
 
 import asyncio
-import functools
 import logging
-import time
-from collections.abc import Awaitable, Mapping
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
-from ..drivers import control
 from ..drivers.addresses import AddressWatch, VirtualIp
 from ..drivers.announce import Announcer
 from ..drivers.claims import ClaimWatch
-from ..drivers.errors import DriverError
-from ..drivers.processes import ProcessWatch
+from ..drivers.errors import DriverError, TimedOutError, UnreadableError
 from ..drivers.wire import HostEvent
 from ..fsm import (
     AnnounceVip,
-    ApplicationReported,
     CommandFailed,
     CommandSucceeded,
-    Demote,
     DisableVip,
     EnableVip,
     HostCommand,
     HostReport,
-    Mode,
-    Promote,
+    LookAtVip,
     VipReported,
 )
+from ..fsm.commands import ApplicationCommand
+from ..fsm.events import CommandResult, CommandTimedOut, CommandUnclear
 from ..fsm.records import describe_command
+from .applications import Application
 from .settings import Configuration, Host
+
+T = TypeVar("T")
 
 LOG = logging.getLogger("switchover.lca")
 
@@ -56,21 +54,21 @@ class Lca:
     def __init__(self, configuration: Configuration, host: Host, addresses: VirtualIp) -> None:
         vip = [str(address) for address in configuration.vip.addresses]
         self._host = host.name
-        self._members = {member.application: member for member in configuration.members_on(host.name)}
-        self._deadline_ms = configuration.solution.command_deadline_ms
         self._addresses = addresses
         self._announcer = Announcer(host.interface, vip, configuration.vip.announce)
         self._claims = ClaimWatch(host.interface, vip, self._claimed)
         self._agent: AgentConnection | None = None
-        self._modes: dict[str, Mode] = {}
-        self._primary_since: dict[str, float] = {}
         self._vip_held = False
-        self._processes = {
-            name: ProcessWatch(name, member.pidfile, functools.partial(self._process_changed, name))
-            for name, member in self._members.items()
-        }
+        self._owes_announcement = False
+        self._vip_lane = asyncio.Lock()
         self._address_watch = AddressWatch(addresses, self._vip_changed)
-        self._lanes: Mapping[str, asyncio.Lock] = {name: asyncio.Lock() for name in ("VIP", *self._members)}
+        deadline_ms = configuration.solution.command_deadline_ms
+        self._applications = {
+            member.application: Application(member, pair.kind, deadline_ms, self._tell, self._spawn)
+            for pair in configuration.pairs
+            for member in pair.members
+            if member.host == host.name
+        }
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = asyncio.Event()
         self._closing = False
@@ -82,17 +80,15 @@ class Lca:
         self._announcer.start()
         self._claims.start()
         await self._address_watch.start()
-        for name, process in self._processes.items():
-            process.start()
-            mode = await self._look_at(name, Mode.BACKUP) if process.running else Mode.DOWN
-            self._set_mode(name, mode if process.running else Mode.DOWN)  # it may have died while it was looked at
+        for application in self._applications.values():
+            await application.start()
         self._started.set()
 
     async def close(self) -> None:
         """Release the VIP and stop watching; the applications stay as they are, and what is ordered now is refused."""
         self._closing = True
-        for process in self._processes.values():
-            process.close()
+        for application in self._applications.values():
+            application.close()
         self._claims.close()
         await self._address_watch.close()
         for task in self._tasks:
@@ -115,14 +111,14 @@ class Lca:
     async def report(self) -> HostReport:
         """What this host really looks like now; an agent that comes while the LCA starts waits for it."""
         await self._started.wait()
-        for name in self._members:
-            async with self._lanes[name]:
-                await self._look_again(name)
-        async with self._lanes["VIP"]:
+        for application in self._applications.values():
+            await application.look_for_report()
+        async with self._vip_lane:
             self._set_vip(held=await self._is_vip_here())
-        now = time.monotonic()
-        since = {name: round((now - moment) * 1000) for name, moment in self._primary_since.items()}
-        return HostReport(modes=dict(self._modes), vip_held=self._vip_held, primary_for_ms=since)
+        modes = {name: application.mode for name, application in self._applications.items()}
+        times = {name: application.primary_for_ms() for name, application in self._applications.items()}
+        since = {name: time for name, time in times.items() if time is not None}
+        return HostReport(modes=modes, vip_held=self._vip_held, primary_for_ms=since)
 
     async def _is_vip_here(self) -> bool:
         """Whether the VIP is here. A part of it is taken away: no other host may be given what this one has of it."""
@@ -137,127 +133,93 @@ class Lca:
 
     def execute(self, command: HostCommand, deadline_ms: int) -> None:
         """Carry out a command within so many milliseconds, and tell the agent what came of it."""
-        lane = command.application if isinstance(command, Promote | Demote) else "VIP"
-        self._spawn(self._answer(command, lane, deadline_ms))
+        self._spawn(self._answer(command, deadline_ms))
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _answer(self, command: HostCommand, lane: str, deadline_ms: int) -> None:
+    async def _answer(self, command: HostCommand, deadline_ms: int) -> None:
         text = describe_command(command)
-        try:
-            if self._closing:
-                raise DriverError(f"{self._host} is stopping")
-            if command.host != self._host or lane not in self._lanes:
-                raise DriverError(f"{self._host} has no {lane}: the agent's configuration is another one")
-            async with asyncio.timeout(deadline_ms / 1000), self._lanes[lane]:
-                await self._carry_out(command, deadline_ms)
-        except TimeoutError:
-            result = CommandFailed(command.id, f"not done within {deadline_ms} ms")
-        except DriverError as error:
-            result = CommandFailed(command.id, str(error))
-        else:
-            result = CommandSucceeded(command.id)
+        result = await self._result(command, deadline_ms)
         self._tell(result)
         LOG.info("%s: %s", text, "done" if isinstance(result, CommandSucceeded) else result.reason)
 
-    async def _carry_out(self, command: HostCommand, deadline_ms: int) -> None:
+    async def _result(self, command: HostCommand, deadline_ms: int) -> CommandResult:
+        try:
+            if self._closing:
+                raise DriverError(f"{self._host} is stopping")
+            async with asyncio.timeout(deadline_ms / 1000):
+                if isinstance(command, ApplicationCommand):
+                    application = self._here(command, command.application, self._applications.get(command.application))
+                    await application.carry_out(command, deadline_ms)
+                else:
+                    async with self._here(command, "VIP", self._vip_lane):
+                        await self._carry_out(command)
+        except TimeoutError:
+            return CommandTimedOut(command.id, f"not done within {deadline_ms} ms")
+        except TimedOutError as error:
+            return CommandTimedOut(command.id, str(error))
+        except UnreadableError as error:
+            return CommandUnclear(command.id, str(error))
+        except DriverError as error:
+            return CommandFailed(command.id, str(error))
+        return CommandSucceeded(command.id)
+
+    def _here(self, command: HostCommand, name: str, found: T | None) -> T:
+        if command.host != self._host or found is None:
+            raise DriverError(f"{self._host} has no {name}: the agent's configuration is another one")
+        return found
+
+    async def _carry_out(self, command: EnableVip | DisableVip | AnnounceVip | LookAtVip) -> None:
         match command:
-            case Promote():
-                await self._change_mode(command.application, Mode.PRIMARY, deadline_ms)
-            case Demote():
-                await self._change_mode(command.application, Mode.BACKUP, deadline_ms)
             case EnableVip():
                 await self._enable_vip()
             case DisableVip():
                 self._announcer.stop()
+                self._owes_announcement = False
                 await self._addresses.disable()
                 self._set_vip(held=False)
+            case LookAtVip():
+                held = await self._is_vip_here()
+                self._announce_if_owed(held)
+                self._set_vip(held=held)
+                self._tell(VipReported(self._host, held))
             case AnnounceVip():
                 if not self._vip_held:
                     raise DriverError("the VIP is not here")
                 self._announcer.announce()
+                self._owes_announcement = False
 
     async def _enable_vip(self) -> None:
         """The whole VIP or a failure; of a part, what is here is announced, and so is served meanwhile."""
+        self._owes_announcement = True
         try:
             await self._addresses.enable()
         except DriverError:
             self._announcer.announce(only=await self._addresses.present())
             raise
-        self._announcer.announce()
+        self._announce_if_owed(True)
         self._set_vip(held=True)
+
+    def _announce_if_owed(self, held: bool) -> None:
+        """The deadline may have cut short an enabling between the VIP's arrival and its announcement."""
+        if held and self._owes_announcement:
+            self._announcer.announce()
+            self._owes_announcement = False
 
     def _set_vip(self, *, held: bool) -> None:
         self._vip_held = held
         self._address_watch.expect(held)
-
-    async def _change_mode(self, name: str, mode: Mode, deadline_ms: int) -> None:
-        if self._modes[name] is Mode.DOWN:
-            raise DriverError(f"{name} is down")
-        if self._modes[name] is mode:
-            await self._look_again(name)  # another hand may have changed it
-        if self._modes[name] is not mode:
-            member = self._members[name]
-            await control.check(member.to_primary if mode is Mode.PRIMARY else member.to_backup, deadline_ms)
-            await self._see_that_it_is(name, mode, deadline_ms)
-            self._set_mode(name, mode)
-            if mode is Mode.PRIMARY:
-                self._primary_since[name] = time.monotonic()
-
-    async def _see_that_it_is(self, name: str, mode: Mode, deadline_ms: int) -> None:
-        """Look at what the command brought about: some control programs fail with exit status 0."""
-        status = self._members[name].status
-        if status is not None and (found := control.last_line(await control.check(status, deadline_ms))) != mode:
-            raise DriverError(f"{name} was told to be {mode} and says {found!r}")
-        if not self._processes[name].running:
-            raise DriverError(f"{name} went down")
-
-    def _set_mode(self, name: str, mode: Mode) -> None:
-        self._modes[name] = mode
-        if mode is not Mode.PRIMARY:
-            self._primary_since.pop(name, None)
-
-    async def _look_at(self, name: str, otherwise: Mode) -> Mode:
-        """The mode of an application that runs, as its status command prints it; `otherwise` if none says it."""
-        status = self._members[name].status
-        if status is None:
-            return otherwise
-        try:
-            return Mode(control.last_line(await control.check(status, self._deadline_ms)))
-        except (DriverError, ValueError) as error:
-            LOG.warning("the status of %s is not known, taken for %s: %s", name, otherwise, error)
-            return otherwise
-
-    async def _look_again(self, name: str) -> None:
-        """Take in the mode that an application really is in, unless it is down."""
-        if self._modes[name] is not Mode.DOWN:
-            mode = await self._look_at(name, self._modes[name])
-            if self._processes[name].running:
-                self._set_mode(name, mode)
-
-    def _process_changed(self, name: str, running: bool) -> None:
-        if running:
-            self._spawn(self._came_up(name))
-        else:
-            self._set_mode(name, Mode.DOWN)
-            self._tell(ApplicationReported(name, Mode.DOWN))
-
-    async def _came_up(self, name: str) -> None:
-        async with self._lanes[name]:
-            mode = await self._look_at(name, Mode.BACKUP)  # that is how an application starts
-            if self._processes[name].running:
-                self._set_mode(name, mode)
-                self._tell(ApplicationReported(name, mode))
 
     def _vip_changed(self, _held: bool) -> None:
         """The kernel says that the VIP came or went; whose hand it was is known when no command is under way."""
         self._spawn(self._look_at_the_vip())
 
     async def _look_at_the_vip(self) -> None:
-        async with self._lanes["VIP"]:
+        async with self._vip_lane:
             held = await self._addresses.held()
         if held != self._vip_held:
             self._vip_held = held

@@ -1,8 +1,8 @@
 """How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
 
 The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}`,
-`{"do": "switch", "to": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or
-what was asked for.
+`{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`, `{"do": "stop", "application": NAME}` and
+`{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or what was asked for.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..fsm import CoreError, Step
+from ..fsm import CoreError, Solution, Step
 from ..fsm.records import describe_command
 from .agent import Agent
 
@@ -97,6 +97,10 @@ def answer(agent: Agent, request: object) -> Reply:
                 return {"ok": True, "status": status(agent)}
             case {"do": "switch", "to": str(name)}:
                 return _decided([(agent.switch(each), _is_wanted(agent, each)) for each in _applications(agent, name)])
+            case {"do": "start", "application": str(name)}:
+                return _decided([(agent.start_application(name), _is(agent, name, "up"))])
+            case {"do": "stop", "application": str(name)}:
+                return _decided([(agent.stop_application(name), _is(agent, name, "down"))])
             case {"do": "event", "id": str(event_id), "application": str(name)}:
                 return _decided([(agent.take_log_message(event_id, name), False)])
             case _:
@@ -119,6 +123,12 @@ def _is_wanted(agent: Agent, application: str) -> bool:
     pair, side = agent.solution.topology.find(application)
     state = agent.solution.state.pairs[pair].state
     return state.endswith(f"_{side}") and not state.startswith(("first_seen", "cut_off"))
+
+
+def _is(agent: Agent, application: str, condition: str) -> bool:
+    """Whether this application is up (or down), as its host says."""
+    solution = agent.solution
+    return solution.state.applications[solution.topology.number_of(application)] == condition
 
 
 def _decided(steps: Iterable[tuple[Step, bool]]) -> Reply:
@@ -152,9 +162,35 @@ def status(agent: Agent) -> Reply:
             }
             for pair, found in zip(topology.pairs, state.pairs, strict=True)
         ],
+        "monitored": [
+            {
+                "name": pair.name,
+                "applications": [
+                    {"name": name, "host": host, "state": state.applications[topology.number_of(name)]}
+                    for name, host in zip(pair.applications, topology.hosts, strict=True)
+                ],
+            }
+            for pair in topology.monitored
+        ],
+        "outside": list(topology.outside),
+        "placement": state.placement,
+        "redundancy": _redundancy(solution),
+        "alarms": [
+            {"name": alarm.name, "state": found}
+            for alarm, found in zip(topology.alarms, state.alarms, strict=True)
+            if found != "clear"
+        ],
         "vip": {"state": state.vip, "addresses": [str(address) for address in configuration.vip.addresses]},
         "pending": [describe_command(command) for command in state.pending],
     }
+
+
+def _redundancy(solution: Solution) -> bool:
+    """Whether every component could fail on the host that serves and go on on the other one."""
+    applications = solution.state.applications[: 2 * len(solution.topology.components)]
+    return all(found == "up" for found in applications) and all(
+        pair.state.startswith("redundant_") for pair in solution.state.pairs
+    )
 
 
 def ask(path: Path, request: Reply, timeout_s: float = 10.0) -> Reply:

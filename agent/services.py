@@ -1,6 +1,7 @@
 """The two daemons put together: the agent with its links, and a host's LCA with its drivers."""
 
 import asyncio
+import functools
 import signal
 from collections.abc import Callable, Iterable
 
@@ -9,10 +10,13 @@ from ..drivers.addresses import IpAddresses, VirtualIp
 from ..drivers.errors import DriverError
 from ..drivers.keys import AGENT, load_identity, load_public
 from ..drivers.link import HostLink, LcaLink, LinkTiming
+from ..drivers.mlcmd import Mlcmd
 from ..fsm import Event
 from .agent import Agent, HostConnection
 from .journal import Journal
 from .lca import Lca
+from .messages import MessageSources
+from .mlcmd_connection import MlcmdConnection, controlled_on
 from .operator import OperatorServer
 from .realtime import be_punctual
 from .settings import AddressesBy, Configuration, Host
@@ -29,20 +33,32 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> 
     hosts = {host.name: host for host in configuration.hosts}
     public_keys = {name: load_public(keys, name) for name in hosts}
 
-    def connect(name: str, deliver: Callable[[Event], None]) -> HostConnection:
+    def link(name: str, deliver: Callable[[Event], None]) -> HostConnection:
         host = hosts[name]
         return HostLink(name, str(host.address), host.port, identity, public_keys[name], timing, deliver)
+
+    together: list[MlcmdConnection] = []
+
+    def connect(name: str, deliver: Callable[[Event], None]) -> HostConnection:
+        controlled, own = controlled_on(name, configuration), functools.partial(link, name)
+        if not controlled or configuration.mlcmd is None:
+            return own(deliver)
+        mlcmd, deadline_ms = Mlcmd(configuration.mlcmd), configuration.solution.command_deadline_ms
+        return MlcmdConnection(mlcmd, controlled, deadline_ms, own, deliver, together)
 
     be_punctual()
     journal = Journal(configuration.agent.journal)
     agent = Agent(configuration, journal, connect)
     operators = OperatorServer(agent)
+    messages = MessageSources(agent)
     try:
         await operators.start()
         agent.start()
+        messages.start()
         ready()
         await _asked_to_stop()
     finally:
+        messages.close()
         await operators.close()
         await agent.close()
         journal.close()

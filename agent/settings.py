@@ -13,8 +13,10 @@ from typing import Annotated
 from attrs import field, frozen
 
 from ..drivers.keys import AGENT, FILE_NAME
+from ..drivers.mlcmd import MlcmdSettings
+from ..drivers.ocf import OcfAgent
 from ..drivers.schedule import AnnounceSchedule
-from ..fsm.alarms import LOG_MESSAGES, Alarm, documented_alarms, event_id
+from ..fsm.alarms import LOG_MESSAGES, Alarm, ReactionPolicy, documented_alarms, event_id
 from ..fsm.errors import CoreError
 from ..fsm.topology import Pair, Topology, VipOrder
 from .toml_structure import Rule, UnfitError, shown
@@ -117,6 +119,7 @@ Argv = tuple[Word, ...]
 AbsolutePath = Annotated[Path, Rule(str, "an absolute path such as '/run/sip.pid'", _read_path)]
 SocketPath = Annotated[Path, Rule(str, "an absolute path such as '/run/switchover/agent.sock'", _read_socket)]
 EventId = Annotated[str, Rule(str, "an event id such as '00-5150'", _read_event)]
+CancelTimeoutMs = Annotated[int, _between(1, 604_800_000, "ms")]
 HostAddress = Annotated[
     IPv4Address | IPv6Address, Rule(str, "an IP address such as '198.51.100.11'", _read_host_address)
 ]
@@ -138,24 +141,43 @@ class AddressesBy(enum.StrEnum):
 class SolutionSettings:
     """`[solution]`: its name, and its times in milliseconds.
 
+    `outside`, `reactions`: see `Topology`.
     `detection_ms`: a host that was not heard for so long is lost. `settle_ms`, `retry_ms`: see `Topology`.
-    `command_deadline_ms`: how long a control command or a VIP script may take before it counts as failed.
+    `command_deadline_ms`: how long a control command or a VIP script may take before it counts as failed;
+    `start_deadline_ms`: the same for starting and stopping an application.
     """
 
     name: Name
+    outside: tuple[ComponentName, ...] = ()
+    reactions: ReactionPolicy = ReactionPolicy.ONCE
     detection_ms: Annotated[int, _between(30, 60_000, "ms")] = 300
     settle_ms: Annotated[int, _between(10, 60_000, "ms")] = 1000
     retry_ms: Annotated[int, _between(10, 60_000, "ms")] = 1000
     command_deadline_ms: Annotated[int, _between(10, 60_000, "ms")] = 2000
+    start_deadline_ms: Annotated[int, _between(10, 600_000, "ms")] = 60_000
 
 
 @frozen
 class AgentSettings:
-    """`[agent]`: the journal, the socket for operators' commands, and the directory of the keys, as absolute paths."""
+    """`[agent]`: absolute paths of the journal, the socket for operators' commands, the keys, and the spool.
+
+    The spool keeps the messages of `switchover event` while no agent runs; what is older than `spool_max_age_s`
+    seconds when an agent comes is dropped.
+    """
 
     journal: AbsolutePath = Path("/var/lib/switchover/journal.sqlite")
     socket: SocketPath = Path("/run/switchover/agent.sock")
     keys: AbsolutePath = Path("/etc/switchover/keys")
+    spool: AbsolutePath = Path("/var/lib/switchover/spool")
+    spool_max_age_s: Annotated[int, _between(1, 86_400, "s")] = 60
+
+
+@frozen
+class ScsLogSettings:
+    """`[scs_log]`: the log file of an SCS to follow, and the file that keeps how far it was read, as absolute paths."""
+
+    file: AbsolutePath
+    bookmark: AbsolutePath = Path("/var/lib/switchover/scs_log.bookmark")
 
 
 @frozen
@@ -182,45 +204,66 @@ class Host:
     interface: Word = "eth0"
 
 
+class PairKind(enum.StrEnum):
+    """`redundant`: one application is primary, one is backup. `monitored`: each is up or down, and has no mode."""
+
+    REDUNDANT = "redundant"
+    MONITORED = "monitored"
+
+
 @frozen
 class Member:
-    """`[[pairs.members]]`: an application on a host, where its process id is written, and its control commands.
+    """`[[pairs.members]]`: an application on a host, how the LCA sees whether it runs, and how it is controlled.
 
-    A command is a program and its arguments; no shell reads it. `status` prints `primary` or `backup`; without it an
-    application that runs counts as backup until `to_primary` has made it primary.
+    It runs if the process in its `pidfile` does; without one, if its `status` command or its OCF resource agent says
+    so, asked every `look_every_ms`. A command is a program and its arguments; no shell reads it. `status` prints
+    `primary` or `backup` (for an application without a mode its exit status 0 is enough); without it, an application
+    that runs counts as backup until `to_primary` has made it primary. `ocf` takes the place of all commands. With
+    `mlcmd`, the application's DBID or name, the agent changes its mode through mlcmd.
     """
 
     application: ComponentName
     host: Name
-    pidfile: AbsolutePath
-    to_primary: Argv
-    to_backup: Argv
+    pidfile: AbsolutePath | None = None
+    to_primary: Argv | None = None
+    to_backup: Argv | None = None
     status: Argv | None = None
+    start: Argv | None = None
+    stop: Argv | None = None
+    look_every_ms: Annotated[int, _between(50, 60_000, "ms")] = 1000
+    ocf: OcfAgent | None = None
+    mlcmd: Word | None = None
 
 
 @frozen
 class PairSettings:
-    """`[[pairs]]`: a redundant pair, its members in the order of the file."""
+    """`[[pairs]]`: a pair, its members in the order of the file."""
 
     name: ComponentName
     members: tuple[Member, ...]
+    kind: PairKind = PairKind.REDUNDANT
 
 
 @frozen
 class Configuration:
-    """The whole file. `load` makes one; without alarms the first pair is wired as the documents say."""
+    """The whole file. `load` makes one; without alarms the first redundant pair is wired as [S2] says."""
 
     solution: SolutionSettings
     vip: VipSettings
     hosts: tuple[Host, ...]
     pairs: tuple[PairSettings, ...]
     agent: AgentSettings = AgentSettings()
+    mlcmd: MlcmdSettings | None = None
+    scs_log: ScsLogSettings | None = None
     alarms: tuple[Alarm, ...] | None = None
 
     def topology(self) -> Topology:
         """The part that the core works on: applications in the order of the hosts."""
         first, second = (host.name for host in self.hosts)
-        pairs = tuple(Pair(pair.name, _applications(pair, (first, second))) for pair in self.pairs)
+        pairs, monitored = (
+            tuple(Pair(pair.name, _applications(pair, (first, second))) for pair in self.pairs if pair.kind is kind)
+            for kind in PairKind
+        )
         return Topology(
             hosts=(first, second),
             pairs=pairs,
@@ -229,6 +272,9 @@ class Configuration:
             settle_ms=self.solution.settle_ms,
             retry_ms=self.solution.retry_ms,
             drain_ms=self.vip.drain_ms,
+            monitored=monitored,
+            outside=self.solution.outside,
+            reactions=self.solution.reactions,
         )
 
     def members_on(self, host: str) -> tuple[Member, ...]:

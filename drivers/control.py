@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from .errors import DriverError
+from .errors import DriverError, ExitStatusError, TimedOutError
 
 OUTPUT_LIMIT = 4096
 """How many bytes of a command's output are kept if nothing else is said; what follows is read and dropped."""
@@ -23,17 +23,21 @@ OUTPUT_LIMIT = 4096
 KILL_GRACE_MS = 100
 """How long the end of a killed process is waited for, in milliseconds."""
 
+HIDDEN = "***"
+"""What people see in place of a secret."""
+
 
 @frozen
 class Completed:
     """A command that ended by itself.
 
     `status` is its exit status, or minus the number of the signal that ended it. `output` holds its standard output
-    and standard error in the order in which they were written, up to a limit.
+    and standard error in the order in which they were written, up to a limit; `cut` tells that there was more.
     """
 
     status: int
     output: str
+    cut: bool = False
 
 
 async def run(
@@ -41,34 +45,65 @@ async def run(
     deadline_ms: int,
     environment: Mapping[str, str] | None = None,
     output_limit: int = OUTPUT_LIMIT,
+    secret: str | None = None,
 ) -> Completed:
     """Run a command to its end and return its status, whatever that is, and its output.
 
     `environment` holds variables that the command sees besides those of this process. Of its output the first
-    `output_limit` bytes are kept. Raises `DriverError` if the command cannot be started or has not ended within
-    `deadline_ms` milliseconds; then, and when the caller is cancelled, the command and what it started are killed.
+    `output_limit` bytes are kept. `secret` is an argument that no error shows. Raises `DriverError` if the command
+    cannot be started, and `TimedOutError` if it has not ended within `deadline_ms` milliseconds; then, and when the
+    caller is cancelled, the command and what it started are killed.
     """
     child, output = _start(argv, environment, output_limit)
     try:
         async with asyncio.timeout(deadline_ms / 1000):
             await child.ended.wait()
     except TimeoutError:
-        raise DriverError(f"{shlex.join(argv)} did not end within {deadline_ms} ms") from None
+        raise TimedOutError(f"{command_line(argv, secret)} did not end within {deadline_ms} ms") from None
     finally:
         await child.kill()
     output.read()  # the end may be seen before what was said last
-    return Completed(child.status, output.text())
+    return Completed(child.status, output.text(), output.cut)
 
 
 async def check(argv: Sequence[str], deadline_ms: int, environment: Mapping[str, str] | None = None) -> str:
     """Run a command that must succeed, and return its output.
 
-    Raises `DriverError` as `run` does, and with the last line of its output if its exit status is not 0.
+    Raises as `run` does, and `ExitStatusError` with the last line of its output if its exit status is not 0.
     """
     completed = await run(argv, deadline_ms, environment)
-    if completed.status != 0:
-        raise DriverError(f"{shlex.join(argv)} ended with status {completed.status}: {last_line(completed.output)}")
+    require_success(argv, completed)
     return completed.output
+
+
+def require_success(argv: Sequence[str], completed: Completed, secret: str | None = None) -> None:
+    """Raise `ExitStatusError` with the last line of the command's output if its exit status is not 0."""
+    if completed.status != 0:
+        said = last_line(output_without(completed, secret))[:OUTPUT_LIMIT]
+        raise ExitStatusError(f"{command_line(argv, secret)} ended with status {completed.status}: {said}")
+
+
+def command_line(argv: Sequence[str], secret: str | None = None) -> str:
+    """A command as one would type it, with `***` for the argument that is secret.
+
+    >>> command_line(["login", "-user", "an operator", "-password", "xyzzy"], secret="xyzzy")
+    "login -user 'an operator' -password ***"
+    """
+    return " ".join(HIDDEN if argument == secret else shlex.quote(argument) for argument in argv)
+
+
+def output_without(completed: Completed, secret: str | None) -> str:
+    """What a command said, with `***` wherever it repeats the secret, which is one line.
+
+    A last line that was cut off is left out, as it may end in the middle of the secret. A secret that the command
+    prints in another form, such as quoted or wrapped, is not recognised.
+    """
+    if not secret:
+        return completed.output
+    said = completed.output
+    if completed.cut:
+        said = said[: said.rfind("\n") + 1]
+    return said.replace(_decoded(os.fsencode(secret)), HIDDEN)
 
 
 def last_line(output: str) -> str:
@@ -149,6 +184,7 @@ class _Output:
         self._pipe: int | None = pipe
         self._limit = limit
         self._kept = b""
+        self.cut = False
         os.set_blocking(pipe, False)
         self._loop.add_reader(pipe, self.read)
 
@@ -160,7 +196,9 @@ class _Output:
             data = os.read(self._pipe, 65536)
         except BlockingIOError:
             return
-        self._kept += data[: self._limit - len(self._kept)]
+        room = self._limit - len(self._kept)
+        self._kept += data[:room]
+        self.cut = self.cut or len(data) > room
         if not data:
             self._loop.remove_reader(self._pipe)
             os.close(self._pipe)
@@ -168,4 +206,8 @@ class _Output:
 
     def text(self) -> str:
         """What was kept, with anything that is not UTF-8 replaced by a mark."""
-        return self._kept.decode(errors="replace")
+        return _decoded(self._kept)
+
+
+def _decoded(output: bytes) -> str:
+    return output.decode(errors="replace")

@@ -11,10 +11,10 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ..fsm.commands import HostCommand
-from ..fsm.events import CommandFailed, HostReport
+from ..fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, HostReport
 from .errors import DriverError
 from .keys import Identity
 from .link_session import LOGGER, Refusal, RefusalLog, RefusedError, Session, check_age
@@ -130,8 +130,8 @@ class LcaLink:
         visit = self._visit
         if visit is None:
             return
-        if isinstance(event, CommandFailed):
-            event = CommandFailed(event.id, _presentable(event.reason))
+        if isinstance(event, CommandFailed | CommandTimedOut | CommandUnclear):
+            event = evolve(event, reason=_presentable(event.reason))
         if visit.welcomed:
             self._tell(visit, Notice(event))
         elif len(visit.held_back) < _HELD_BACK:

@@ -20,13 +20,13 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.strategies import configure_tagged_union
 
 from ..fsm.commands import HostCommand
-from ..fsm.events import ApplicationReported, CommandFailed, CommandSucceeded, HostReport, Mode, VipReported
+from ..fsm.events import ApplicationReported, CommandResult, HostReport, Mode, VipReported
 from .errors import DriverError
 
 MAX_BYTES = 16 * 1024
 """The longest message. A host's report needs some 60 bytes an application, everything else far less."""
 
-HostEvent = ApplicationReported | VipReported | CommandSucceeded | CommandFailed
+HostEvent = ApplicationReported | VipReported | CommandResult
 """The events that an LCA sends; those about the connection itself arise at the agent's end."""
 
 _REASON_LENGTH = 200

@@ -3,6 +3,7 @@
 Embed it: make a `Topology`, give it to a `Solution`, tell it what happens, do what it says.
 """
 
+from .alarm import ALARM
 from .alarms import (
     CHANGED_TO_BACKUP,
     CHANGED_TO_PRIMARY,
@@ -10,19 +11,26 @@ from .alarms import (
     Alarm,
     Reaction,
     ReactionKind,
+    ReactionPolicy,
     documented_alarms,
     event_id,
 )
+from .application import APPLICATION
 from .commands import (
     ActivateAlarm,
     AnnounceVip,
+    ApplicationCommand,
     Command,
     Demote,
     DisableVip,
     EnableVip,
     HostCommand,
+    LookAt,
+    LookAtVip,
     Promote,
+    Start,
     StartTimer,
+    Stop,
     TriggerReaction,
     WriteLog,
 )
@@ -30,7 +38,10 @@ from .errors import CoreError
 from .events import (
     ApplicationReported,
     CommandFailed,
+    CommandResult,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     Event,
     HostConnected,
     HostFellSilent,
@@ -40,6 +51,8 @@ from .events import (
     HostReport,
     LogMessageReceived,
     Mode,
+    StartRequested,
+    StopRequested,
     SwitchoverRequested,
     TimerFired,
     VipReported,
@@ -47,26 +60,36 @@ from .events import (
 from .handling import Step
 from .link import LINK
 from .pair import PAIR
+from .placement import PLACEMENT
+from .records import describe_command, describe_event, describe_step
 from .solution import Solution
 from .state import PairState, SolutionState
 from .table import Decision, ImpossibleTriggerError, Output, Table
 from .topology import Pair, Topology, VipOrder
 from .vip import VIP
+from .voicemail import voicemail_alarms, voicemail_topology
 
 __all__ = [
+    "ALARM",
+    "APPLICATION",
     "CHANGED_TO_BACKUP",
     "CHANGED_TO_PRIMARY",
     "LINK",
     "LOG_MESSAGES",
     "PAIR",
+    "PLACEMENT",
     "VIP",
     "ActivateAlarm",
     "Alarm",
     "AnnounceVip",
+    "ApplicationCommand",
     "ApplicationReported",
     "Command",
     "CommandFailed",
+    "CommandResult",
     "CommandSucceeded",
+    "CommandTimedOut",
+    "CommandUnclear",
     "CoreError",
     "Decision",
     "Demote",
@@ -82,6 +105,8 @@ __all__ = [
     "HostReport",
     "ImpossibleTriggerError",
     "LogMessageReceived",
+    "LookAt",
+    "LookAtVip",
     "Mode",
     "Output",
     "Pair",
@@ -89,10 +114,15 @@ __all__ = [
     "Promote",
     "Reaction",
     "ReactionKind",
+    "ReactionPolicy",
     "Solution",
     "SolutionState",
+    "Start",
+    "StartRequested",
     "StartTimer",
     "Step",
+    "Stop",
+    "StopRequested",
     "SwitchoverRequested",
     "Table",
     "TimerFired",
@@ -101,6 +131,11 @@ __all__ = [
     "VipOrder",
     "VipReported",
     "WriteLog",
+    "describe_command",
+    "describe_event",
+    "describe_step",
     "documented_alarms",
     "event_id",
+    "voicemail_alarms",
+    "voicemail_topology",
 ]

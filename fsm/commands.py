@@ -28,6 +28,33 @@ class Demote:
 
 
 @frozen
+class Start:
+    """Start an application that is down."""
+
+    host: str
+    application: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class Stop:
+    """Stop an application."""
+
+    host: str
+    application: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class LookAt:
+    """Look at an application and report its mode: it is not known what became of an earlier command."""
+
+    host: str
+    application: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
 class EnableVip:
     """Put every address of the Virtual IP on the host's interface, see that it is there, and announce it."""
 
@@ -46,6 +73,14 @@ class DisableVip:
 @frozen
 class AnnounceVip:
     """Announce the Virtual IP again: another host may have left its own address in the neighbours' caches."""
+
+    host: str
+    id: int = field(default=0, eq=False)
+
+
+@frozen
+class LookAtVip:
+    """Look at the host's interface and report whether the VIP is there: what became of a script is not known."""
 
     host: str
     id: int = field(default=0, eq=False)
@@ -71,11 +106,11 @@ class ActivateAlarm:
 
 @frozen
 class TriggerReaction:
-    """Show that an active alarm triggers one of its reactions, e.g. `disable_vip` on a host."""
+    """Show that an active alarm triggers one of its reactions, e.g. `disable_vip` on a host, its `target`."""
 
     alarm: str
     reaction: str
-    host: str
+    target: str
 
 
 @frozen
@@ -86,7 +121,10 @@ class StartTimer:
     after_ms: int
 
 
-HostCommand = Promote | Demote | EnableVip | DisableVip | AnnounceVip
+ApplicationCommand = Promote | Demote | Start | Stop | LookAt
+"""What concerns one application."""
+
+HostCommand = ApplicationCommand | EnableVip | DisableVip | AnnounceVip | LookAtVip
 """What a host's LCA carries out and answers."""
 
 Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer

@@ -11,10 +11,14 @@ from attrs import field, frozen
 
 
 class Mode(enum.StrEnum):
-    """The condition of one application as its host reports it ([S2] 'State Prior to Switchover')."""
+    """The condition of one application as its host reports it ([S2] 'State Prior to Switchover').
+
+    An application of a redundant pair is primary, backup or down; one that is only monitored is up or down.
+    """
 
     PRIMARY = "primary"
     BACKUP = "backup"
+    UP = "up"
     DOWN = "down"
 
 
@@ -93,7 +97,23 @@ class CommandSucceeded:
 
 @frozen
 class CommandFailed:
-    """A host could not carry out the command with this id, or nothing was heard of it within its deadline."""
+    """A host could not carry out the command with this id: it said so, e.g. by an exit status that is not 0."""
+
+    id: int
+    reason: str
+
+
+@frozen
+class CommandTimedOut:
+    """Nothing was heard of the command with this id within its deadline: it may be done, or be done yet."""
+
+    id: int
+    reason: str
+
+
+@frozen
+class CommandUnclear:
+    """The command with this id was carried out, but what came of it could not be read."""
 
     id: int
     reason: str
@@ -114,12 +134,29 @@ class SwitchoverRequested:
 
 
 @frozen
+class StartRequested:
+    """An operator asks that this application be started."""
+
+    application: str
+
+
+@frozen
+class StopRequested:
+    """An operator asks that this application be stopped."""
+
+    application: str
+
+
+@frozen
 class LogMessageReceived:
     """A log message about an application came in from outside, e.g. from a Genesys site's SCS."""
 
     event_id: str
     application: str
 
+
+CommandResult = CommandSucceeded | CommandFailed | CommandTimedOut | CommandUnclear
+"""What becomes of a command."""
 
 Event = (
     HostConnected
@@ -131,7 +168,11 @@ Event = (
     | VipReported
     | CommandSucceeded
     | CommandFailed
+    | CommandTimedOut
+    | CommandUnclear
     | TimerFired
     | SwitchoverRequested
+    | StartRequested
+    | StopRequested
     | LogMessageReceived
 )

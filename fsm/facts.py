@@ -1,9 +1,12 @@
-"""The guards of the tables, evaluated: which of them are true of a state. Pure functions, no decisions."""
+"""What the tables need to know of the whole: the guards, evaluated, and the joint view of the placement. All pure.
 
-from .alarms import ReactionKind
-from .commands import Promote
+A guard is a name for a fact; what is to be done about it stands in the tables.
+"""
+
+from .alarms import HAPPENINGS, Alarm, Happening, ReactionKind, event_id
+from .commands import LookAt, Promote
 from .events import Mode
-from .state import PairState, SolutionState
+from .state import SolutionState
 from .topology import Topology, VipOrder
 
 _ORDERS = {
@@ -12,6 +15,9 @@ _ORDERS = {
     VipOrder.ENABLE_FIRST: "enable_first",
 }
 
+_HAS_PRIMARY = ("redundant", "no_redundancy", "peer_lost")
+_HAS_NONE = ("out_of_service", "out_of_sight", "cut_off")
+
 
 def link_facts(state: SolutionState, side: int) -> frozenset[str]:
     """What the link of this side must know of its peer."""
@@ -19,16 +25,27 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
     return frozenset({{"connected": "peer_in_sight", "silent": "peer_silent"}.get(peer, "peer_out_of_sight")})
 
 
-def pair_facts(state: SolutionState, pair: PairState, applications: tuple[str, str]) -> frozenset[str]:
-    """Whether a promotion is under way, and which side wins a tie.
+def pair_facts(topology: Topology, state: SolutionState, index: int) -> frozenset[str]:
+    """Whether a promotion is under way, which side wins a tie, and how each side compares with the other one.
 
-    That is the VIP's only holder, else the longest primary, else the first.
+    A tie is won by the VIP's only holder, else by the longest primary, else by the first side.
     """
-    promoted = {command.application for command in state.pending if isinstance(command, Promote)}
-    promotion = "promotion_runs" if promoted & set(applications) else "promotion_failed"
+    pair, applications = state.pairs[index], topology.pairs[index].applications
+    under_way = {told.application for told in state.pending if isinstance(told, Promote | LookAt)}
+    promotion = "promotion_runs" if under_way & set(applications) else "promotion_failed"
     holders = [side for side in (1, 2) if state.vip_held[side - 1]]
     longest = 2 if pair.primary_for_ms[1] > pair.primary_for_ms[0] else 1
-    return frozenset({promotion, f"side{holders[0] if len(holders) == 1 else longest}_outranks"})
+    better = better_side(topology, state)
+    return frozenset(
+        {
+            promotion,
+            f"side{holders[0] if len(holders) == 1 else longest}_outranks",
+            f"side1_is_{'worse' if better == 2 else 'no_worse'}",
+            f"side2_is_{'worse' if better == 1 else 'no_worse'}",
+            f"side1_is_{'better' if better == 1 else 'no_better'}",
+            f"side2_is_{'better' if better == 2 else 'no_better'}",
+        }
+    )
 
 
 def vip_facts(topology: Topology, state: SolutionState) -> frozenset[str]:
@@ -43,8 +60,78 @@ def vip_facts(topology: Topology, state: SolutionState) -> frozenset[str]:
 
 
 def pair_of_the_vip(topology: Topology) -> int:
-    """The index of the pair that the VIP follows: the one whose alarms enable it, or the first if none does."""
+    """The index of the redundant pair that the VIP follows: whose alarms enable it, or the first if none does."""
     for alarm in topology.alarms:
         if any(reaction.do is ReactionKind.ENABLE_VIP for reaction in alarm.reactions):
-            return next(index for index, pair in enumerate(topology.pairs) if alarm.application in pair.applications)
+            for index, pair in enumerate(topology.pairs):
+                if alarm.application in pair.applications:
+                    return index
     return 0
+
+
+def components_up(topology: Topology, state: SolutionState, side: int) -> frozenset[str]:
+    """The names of the pairs whose application on the side (1 or 2) runs, on a host that is in sight."""
+    return frozenset(
+        pair.name for index, pair in enumerate(topology.components) if state.applications[2 * index + side - 1] == "up"
+    )
+
+
+def sides_that_can(topology: Topology, state: SolutionState) -> set[int]:
+    """The sides that could take all of the solution that is left: every redundant pair that runs at all runs there."""
+    first, second = components_up(topology, state, 1), components_up(topology, state, 2)
+    needed = {pair.name for pair in topology.pairs} & (first | second)
+    return {side for side, up in ((1, first), (2, second)) if up >= needed}
+
+
+def better_side(topology: Topology, state: SolutionState) -> int | None:
+    """The side that is better than the other; None if neither is.
+
+    It is the only one that could take all, or it has everything that the other one has, and more.
+    """
+    can = sides_that_can(topology, state)
+    if len(can) == 1:
+        return min(can)
+    first, second = components_up(topology, state, 1), components_up(topology, state, 2)
+    return 1 if first > second else 2 if second > first else None
+
+
+def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
+    """Whether what an alarm's detect event told of is not so any more. Of applications outside nothing is known."""
+    if alarm.application in topology.outside:
+        return False
+    happening = HAPPENINGS[event_id(alarm.detect)]
+    runs = state.applications[topology.number_of(alarm.application)]
+    pair, side = topology.find(alarm.application)
+    match happening:
+        case Happening.PRIMARY | Happening.BACKUP if pair >= len(topology.pairs):
+            return False  # it has no mode of which anything is known
+        case Happening.PRIMARY:
+            return state.pairs[pair].modes[side - 1] is not Mode.PRIMARY
+        case Happening.BACKUP:
+            return state.pairs[pair].modes[side - 1] is not Mode.BACKUP
+        case Happening.FAILED:
+            return runs not in ("down", "lost")
+        case Happening.STARTED:
+            return runs != "up"
+
+
+def joint_view(topology: Topology, state: SolutionState) -> str:
+    """The view that is a trigger of the placement (see there for what each one says)."""
+    primaries: dict[str, int] = {}
+    for pair, found in zip(topology.pairs, state.pairs, strict=True):
+        if found.state.startswith(_HAS_PRIMARY):
+            primaries[pair.name] = int(found.state[-1])
+        elif not found.state.startswith(_HAS_NONE):
+            return "busy"
+    sides, can, better = set(primaries.values()), sides_that_can(topology, state), better_side(topology, state)
+    if not sides:
+        return "nothing"
+    if len(sides) == 1:
+        (side,) = sides
+        return f"side{side}_{'lacks' if 3 - side in can and better == 3 - side else 'together'}"
+    if not can:
+        return "none"
+    if better is None:
+        followed = topology.pairs[pair_of_the_vip(topology)].name
+        return f"side{primaries.get(followed, 1)}_either"
+    return f"side{better}_gathers"

@@ -1,81 +1,79 @@
 """The handling of one event: triggers, machines, outputs, until nothing is left to do.
 
-An event becomes triggers of the machines; the rows that fire have outputs; an output is a command, or a trigger of
-another machine. The triggers wait in one queue, first in, first out, so that a step of a workflow is finished on every
-machine before the next one begins: all log messages are written before an alarm is activated, all alarms are activated
-before a reaction is triggered, and all that a host reports is taken in before anything reacts to a part of it.
+An event becomes triggers of the machines (`translation`); the rows that fire have outputs; an output is a command, or a
+trigger of another machine. The triggers wait in one queue, first in, first out, so that a step of a workflow is
+finished on every machine before the next one begins: all log messages are written before an alarm is activated, all
+alarms are activated before a reaction is triggered, and all that a host reports is taken in before anything reacts to a
+part of it. When the queue is empty, the joint state is looked at: alarms whose cause is over are told so, and the
+placement is told of a joint view that is another one than before; until nothing is left of that either.
 
-What must be decided stands in the tables of `link`, `pair` and `vip` and in the alarm conditions; this module carries
-names from one to the other. Two things are its own: a command that is under way already is not given twice, and of an
-alarm's reactions those that the VIP's order wants first come first.
+What must be decided stands in the tables; this module carries names from one to the other. Two things are its own: a
+command that is under way already is not given twice, and of an alarm's VIP scripts the one that the VIP's order wants
+first comes first.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from typing import TypeVarTuple
 
 from attrs import define, evolve, field, frozen
 
-from .alarms import CHANGED_TO_BACKUP, CHANGED_TO_PRIMARY, LOG_MESSAGES, Alarm, Reaction, ReactionKind, event_id
+from .alarm import ALARM
+from .alarms import (
+    HAPPENINGS,
+    LOG_MESSAGES,
+    WRITTEN_ALWAYS,
+    Alarm,
+    Happening,
+    Reaction,
+    ReactionKind,
+    ReactionPolicy,
+    event_id,
+)
+from .application import APPLICATION
 from .commands import (
     ActivateAlarm,
     AnnounceVip,
+    ApplicationCommand,
     Command,
     Demote,
     DisableVip,
     EnableVip,
     HostCommand,
+    LookAt,
+    LookAtVip,
     Promote,
+    Start,
     StartTimer,
+    Stop,
     TriggerReaction,
     WriteLog,
 )
 from .errors import CoreError
-from .events import (
-    ApplicationReported,
-    CommandFailed,
-    CommandSucceeded,
-    Event,
-    HostConnected,
-    HostFellSilent,
-    HostHeard,
-    HostLeft,
-    HostLost,
-    HostReport,
-    LogMessageReceived,
-    Mode,
-    SwitchoverRequested,
-    TimerFired,
-    VipReported,
-)
-from .facts import link_facts, pair_facts, pair_of_the_vip, vip_facts
+from .events import Event, LogMessageReceived
+from .facts import is_over, joint_view, link_facts, pair_facts, pair_of_the_vip, vip_facts
 from .link import LINK
 from .pair import PAIR
-from .state import PairState, SolutionState
+from .placement import PLACEMENT
+from .state import SolutionState, put
 from .table import Decision, Table
 from .topology import Topology, VipOrder
+from .translation import Trigger, failure, tell_applications, translate
 from .vip import VIP
 
 Arguments = TypeVarTuple("Arguments")
-Value = TypeVar("Value")
 
-_VIP_COMMANDS = {"enable": EnableVip, "disable": DisableVip, "announce": AnnounceVip}
+_VIP_COMMANDS = {"enable": EnableVip, "disable": DisableVip, "announce": AnnounceVip, "look": LookAtVip}
+_APPLICATION_COMMANDS = {"promote": Promote, "demote": Demote, "look": LookAt, "start": Start, "stop": Stop}
+_LAST = {VipOrder.DISABLE_FIRST: ReactionKind.ENABLE_VIP, VipOrder.ENABLE_FIRST: ReactionKind.DISABLE_VIP}
 
 STEPS_AT_MOST = 100
-"""No event can need more triggers than this for each pair and each alarm; if it does, the tables run in a circle."""
-
-_LINK_TRIGGERS = {
-    HostConnected: "connected",
-    HostFellSilent: "fell_silent",
-    HostHeard: "heard",
-    HostLost: "lost",
-    HostLeft: "left",
-}
+"""No event needs more triggers than this for each application and each alarm, unless the tables run in a circle."""
 
 
 @frozen
 class Step:
-    """One decision that was taken: the machine, whose it is (a host, a pair, or `VIP`), and the row that fired."""
+    """One decision that was taken: the machine, whose it is (a host, a pair, `VIP`, ...), and the row that fired."""
 
     machine: str
     subject: str
@@ -96,114 +94,48 @@ class Handling:
     commands: list[Command] = field(factory=list[Command])
     steps: list[Step] = field(factory=list[Step])
     queue: deque[Callable[[], None]] = field(factory=deque[Callable[[], None]])
+    message: str = ""
+    """The event id of the log message that is being handled, if it is one."""
 
     def take(self, event: Event) -> None:
-        self._translate(event)
-        for _ in range(STEPS_AT_MOST * (len(self.topology.pairs) + len(self.topology.alarms))):
+        self.message = event_id(event.event_id) if isinstance(event, LogMessageReceived) else ""
+        self.state, triggers = translate(self.topology, self.state, event)
+        self._enqueue(triggers)
+        if isinstance(event, LogMessageReceived):
+            self._cancel_alarms(self.message, event.application)  # whatever it says: an operator cancels so, too
+        for _ in range(STEPS_AT_MOST * (len(self.state.applications) + len(self.state.alarms))):
+            if not self.queue:
+                self._look()
             if not self.queue:
                 return
             self.queue.popleft()()
         raise CoreError(f"the tables run in a circle on {event}")
 
-    # Events become triggers.
+    def _look(self) -> None:
+        """The joint state is a trigger, too."""
+        for index, alarm in enumerate(self.topology.alarms):
+            if self.state.alarms[index] == "active" and is_over(self.topology, self.state, alarm):
+                self._then(self._move_alarm, index, "over")
+        view = joint_view(self.topology, self.state)
+        if view != self.state.view:
+            self.state = evolve(self.state, view=view)
+            self._then(self._move_placement, view)
 
-    def _translate(self, event: Event) -> None:
-        match event:
-            case HostConnected() | HostFellSilent() | HostHeard() | HostLost() | HostLeft():
-                side = self.topology.side_of(event.host)
-                if isinstance(event, HostConnected):
-                    self._note_report(side, event.report)
-                self._then(self._move_link, side, _LINK_TRIGGERS[type(event)])
-            case ApplicationReported():
-                pair, side = self.topology.find(event.application)
-                self._must_be_connected(side)
-                self._observe_mode(pair, side, event.mode)
-            case VipReported():
-                side = self.topology.side_of(event.host)
-                self._must_be_connected(side)
-                self._observe_vip(side, event.held)
-            case CommandSucceeded() | CommandFailed():
-                self._take_result(event)
-            case TimerFired():
-                self._take_timer(event.timer)
-            case SwitchoverRequested():
-                pair, side = self.topology.find(event.application)
-                self._then(self._move_pair, pair, f"side{side}_requested")
-            case LogMessageReceived():
-                pair, side = self.topology.find(event.application)
-                mode = "primary" if event_id(event.event_id) == CHANGED_TO_PRIMARY else "backup"
-                self._then(self._move_pair, pair, f"side{side}_logged_{mode}")
-
-    def _take_result(self, event: CommandSucceeded | CommandFailed) -> None:
-        command = next((command for command in self.state.pending if command.id == event.id), None)
-        if command is None:
-            return  # of a host that has been lost since, or told twice
-        self.state = evolve(self.state, pending=tuple(other for other in self.state.pending if other is not command))
-        if isinstance(event, CommandFailed):
-            self._tell_failed(command)
-            return
-        match command:
-            case Promote() | Demote():
-                pair, side = self.topology.find(command.application)
-                self._observe_mode(pair, side, Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP)
-            case EnableVip() | DisableVip():
-                self._observe_vip(self.topology.side_of(command.host), isinstance(command, EnableVip))
-            case AnnounceVip():
-                pass  # nothing waits for it
-
-    def _tell_failed(self, command: HostCommand) -> None:
-        match command:
-            case Promote() | Demote():
-                pair, side = self.topology.find(command.application)
-                what = "promotion" if isinstance(command, Promote) else "demotion"
-                self._then(self._move_pair, pair, f"side{side}_{what}_failed")
-            case EnableVip() | DisableVip():
-                what = "enable" if isinstance(command, EnableVip) else "disable"
-                self._then(self._move_vip, f"side{self.topology.side_of(command.host)}_{what}_failed")
-            case AnnounceVip():
-                pass  # nothing waits for it; the failure is in the journal
-
-    def _take_timer(self, timer: str) -> None:
-        what, _, subject = timer.partition(" ")
-        trigger = {"retry": "retry", "settle": "settled", "drain": "drained"}.get(what)
-        names = [pair.name for pair in self.topology.pairs]
-        if subject == "VIP" and trigger in ("retry", "drained"):
-            self._then(self._move_vip, trigger)
-        elif subject in names and trigger in ("retry", "settled"):
-            self._then(self._move_pair, names.index(subject), trigger)
-        else:
-            raise CoreError(f"unknown timer {timer!r}")
-
-    # What hosts report is noted, and told to the machine.
-
-    def _note_report(self, side: int, report: HostReport) -> None:
-        expected = {pair.applications[side - 1] for pair in self.topology.pairs}
-        if set(report.modes) != expected:
-            raise CoreError(f"a report of {self.topology.hosts[side - 1]} must tell of {', '.join(sorted(expected))}")
-        for pair, found in enumerate(self.topology.pairs):
-            name = found.applications[side - 1]
-            self._note_mode(pair, side, report.modes[name], report.primary_for_ms.get(name, 0))
-        self._note_vip(side, report.vip_held)
-
-    def _note_mode(self, pair: int, side: int, mode: Mode | None, primary_for_ms: int = 0) -> None:
-        old = self.state.pairs[pair]
-        new = evolve(
-            old,
-            modes=_put(old.modes, side, mode),
-            primary_for_ms=_put(old.primary_for_ms, side, primary_for_ms),
-        )
-        self._set_pair(pair, new)
-
-    def _note_vip(self, side: int, held: bool | None) -> None:
-        self.state = evolve(self.state, vip_held=_put(self.state.vip_held, side, held))
-
-    def _observe_mode(self, pair: int, side: int, mode: Mode) -> None:
-        self._note_mode(pair, side, mode)
-        self._then(self._move_pair, pair, f"side{side}_{mode}")
-
-    def _observe_vip(self, side: int, held: bool) -> None:
-        self._note_vip(side, held)
-        self._then(self._move_vip, f"side{side}_{'held' if held else 'free'}")
+    def _enqueue(self, triggers: tuple[Trigger, ...]) -> None:
+        for trigger in triggers:
+            match trigger.machine:
+                case "link":
+                    self._then(self._move_link, trigger.index + 1, trigger.name)
+                case "pair":
+                    self._then(self._move_pair, trigger.index, trigger.name)
+                case "application":
+                    self._then(self._move_application, trigger.index, trigger.name)
+                case "alarm":
+                    self._then(self._move_alarm, trigger.index, trigger.name)
+                case "vip":
+                    self._then(self._move_vip, trigger.name)
+                case _:  # placement
+                    self._then(self._move_placement, trigger.name)
 
     # Machines move, and their outputs are carried out.
 
@@ -211,7 +143,7 @@ class Handling:
         host, state = self.topology.hosts[side - 1], self.state.links[side - 1]
         decision = self._decide(LINK, host, state, trigger, link_facts(self.state, side))
         if decision.destination is not None:
-            self.state = evolve(self.state, links=_put(self.state.links, side, decision.destination))
+            self.state = self.state.with_link(side, decision.destination)
         for output in decision.outputs:
             match output.verb:
                 case "tell_reached":
@@ -219,42 +151,48 @@ class Handling:
                 case "tell_heard":
                     self._then(self._move_link, 3 - side, "peer_heard")
                 case "tell_lost":
-                    self._lose_sight((side,), f"side{side}_unreachable")
+                    self._lose_sight((side,), f"side{side}_unreachable", "lost")
                 case _:  # tell_blind
-                    self._lose_sight((1, 2), "blinded")
+                    self._lose_sight((1, 2), "blinded", "blinded")
                     self._then(self._move_link, 3 - side, "peer_gone")
 
-    def _move_pair(self, pair: int, trigger: str) -> None:
-        found, state = self.topology.pairs[pair], self.state.pairs[pair]
-        decision = self._decide(
-            PAIR, found.name, state.state, trigger, pair_facts(self.state, state, found.applications)
-        )
+    def _move_pair(self, index: int, trigger: str) -> None:
+        found, state = self.topology.pairs[index], self.state.pairs[index]
+        facts = pair_facts(self.topology, self.state, index)
+        decision = self._decide(PAIR, found.name, state.state, trigger, facts)
         if decision.destination is not None:
-            self._set_pair(pair, evolve(state, state=decision.destination))
+            self.state = self.state.with_pair(index, evolve(state, state=decision.destination))
         for output in decision.outputs:
             if output.side is None:
                 self._start_timer(output.verb, found.name)
             else:
                 self._carry_out(output.verb, output.side, found.applications[output.side - 1])
 
+    def _move_application(self, number: int, trigger: str) -> None:
+        name = self.topology.applications[number]
+        decision = self._decide(APPLICATION, name, self.state.applications[number], trigger)
+        if decision.destination is not None:
+            applications = put(self.state.applications, number, decision.destination)
+            self.state = evolve(self.state, applications=applications)
+        for output in decision.outputs:
+            self._carry_out(output.verb, number % 2 + 1, name)
+
     def _carry_out(self, verb: str, side: int, application: str) -> None:
-        host = self.topology.hosts[side - 1]
-        match verb:
-            case "promote":
-                self._give(Promote(host, application))
-            case "demote":
-                self._give(Demote(host, application))
-            case "log_primary":
-                self._log(CHANGED_TO_PRIMARY, application)
-            case "log_backup":
-                self._log(CHANGED_TO_BACKUP, application)
+        what, _, happening = verb.partition("_")
+        match what:
+            case "log":
+                self._log(Happening(happening), application)
             case "restate":
-                self._raise_alarms(CHANGED_TO_PRIMARY, application)
-            case "restate_backup":
-                self._raise_alarms(CHANGED_TO_BACKUP, application)
-            case _:  # release_vip
+                self._raise_alarms(Happening(happening), application)
+            case "repeat":
+                self._tell_alarms(self.message, application, "detected")
+            case "start" if happening:
+                self._start_timer(verb, application)
+            case "release":
                 if application in self.topology.pairs[pair_of_the_vip(self.topology)].applications:
                     self._then(self._move_vip, f"side{side}_disable_asked")
+            case _:
+                self._give(_APPLICATION_COMMANDS[what](self.topology.hosts[side - 1], application))
 
     def _move_vip(self, trigger: str) -> None:
         decision = self._decide(VIP, "VIP", self.state.vip, trigger, vip_facts(self.topology, self.state))
@@ -263,55 +201,101 @@ class Handling:
         for output in decision.outputs:
             if output.side is None:
                 self._start_timer(output.verb, "VIP")
+            elif output.verb == "start_look":
+                self._start_timer(output.verb, self.topology.hosts[output.side - 1])
             else:
                 self._give(_VIP_COMMANDS[output.verb](self.topology.hosts[output.side - 1]))
 
-    def _decide(self, table: Table, subject: str, state: str, trigger: str, facts: frozenset[str]) -> Decision:
+    def _move_placement(self, trigger: str) -> None:
+        decision = self._decide(PLACEMENT, "solution", self.state.placement, trigger)
+        if decision.destination is not None:
+            self.state = evolve(self.state, placement=decision.destination)
+        for output in decision.outputs:
+            match output.verb:
+                case "gather":
+                    for index in range(len(self.topology.pairs)):
+                        self._then(self._move_pair, index, f"side{output.side}_requested")
+                case "look":
+                    self.state = evolve(self.state, view="")
+                case _:  # start_retry
+                    self.commands.append(StartTimer("gather", self.topology.retry_ms))
+
+    def _decide(
+        self, table: Table, subject: str, state: str, trigger: str, facts: frozenset[str] = frozenset()
+    ) -> Decision:
         decision = table.step(state, trigger, facts)
         self.steps.append(Step(table.name, subject, decision))
         return decision
 
     def _tell_reached(self, side: int) -> None:
         """What the host reports; and what it was told on an older connection, without a result yet, has failed."""
-        for pair, found in enumerate(self.state.pairs):
-            self._then(self._move_pair, pair, f"side{side}_{found.modes[side - 1]}")
+        for index, pair in enumerate(self.state.pairs):
+            self._then(self._move_pair, index, f"side{side}_{pair.modes[side - 1]}")
         self._then(self._move_vip, f"side{side}_{'held' if self.state.vip_held[side - 1] else 'free'}")
         for command in self._forget(self.topology.hosts[side - 1]):
-            self._tell_failed(command)
+            self._enqueue(failure(self.topology, command))
 
-    def _lose_sight(self, sides: tuple[int, ...], trigger: str) -> None:
+    def _lose_sight(self, sides: tuple[int, ...], trigger: str, of_applications: str) -> None:
         for side in sides:
             self._forget(self.topology.hosts[side - 1])
             for pair in range(len(self.topology.pairs)):
-                self._note_mode(pair, side, None)
-            self._note_vip(side, held=None)
+                self.state = self.state.with_mode(pair, side, None)
+            self.state = self.state.with_vip_held(side, held=None)
+            self._enqueue(tell_applications(self.topology, self.state, side, of_applications))
         for pair in range(len(self.topology.pairs)):
             self._then(self._move_pair, pair, trigger)
         self._then(self._move_vip, trigger)
 
-    # Log messages activate alarms, alarms trigger reactions, reactions move the VIP.
+    # Log messages activate alarms, alarms trigger reactions, reactions move the VIP and switch pairs.
 
-    def _log(self, event: str, application: str) -> None:
-        self.commands.append(WriteLog(event, application, f"{application} {LOG_MESSAGES[event]}"))
-        self._raise_alarms(event, application)
+    def _log(self, happening: Happening, application: str) -> None:
+        waited_for = self.topology.detecting.keys() | self.topology.cancelling.keys()
+        for message, meaning in HAPPENINGS.items():
+            if meaning is happening and (message in WRITTEN_ALWAYS or (message, application) in waited_for):
+                self.commands.append(WriteLog(message, application, f"{application} {LOG_MESSAGES[message]}"))
+                self._tell_alarms(message, application, "detected")
+                self._cancel_alarms(message, application)
 
-    def _raise_alarms(self, event: str, application: str) -> None:
-        for alarm in self.topology.alarms:
-            if (event_id(alarm.detect), alarm.application) == (event, application):
-                self._then(self._activate, alarm, event)
+    def _raise_alarms(self, happening: Happening, application: str) -> None:
+        for message, meaning in HAPPENINGS.items():
+            if meaning is happening:
+                self._tell_alarms(message, application, "restated")
 
-    def _activate(self, alarm: Alarm, event: str) -> None:
-        self.commands.append(ActivateAlarm(alarm.name, event, alarm.application))
-        first = (
-            ReactionKind.ENABLE_VIP if self.topology.vip_order is VipOrder.ENABLE_FIRST else ReactionKind.DISABLE_VIP
-        )
-        for reaction in sorted(alarm.reactions, key=lambda reaction: reaction.do is not first):
+    def _tell_alarms(self, message: str, application: str, trigger: str) -> None:
+        for index in self.topology.detecting.get((message, application), ()):
+            self._then(self._move_alarm, index, trigger)
+
+    def _cancel_alarms(self, message: str, application: str) -> None:
+        for index in self.topology.cancelling.get((message, application), ()):
+            self._then(self._move_alarm, index, "cancelled")
+
+    def _move_alarm(self, index: int, trigger: str) -> None:
+        alarm, state = self.topology.alarms[index], self.state.alarms[index]
+        decision = self._decide(ALARM, alarm.name, state, trigger, frozenset({str(self.topology.reactions)}))
+        if decision.destination is not None:
+            self.state = evolve(self.state, alarms=put(self.state.alarms, index, decision.destination))
+        for output in decision.outputs:
+            if output.verb == "react":
+                self._activate(alarm)
+            else:
+                self.commands.append(StartTimer(f"cancel {alarm.name}", alarm.cancel_timeout_ms))
+
+    def _activate(self, alarm: Alarm) -> None:
+        self.commands.append(ActivateAlarm(alarm.name, event_id(alarm.detect), alarm.application))
+        last = _LAST.get(self.topology.vip_order)
+        for reaction in sorted(alarm.reactions, key=lambda reaction: reaction.do is last):
             self._then(self._react, alarm, reaction)
 
     def _react(self, alarm: Alarm, reaction: Reaction) -> None:
-        self.commands.append(TriggerReaction(alarm.name, reaction.do, reaction.host))
-        what = "enable" if reaction.do is ReactionKind.ENABLE_VIP else "disable"
-        self._then(self._move_vip, f"side{self.topology.side_of(reaction.host)}_{what}_asked")
+        self.commands.append(TriggerReaction(alarm.name, reaction.do, reaction.target))
+        if reaction.do is ReactionKind.TO_PRIMARY:
+            pair, side = self.topology.find_redundant(reaction.application)
+            is_failure = HAPPENINGS[event_id(alarm.detect)] is Happening.FAILED
+            self._then(self._move_pair, pair, f"side{side}_{'needed' if is_failure else 'requested'}")
+        else:
+            what = "enable" if reaction.do is ReactionKind.ENABLE_VIP else "disable"
+            how = "ordered" if self.topology.reactions is ReactionPolicy.LITERAL else "asked"
+            self._then(self._move_vip, f"side{self.topology.side_of(reaction.host)}_{what}_{how}")
 
     # The small change.
 
@@ -333,6 +317,8 @@ class Handling:
         times = {
             "settle": self.topology.settle_ms,
             "retry": self.topology.retry_ms,
+            "announce": self.topology.retry_ms,
+            "look": self.topology.retry_ms,
             "drain": self.topology.drain_ms,
         }
         name = verb.removeprefix("start_")
@@ -341,19 +327,7 @@ class Handling:
     def _then(self, what: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         self.queue.append(lambda: what(*arguments))
 
-    def _set_pair(self, pair: int, state: PairState) -> None:
-        pairs = self.state.pairs
-        self.state = evolve(self.state, pairs=(*pairs[:pair], state, *pairs[pair + 1 :]))
-
-    def _must_be_connected(self, side: int) -> None:
-        if self.state.links[side - 1] not in ("connected", "silent"):
-            raise CoreError(f"{self.topology.hosts[side - 1]} is not connected: what it says now does not count")
-
 
 def _thing(command: HostCommand) -> tuple[str, str]:
     """What a command is about: an application, or the VIP, on a host. A host does such commands one after the other."""
-    return command.host, command.application if isinstance(command, Promote | Demote) else "VIP"
-
-
-def _put(both: tuple[Value, Value], side: int, value: Value) -> tuple[Value, Value]:
-    return (value, both[1]) if side == 1 else (both[0], value)
+    return command.host, command.application if isinstance(command, ApplicationCommand) else "VIP"

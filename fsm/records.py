@@ -13,8 +13,12 @@ from .commands import (
     DisableVip,
     EnableVip,
     HostCommand,
+    LookAt,
+    LookAtVip,
     Promote,
+    Start,
     StartTimer,
+    Stop,
     TriggerReaction,
     WriteLog,
 )
@@ -22,6 +26,8 @@ from .events import (
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     Event,
     HostConnected,
     HostFellSilent,
@@ -29,6 +35,8 @@ from .events import (
     HostLeft,
     HostLost,
     LogMessageReceived,
+    StartRequested,
+    StopRequested,
     SwitchoverRequested,
     TimerFired,
     VipReported,
@@ -47,6 +55,14 @@ def describe_command(command: Command) -> str:
             return f"promote {command.application}"
         case Demote():
             return f"demote {command.application}"
+        case Start():
+            return f"start {command.application}"
+        case Stop():
+            return f"stop {command.application}"
+        case LookAt():
+            return f"look at {command.application}"
+        case LookAtVip():
+            return f"look at vip {command.host}"
         case EnableVip():
             return f"enable_vip {command.host}"
         case DisableVip():
@@ -58,7 +74,7 @@ def describe_command(command: Command) -> str:
         case ActivateAlarm():
             return f"alarm {command.alarm}"
         case TriggerReaction():
-            return f"reaction of {command.alarm}: {command.reaction} {command.host}"
+            return f"reaction of {command.alarm}: {command.reaction} {command.target}"
         case StartTimer():
             return f"start timer {command.timer}: {command.after_ms} ms"
 
@@ -88,6 +104,14 @@ def describe_event(event: Event, pending: Iterable[HostCommand] = ()) -> str:
             return f"done {_name(event.id, pending)}"
         case CommandFailed():
             return f"failed {_name(event.id, pending)}: {event.reason}"
+        case CommandTimedOut():
+            return f"timed out {_name(event.id, pending)}: {event.reason}"
+        case CommandUnclear():
+            return f"unclear {_name(event.id, pending)}: {event.reason}"
+        case StartRequested():
+            return f"start requested {event.application}"
+        case StopRequested():
+            return f"stop requested {event.application}"
         case TimerFired():
             return f"timer {event.timer}"
         case SwitchoverRequested():

@@ -1,18 +1,25 @@
 """The state of a solution, as a value: readable, comparable, hashable, and enough to go on from."""
 
-from attrs import field, frozen
+from typing import TypeVar
 
+from attrs import evolve, field, frozen
+
+from .alarm import ALARM
+from .application import APPLICATION
 from .commands import HostCommand
 from .events import Mode
 from .link import LINK
 from .pair import PAIR
+from .placement import PLACEMENT
 from .topology import Topology
 from .vip import VIP
+
+Value = TypeVar("Value")
 
 
 @frozen
 class PairState:
-    """A pair: the state of its machine, and what the two hosts reported of its applications (None: not heard)."""
+    """A redundant pair: the state of its machine, and what the hosts reported of its applications (None: not heard)."""
 
     state: str = PAIR.initial
     modes: tuple[Mode | None, Mode | None] = (None, None)
@@ -23,19 +30,60 @@ class PairState:
 class SolutionState:
     """All that the core remembers.
 
-    `links`, `pairs` and `vip` are the states of the machines; `vip_held` is what the hosts reported of the VIP (None:
-    not heard); `pending` are the commands without a result yet. `next_id` numbers the next command and takes no part
-    in comparisons.
+    `links`, `pairs`, `applications` (in the order of `Topology.applications`), `alarms`, `vip` and `placement` are the
+    states of the machines. `view` is the joint view that the placement was told last. `vip_held` is what the hosts
+    reported of the VIP (None: not heard); `pending` are the commands without a result yet. `next_id` numbers the next
+    command and takes no part in comparisons.
     """
 
     links: tuple[str, str]
     pairs: tuple[PairState, ...]
+    applications: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     vip: str = VIP.initial
+    placement: str = PLACEMENT.initial
+    view: str = ""
     vip_held: tuple[bool | None, bool | None] = (None, None)
     pending: tuple[HostCommand, ...] = ()
     next_id: int = field(default=1, eq=False)
 
+    def with_link(self, side: int, link: str) -> "SolutionState":
+        """This state with another state of the link of a side (1 or 2)."""
+        return evolve(self, links=put(self.links, side - 1, link))
+
+    def with_pair(self, index: int, pair: PairState) -> "SolutionState":
+        """This state with another state of a pair."""
+        return evolve(self, pairs=put(self.pairs, index, pair))
+
+    def with_mode(self, index: int, side: int, mode: Mode | None, primary_for_ms: int = 0) -> "SolutionState":
+        """This state with what was reported of one application of a pair."""
+        old = self.pairs[index]
+        new = evolve(
+            old,
+            modes=put(old.modes, side - 1, mode),
+            primary_for_ms=put(old.primary_for_ms, side - 1, primary_for_ms),
+        )
+        return self.with_pair(index, new)
+
+    def with_vip_held(self, side: int, held: bool | None) -> "SolutionState":
+        """This state with what was reported of the VIP on the host of a side (1 or 2)."""
+        return evolve(self, vip_held=put(self.vip_held, side - 1, held))
+
+    def without(self, commands: tuple[HostCommand, ...]) -> "SolutionState":
+        """This state, with no result of these commands to come any more."""
+        return evolve(self, pending=tuple(told for told in self.pending if told not in commands))
+
+
+def put(values: tuple[Value, ...], index: int, value: Value) -> tuple[Value, ...]:
+    """The tuple with another value at an index."""
+    return (*values[:index], value, *values[index + 1 :])
+
 
 def initial_state(topology: Topology) -> SolutionState:
     """The state of a solution of which nothing is known yet."""
-    return SolutionState((LINK.initial, LINK.initial), tuple(PairState() for _ in topology.pairs))
+    return SolutionState(
+        links=(LINK.initial, LINK.initial),
+        pairs=tuple(PairState() for _ in topology.pairs),
+        applications=tuple(APPLICATION.initial for _ in topology.applications),
+        alarms=tuple(ALARM.initial for _ in topology.alarms),
+    )

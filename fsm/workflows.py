@@ -1,20 +1,22 @@
-"""The four workflows of [S2], *SIP Server HA Deployment Guide, IP Address Takeover HA Workflows*, as data.
+"""Documented workflows as data, and how they are recognised in what a run has recorded.
 
-Each documented step names the marks by which it is recognised among the records of a run (`records`): *old* is the
-primary before the workflow, *new* the primary after it. A step without a mark is what the outside world does. What
-the core does in a workflow beyond its steps stands there too (`beyond`), with the rule that demands it.
+Here are the four workflows of [S2], *SIP Server HA Deployment Guide, IP Address Takeover HA Workflows*; the scenarios of
+[S1] are in `scenarios`. Each documented step names the marks by which it is recognised among the records of a run
+(`records`): *old* is the primary before the workflow, *new* the other side. A step without a mark is what the outside
+world does. What the core does in a workflow beyond its steps stands there too (`beyond`), with the rule that demands it.
 """
 
 from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
+from .state import SolutionState
 from .topology import Topology
 
 
 @frozen
 class WorkflowStep:
-    """One documented step: its number as printed, what it says, and the texts of the records that show it."""
+    """One documented step: its number as printed (0: it has none), what it says, and the records that show it."""
 
     number: int
     text: str
@@ -23,13 +25,19 @@ class WorkflowStep:
 
 @frozen
 class Workflow:
-    """A documented workflow; `pair` and `vip` are the states of these machines at its end, on the side of *new*."""
+    """A documented workflow.
+
+    `acts` is what the outside world does, in order: `request`, `fail` or `start` an application, `lose` a host or let
+    it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the VIP
+    scripts that run, once each; no other script runs.
+    """
 
     name: str
     title: str
+    acts: tuple[str, ...]
     steps: tuple[WorkflowStep, ...]
-    pair: str
-    vip: str
+    ends: tuple[str, ...]
+    scripts: tuple[str, ...] = ("disable_vip {old_host}", "enable_vip {new_host}")
     beyond: tuple[str, ...] = ()
 
 
@@ -45,7 +53,8 @@ class SeenStep:
 
 # fmt: off
 MANUAL = Workflow(
-    "manual", "Manual switchover", pair="redundant", vip="held", beyond=("announce_vip {new_host}",), steps=(
+    "manual", "Manual switchover", acts=("request {new}",),
+    ends=("{pair} redundant_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
         WorkflowStep(1, "an operator asks for the switchover",                  ("requested {new}",)),
         WorkflowStep(2, "the primary is told to go into backup mode",           ("demote {old}",)),
         WorkflowStep(3, "the backup is told to go into primary mode",           ("promote {new}",)),
@@ -57,7 +66,8 @@ MANUAL = Workflow(
     ),
 )
 FAILURE = Workflow(
-    "failure", "Primary server failure", pair="no_redundancy", vip="held", beyond=("announce_vip {new_host}",), steps=(
+    "failure", "Primary server failure", acts=("fail {old}",),
+    ends=("{pair} no_redundancy_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
         WorkflowStep(1, "the primary fails"),
         WorkflowStep(2, "its host's LCA detects that and reports it",           ("reported {old} down",)),
         WorkflowStep(3, "the backup is told to go into primary mode",           ("promote {new}",)),
@@ -69,7 +79,8 @@ FAILURE = Workflow(
     ),
 )
 DISCONNECTED = Workflow(
-    "disconnected", "Primary server disconnected", pair="peer_lost", vip="owed", steps=(
+    "disconnected", "Primary server disconnected", acts=("lose {old_host}",),
+    ends=("{pair} peer_lost_{side}", "VIP owed_{side}"), scripts=("enable_vip {new_host}",), steps=(
         WorkflowStep(1, "the connection to the primary's host is lost",         ("lost {old_host}",)),
         WorkflowStep(2, "the backup is told to go into primary mode",           ("promote {new}",)),
         WorkflowStep(3, "00-5150 is logged for the new primary",                ("log 00-5150 {new}",)),
@@ -79,7 +90,8 @@ DISCONNECTED = Workflow(
     ),
 )
 RECONNECTION = Workflow(
-    "reconnection", "Reconnection and split-brain recovery", pair="redundant", vip="held", beyond=("announce_vip {new_host}",), steps=(
+    "reconnection", "Reconnection and split-brain recovery", acts=("return {old_host}",),
+    ends=("{pair} redundant_{side}", "VIP held_{side}"), scripts=("disable_vip {old_host}",), beyond=("announce_vip {new_host}",), steps=(
         WorkflowStep(1, "the connection to the lost host is restored",          ("connected {old_host}",)),
         WorkflowStep(2, "both servers are found to be primary",                 ("{pair} peer_lost_{side} -> split_brain_{side}",)),
         WorkflowStep(3, "the one that was just restored is told to go into backup mode", ("demote {old}",)),
@@ -106,6 +118,13 @@ def roles(topology: Topology, pair: int, new: int) -> dict[str, str]:
         "new_host": hosts[new - 1],
         "old_host": hosts[2 - new],
     }
+
+
+def states_of(topology: Topology, state: SolutionState) -> set[str]:
+    """The states of the pairs, of single applications and of the VIP, in the words of `Workflow.ends`."""
+    pairs = {f"{pair.name} {found.state}" for pair, found in zip(topology.pairs, state.pairs, strict=True)}
+    applications = {f"{name} {found}" for name, found in zip(topology.applications, state.applications, strict=True)}
+    return {*pairs, *applications, f"VIP {state.vip}"}
 
 
 def recognise(workflow: Workflow, parts: dict[str, str], records: Sequence[str]) -> Iterator[SeenStep]:

@@ -33,7 +33,7 @@ from switchover.fsm import (
 
 HOSTS = ("host1", "host2")
 SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-P, B, D = Mode.PRIMARY, Mode.BACKUP, Mode.DOWN
+MODES = P, B, D = Mode.PRIMARY, Mode.BACKUP, Mode.DOWN
 SETTLED = TimerFired("settle SIP Server")
 
 
@@ -63,6 +63,10 @@ class World:
         while waiting:
             for command in self.solution.handle(waiting.pop(0)):
                 waiting += self.carry_out(command)
+
+    def let_alarms_end(self) -> None:
+        """The cancel timeout of every alarm is over."""
+        self.happen(*(TimerFired(f"cancel {alarm.name}") for alarm in self.solution.topology.alarms))
 
     def carry_out(self, command: Command) -> list[Event]:
         self.given.append(command)
@@ -100,7 +104,7 @@ def expected_primary(modes: tuple[Mode, Mode], vip: tuple[bool, bool], primary_f
     return 1 if primary_for_ms[1] > primary_for_ms[0] else 0
 
 
-FOUND = list(itertools.product(itertools.product(Mode, Mode), itertools.product((True, False), repeat=2)))
+FOUND = list(itertools.product(itertools.product(MODES, MODES), itertools.product((True, False), repeat=2)))
 NAMES = [f"{m1}+{m2}-vip{'1' * v1}{'2' * v2}" for (m1, m2), (v1, v2) in FOUND]
 
 
@@ -141,7 +145,7 @@ def test_what_is_sound_already_is_only_announced_again(modes, vip, first):
 
 
 @pytest.mark.parametrize("vip", list(itertools.product((True, False), repeat=2)), ids=str)
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("side", [1, 2])
 @pytest.mark.parametrize("why", ["it never came", "it was lost"])
 def test_a_host_that_stays_alone_is_not_promoted_before_the_other_one_is_given_up(why, side, mode, vip):
@@ -160,7 +164,9 @@ def test_a_host_that_stays_alone_is_not_promoted_before_the_other_one_is_given_u
 
 
 @pytest.mark.parametrize("vip", list(itertools.product((True, False), repeat=2)), ids=str)
-@pytest.mark.parametrize(("modes", "order"), list(itertools.product(itertools.product(Mode, Mode), VipOrder)), ids=str)
+@pytest.mark.parametrize(
+    ("modes", "order"), list(itertools.product(itertools.product(MODES, MODES), VipOrder)), ids=str
+)
 def test_a_host_that_comes_too_late_takes_nothing_from_the_one_that_is_primary(modes, order, vip):
     """The first host was alone when the time was over; who comes then is the one that goes back."""
     world = World(order, list(modes), list(vip))
@@ -185,4 +191,5 @@ def test_an_agent_that_was_blind_adopts_what_it_finds_as_after_a_restart(modes, 
     restarted = World(VipOrder.TOGETHER, list(modes), list(vip))
     for found in (world, restarted):
         found.happen(found.report(back), found.report(3 - back))
+        found.let_alarms_end()
     assert (world.solution.state, world.modes, world.vip) == (restarted.solution.state, restarted.modes, restarted.vip)

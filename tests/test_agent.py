@@ -1,8 +1,9 @@
 """The agent's loop: event -> core -> journal -> hosts, with connections that record what they are told."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,20 @@ from switchover.agent.agent import ANSWER_MARGIN_MS, Agent
 from switchover.agent.configuration import load
 from switchover.agent.journal import Entry, Journal, read, replay
 from switchover.agent.lab.settings import LabSettings, configuration_text
-from switchover.agent.settings import Configuration
+from switchover.agent.messages import MessageSources
+from switchover.agent.settings import Configuration, ScsLogSettings
 from switchover.drivers.errors import DriverError
+from switchover.drivers.spool import put
 from switchover.fsm import (
+    LOG_MESSAGES,
     AnnounceVip,
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     CoreError,
+    Demote,
     Event,
     HostCommand,
     HostConnected,
@@ -28,6 +35,8 @@ from switchover.fsm import (
     LogMessageReceived,
     Mode,
     Promote,
+    Start,
+    Stop,
     SwitchoverRequested,
     VipReported,
 )
@@ -36,7 +45,13 @@ from switchover.fsm.records import describe_command
 H1, H2 = "host1", "host2"
 A1, A2 = "SIP_Server_1", "SIP_Server_2"
 DEADLINE_MS = 10
-QUICK = {"settle_ms": 200, "retry_ms": 20, "command_deadline_ms": DEADLINE_MS}
+START_DEADLINE_MS = 70_000
+QUICK = {
+    "settle_ms": 200,
+    "retry_ms": 20,
+    "command_deadline_ms": DEADLINE_MS,
+    "start_deadline_ms": START_DEADLINE_MS,
+}
 
 
 @define(eq=False)
@@ -155,10 +170,16 @@ def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
         news = [(entry.kind, entry.text) for entry in entries(desk.path)[before:]]
         assert news == [
             ("event", "reported SIP_Server_1 down"),
+            ("decision", "SIP_Server_1 up -> down: it failed"),
             ("decision", "SIP Server redundant_1 -> taking_over_2: the primary failed: its backup takes over"),
+            (
+                "decision",
+                "SIP_Server_1 primary active -> rearmed: what it told of is over: the next time is another incident",
+            ),
+            ("decision", "solution stays together_1 on busy: as it should be, or a switchover is under way"),
             ("command", "promote SIP_Server_2"),
         ]
-        assert [step.decision.destination for step in steps] == ["taking_over_2"]
+        assert [step.decision.destination for step in steps] == ["down", "taking_over_2", "rearmed", None]
         assert [command for command, _ in desk.hosts[H2].sent] == [Promote(H2, A2)]
 
     on_desk(scenario)
@@ -172,6 +193,8 @@ def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
         lambda number: VipReported(H1, held=False),
         lambda number: CommandSucceeded(number),
         lambda number: CommandFailed(number, "it says"),
+        lambda number: CommandTimedOut(number, "it says"),
+        lambda number: CommandUnclear(number, "it says"),
     ],
 )
 def test_a_host_that_speaks_for_another_one_is_refused_and_that_is_journalled(on_desk, foreign):
@@ -201,7 +224,7 @@ def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(o
         assert desk.news("refused") == [
             "connected host1: a report of host1 must tell of SIP_Server_1",
             "requested nobody: unknown application 'nobody'; known are SIP_Server_1, SIP_Server_2",
-            "received 00-9999 SIP_Server_1: unknown event id '00-9999'; known are 00-5150, 00-5151",
+            f"received 00-9999 SIP_Server_1: unknown event id '00-9999'; known are {', '.join(LOG_MESSAGES)}",
         ]
 
     on_desk(scenario)
@@ -222,17 +245,19 @@ def test_what_a_lost_host_says_late_is_refused(on_desk):
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_a_command_without_an_answer_fails_after_its_deadline_and_is_tried_again(on_desk, eventually, broken):
+def test_without_an_answer_to_a_command_its_application_is_looked_at_after_the_deadline(on_desk, eventually, broken):
     """It makes no difference whether the host is silent or the command cannot even be sent."""
 
     async def scenario(desk: Desk) -> None:
         desk.connect()
         desk.hosts[H2].broken = broken
         desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
-        await eventually(lambda: desk.news("command").count("promote SIP_Server_2") == 2)
-        (deadline,) = (text for text in desk.news("event") if text.startswith("failed"))
-        assert deadline == f"failed promote SIP_Server_2: no answer within {DEADLINE_MS} ms"
-        assert "timer retry SIP Server" in desk.news("event")
+        await eventually(lambda: desk.news("command").count("look at SIP_Server_2") == 2)
+        deadline, again = (text for text in desk.news("event") if text.startswith("timed out"))
+        assert deadline == f"timed out promote SIP_Server_2: no answer within {DEADLINE_MS} ms"
+        assert again == f"timed out look at SIP_Server_2: no answer within {DEADLINE_MS} ms"
+        assert "timer look SIP_Server_2" in desk.news("event")
+        assert desk.news("command").count("promote SIP_Server_2") == 1  # it may have been carried out
         stamps = [
             entry.mono_ns / 1e6 for entry in entries(desk.path) if entry.text in ("promote SIP_Server_2", deadline)
         ]
@@ -245,8 +270,45 @@ def test_a_command_that_was_answered_in_time_does_not_fail_later(on_desk, eventu
     async def scenario(desk: Desk) -> None:
         desk.connect()  # the announcement is answered
         desk.agent.switch(A2)  # and the demotion never is
-        await eventually(lambda: any(text.startswith("failed demote") for text in desk.news("event")))
+        await eventually(lambda: any(text.startswith("timed out demote") for text in desk.news("event")))
         assert [text for text in desk.news("event") if "announce" in text] == ["done announce_vip host1"]
+
+    on_desk(scenario)
+
+
+@pytest.mark.parametrize(("result", "word"), [(CommandFailed, "failed"), (CommandUnclear, "unclear")])
+def test_what_a_host_answers_in_time_counts_and_no_deadline_follows(on_desk, result, word):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.agent.switch(A2)
+        demote, _ = desk.hosts[H1].sent[-1]
+        desk.hosts[H1].deliver(result(demote.id, "it says"))
+        await asyncio.sleep((DEADLINE_MS + ANSWER_MARGIN_MS) / 1000 + 0.1)
+        assert f"{word} demote SIP_Server_1: it says" in desk.news("event")
+        assert not any(text.startswith("timed out demote") for text in desk.news("event"))
+
+    on_desk(scenario)
+
+
+def test_starting_and_stopping_have_a_deadline_of_their_own(on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        step = desk.agent.stop_application(A2)
+        assert (step.moved, step.decision.reason) == (True, "an operator asked for it: it is stopped")
+        stop, deadline_ms = desk.hosts[H2].sent[-1]
+        assert (stop, deadline_ms) == (Stop(H2, A2), START_DEADLINE_MS)
+        desk.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
+        desk.hosts[H2].deliver(CommandSucceeded(stop.id))
+        assert desk.agent.solution.state.pairs[0].state == "no_redundancy_1"
+        assert not desk.agent.stop_application(A2).moved
+        assert desk.agent.start_application(A2).moved
+        start, deadline_ms = desk.hosts[H2].sent[-1]
+        assert (start, deadline_ms) == (Start(H2, A2), START_DEADLINE_MS)
+        assert [text for text in desk.news("event") if "requested" in text] == [
+            "stop requested SIP_Server_2",
+            "stop requested SIP_Server_2",
+            "start requested SIP_Server_2",
+        ]
 
     on_desk(scenario)
 
@@ -328,3 +390,52 @@ def test_log_messages_are_logged_under_their_event_ids(on_desk, caplog):
         on_desk(scenario)
     assert "00-5150 SIP_Server_2 changed to primary mode" in caplog.messages
     assert "command: promote SIP_Server_2" in caplog.messages
+
+
+# Where log messages come from
+
+
+@contextlib.contextmanager
+def listening(desk: Desk, **changes: object) -> Iterator[None]:
+    """The sources of messages are listened to; hosts have a minute to report."""
+    settings = desk.agent.configuration
+    desk.agent.configuration = evolve(settings, solution=evolve(settings.solution, settle_ms=60_000), **changes)
+    sources = MessageSources(desk.agent)
+    sources.start()
+    try:
+        yield
+    finally:
+        sources.close()
+
+
+def test_what_waits_in_the_spool_waits_until_every_host_has_reported(on_desk, eventually, tmp_path):
+    """Before, nothing is known that an old message could contradict."""
+
+    async def scenario(desk: Desk) -> None:
+        for name in (A1, "Another Site's", A2):
+            put(tmp_path / "spool", "00-5150", name)
+        with listening(desk):
+            desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
+            await asyncio.sleep(0.2)
+            assert not any(text.startswith("received") for text in desk.news("event"))
+            desk.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
+            await eventually(lambda: list((tmp_path / "spool").iterdir()) == [])
+            assert desk.news("event")[-2:] == ["received 00-5150 SIP_Server_1", "received 00-5150 SIP_Server_2"]
+            assert [command for command, _ in desk.hosts[H2].sent] == []  # what the hosts report counts
+
+    on_desk(scenario)
+
+
+def test_an_agent_goes_on_without_a_spool_and_a_log_that_cannot_be(on_desk, eventually, tmp_path, caplog):
+    """No reason to leave calls unserved."""
+
+    async def scenario(desk: Desk) -> None:
+        (tmp_path / "spool").write_text("no directory")
+        desk.connect()
+        with listening(desk, scs_log=ScsLogSettings(tmp_path, tmp_path / "bookmark")):
+            await eventually(lambda: sum(m.startswith("going on without: the ") for m in caplog.messages) == 2)
+        assert "the log " in caplog.messages[-1]
+        desk.agent.switch(A2)
+        assert [type(command) for command, _ in desk.hosts[H1].sent] == [AnnounceVip, Demote]
+
+    on_desk(scenario)

@@ -1,35 +1,58 @@
 """The configuration: the example loads, and each mistake in it is told in one line that names its exact place."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import fields
+from attrs import evolve, fields
 from hypothesis import given
 from hypothesis import strategies as st
-from switchover.agent.configuration import ConfigurationError, Position, Problem, example_text, load
+from switchover.agent.configuration import ConfigurationError, Position, Problem, check, load
+from switchover.agent.examples import EXAMPLES, alarm_text, example_text
 from switchover.agent.settings import (
     AgentSettings,
     Configuration,
     Host,
     Member,
     PairSettings,
+    ScsLogSettings,
     SolutionSettings,
     VipSettings,
 )
 from switchover.agent.toml_source import MAX_BYTES, TomlPath, read_toml
+from switchover.drivers.mlcmd import MlcmdSettings
+from switchover.drivers.ocf import OcfAgent
 from switchover.drivers.schedule import AnnounceSchedule
-from switchover.fsm.alarms import Alarm, Reaction, ReactionKind, documented_alarms
+from switchover.fsm.alarms import (
+    LOG_MESSAGES,
+    Alarm,
+    Reaction,
+    ReactionKind,
+    ReactionPolicy,
+    documented_alarms,
+    enable_here,
+    to_primary,
+)
 from switchover.fsm.topology import Pair, Topology, VipOrder
+from switchover.fsm.voicemail import PREMISE_SIP_SERVER, WIRINGS, voicemail_topology
 
-TABLES = [
-    *(Configuration, SolutionSettings, AgentSettings, VipSettings, AnnounceSchedule),
-    *(Host, PairSettings, Member, Alarm, Reaction),
-]
+TABLES = {
+    "solution": [SolutionSettings],
+    "agent": [AgentSettings],
+    "scs_log": [ScsLogSettings],
+    "mlcmd": [MlcmdSettings],
+    "vip": [VipSettings],
+    "vip.announce": [AnnounceSchedule],
+    "hosts": [Host],
+    "pairs": [PairSettings],
+    "pairs.members": [Member, OcfAgent],
+    "alarms": [Alarm, Reaction],
+}
+"""Every table of the file, with the classes of what is in it."""
+KEYS = {key.name for classes in TABLES.values() for each in classes for key in fields(each)}
 EXAMPLE = example_text()
 COMPLETE = re.sub(r"^#(?=[a-z[])", "", EXAMPLE, flags=re.MULTILINE)
 """The example with all that is commented out in it: every key, each with its default."""
@@ -38,6 +61,8 @@ BARE = re.sub(r"^(#.*)?\n", "", COMPLETE, flags=re.MULTILINE)
 MARK = "»"
 """Stands in a text right before a place that a problem should name."""
 
+VOICEMAIL = re.sub(r"^(#.*)?\n", "", example_text("voicemail"), flags=re.MULTILINE)
+"""The other example, likewise, without what is commented out in it."""
 HOST_2 = '[[hosts]]\nname = "host2"\naddress = "198.51.100.12"\n'
 MEMBER_2 = BARE[BARE.rindex("[[pairs.members]]") : BARE.index("[[alarms]]")]
 HOST_1 = '[[hosts]]\nname = "host1"\naddress = "198.51.100.11"\n'
@@ -47,6 +72,9 @@ PAIR_AGAIN = '[[pairs]]\nname = »"SIP Server"\n'
 PIDFILE_1 = '"/run/sip-server/SIP_Server_1'
 VIP = 'addresses = ["198.51.100.10/24"]'
 TO_PRIMARY = 'to_primary = ["/opt/sip-server/control", "SIP_Server_1", "primary"]\n'
+MLCMD_STATUS = 'status = ["-getappstatus", "{application}"]'
+MLCMD = BARE[BARE.index("cshost") : BARE.index("password_file")]
+MLCMD_LOGIN = 'password_file = "/etc/switchover/mlcmd.password"'
 STATUS = 'status = ["/opt/sip-server/control", "SIP_Server_1", "status"]'
 
 NAME = "1 to 64 letters, digits, '_', '.', '-' and inner spaces"
@@ -59,8 +87,51 @@ WORD = "a string that is not empty"
 PORT = "an integer from 1024 to 65535"
 ORDERS = "'together', 'disable-first', 'enable-first'"
 HOST_KEYS = "'name', 'address', 'port', 'interface'"
-SECTIONS = "'solution', 'vip', 'hosts', 'pairs', 'agent', 'alarms'"
-EVENTS = "'00-5150' (changed to primary mode), '00-5151' (changed to backup mode)"
+SECTIONS = "'solution', 'vip', 'hosts', 'pairs', 'agent', 'mlcmd', 'scs_log', 'alarms'"
+EVENTS = ", ".join(f"{known!r} ({meaning})" for known, meaning in LOG_MESSAGES.items())
+REACTION_KINDS = "'enable_vip', 'disable_vip', 'to_primary'"
+REACTION_KEYS = "'do', 'host', 'application'"
+
+CONTROL = ("to_primary", "to_backup", "status")
+NEEDS_CONTROL = "'VM_SIP_Server_1' needs to_primary and to_backup, or ocf, or mlcmd, to change its mode"
+NEEDS_MLCMD = "mlcmd needs the table [mlcmd], which says how to call it; add it"
+REDUNDANT = "known are 'VM_SIP_Server_1', 'VM_SIP_Server_2', 'VM_Server_1', 'VM_Server_2'"
+
+
+def piece(begin: str, end: str) -> str:
+    """The bare text of the voicemail solution from the first `begin` to the next `end`."""
+    start = VOICEMAIL.index(begin)
+    return VOICEMAIL[start : VOICEMAIL.index(end, start + 1)]
+
+
+def without(text: str, *keys: str) -> str:
+    """The text without the lines of these keys."""
+    return "".join(line for line in text.splitlines(keepends=True) if line.partition(" = ")[0] not in keys)
+
+
+def marked(text: str, *keys: str) -> str:
+    """The text with a mark before the value of each of these keys."""
+    return re.sub(rf"^({'|'.join(keys)}) = ", rf"\1 = {MARK}", text, flags=re.MULTILINE)
+
+
+def marked_in(text: str, old: str, new: str) -> str:
+    """The text with something else, and a mark before it, in the place of what is in it once."""
+    assert text.count(old) == 1
+    return text.replace(old, f"{MARK}{new}")
+
+
+SIP_1 = piece('application = "VM_SIP_Server_1"', "[[")
+SIP_2 = piece('application = "VM_SIP_Server_2"', "[[")
+RM_1 = piece('application = "RM_1"', "[[")
+SIPS = f"{SIP_1}[[pairs.members]]\n{SIP_2}"
+MLCMD_1, MLCMD_2 = (f'{without(text, *CONTROL)}mlcmd = "{n}0{n}"\n' for n, text in ((1, SIP_1), (2, SIP_2)))
+BY_MLCMD = f"{MLCMD_1}[[pairs.members]]\n{MLCMD_2}"
+MLCMD_TABLE = f"[mlcmd]\n{MLCMD}{MLCMD_LOGIN}\n"
+OCF = 'ocf = { agent = "/usr/lib/ocf/resource.d/x/y" }\n'
+OUTSIDE = 'outside = ["Premise_SIP_Server"]'
+FROM_PAIRS = VOICEMAIL[VOICEMAIL.index("[[pairs]]") :]
+MONITORED_PAIRS = piece('[[pairs]]\nname = "Resource', "[[alarms]]")
+FAILED = piece('detect = "00-5091"\napplication = "RM_1"', "[[")
 
 # What is in the bare text once; what to write in its place, with marks; the problem at each mark.
 # fmt: off
@@ -86,7 +157,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ]),
     (f"{ALARM_1}{REACTIONS_1}", f"»{ALARM_1}", ["missing tables [[alarms.reactions]]; add them"]),
     (REACTIONS_1, 'reactions = [»{ »od = "enable_vip", host = "host1" }]', [
-        "missing key 'do'; add it: one of 'enable_vip', 'disable_vip'", "unknown key 'od'; known are 'do', 'host'",
+        f"missing key 'do'; add it: one of {REACTION_KINDS}", f"unknown key 'od'; known are {REACTION_KEYS}",
     ]),
     (MEMBER_2, MEMBER_2.replace("host =", "»hots =").replace("[[", "»[["), [
         f"missing key 'host'; add it: {NAME}", "unknown key 'hots'; did you mean 'host'?",
@@ -108,6 +179,21 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ("settle_ms = 1000", "settle_ms = »60001", ["settle_ms is 60001; it must be an integer from 10 to 60000 ms"]),
     ("retry_ms = 1000", "retry_ms = »9", ["retry_ms is 9; it must be an integer from 10 to 60000 ms"]),
     ("deadline_ms = 2000", "deadline_ms = »0", ["command_deadline_ms is 0; it must be an integer from 10 to 60000 ms"]),
+    ("deadline_ms = 60000", "deadline_ms = »600001", [
+        "start_deadline_ms is 600001; it must be an integer from 10 to 600000 ms",
+    ]),
+    ("max_age_s = 60", "max_age_s = »0", ["spool_max_age_s is 0; it must be an integer from 1 to 86400 s"]),
+    ("look_every_ms = 1000", "look_every_ms = »49", ["look_every_ms is 49; it must be an integer from 50 to 60000 ms"]),
+    ('reactions = "once"', 'reactions = »"twice"', ["reactions is 'twice'; known are 'once', 'literal'"]),
+    ('kind = "redundant"', 'kind = »"monitord"', ["kind is 'monitord'; did you mean 'monitored'?"]),
+    ("csport = 2020", "csport = »0", ["csport is 0; it must be >= 1"]),
+    ("csport = 2020", "csport = »65536", ["csport is 65536; it must be <= 65535"]),
+    ('csuser = "switchover"', 'csuser = »""', [f"csuser is ''; it must be {WORD}"]),
+    ('program = ["mlcmd"]', 'program = ["mlcmd", »""]', [f"item 2 of program is ''; it must be {WORD}"]),
+    (MLCMD_STATUS, 'status = »["-getappstatus"]', [
+        "status is ['-getappstatus']; 'status' must have the field {application}, and no other field",
+    ]),
+    (MLCMD_LOGIN, 'password_file = »"mlcmd.password"', [f"password_file is 'mlcmd.password'; it must be {PATH_FORM}"]),
     ("port = 4999", "port = »1023", [f"port is 1023; it must be {PORT}"]),
     ("port = 4999", "port = »65536", [f"port is 65536; it must be {PORT}"]),
     ("count = 5\ninterval", "count = »0\ninterval", ["count is 0; it must be >= 1"]),
@@ -142,6 +228,13 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ]),
     (REACTIONS_1, "reactions = »[]", ["reactions is empty; it must have at least one item"]),
     (REACTIONS_1, 'reactions = [{ do = »"enable", host = "host1" }]', ["do is 'enable'; did you mean 'enable_vip'?"]),
+    (ALARM_1, f'{ALARM_1}cancel = »"00-5"\n', [f"cancel is '00-5', an unknown event id; known are {EVENTS}"]),
+    (ALARM_1, f"{ALARM_1}cancel_timeout_ms = »0\n", [
+        "cancel_timeout_ms is 0; it must be an integer from 1 to 604800000 ms",
+    ]),
+    (ALARM_1, f"{ALARM_1}cancel_timeout_ms = »604800001\n", [
+        "cancel_timeout_ms is 604800001; it must be an integer from 1 to 604800000 ms",
+    ]),
     # addresses
     (VIP, 'addresses = [»"198.51.100.10"]', [
         "item 1 of addresses is '198.51.100.10', which has no prefix length; "
@@ -217,6 +310,92 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (REACTIONS_1, REACTIONS_1.replace('"host1"', '»"elsewhere"'), [
         "host is 'elsewhere', an unknown host; known are 'host1', 'host2'",
     ]),
+    # mlcmd
+    (f"[mlcmd]\n{MLCMD}{MLCMD_LOGIN}\n", f"»[mlcmd]\n{MLCMD}", [
+        "mlcmd needs either 'password_file' or 'password_env', and not both",
+    ]),
+    (f"[mlcmd]\n{MLCMD}{MLCMD_LOGIN}\n", f'»[mlcmd]\n{MLCMD}{MLCMD_LOGIN}\npassword_env = "X"\n', [
+        "mlcmd needs either 'password_file' or 'password_env', and not both",
+    ]),
+]
+
+# The same for the bare text of the voicemail solution.
+VOICEMAIL_MISTAKES: list[tuple[str, str, list[str]]] = [
+    # how applications are controlled and watched
+    (SIP_1, marked(without(SIP_1, "to_primary", "to_backup"), "application"), [f"{NEEDS_CONTROL}; it has none"]),
+    (SIP_1, marked(without(SIP_1, "to_backup"), "application"), [f"{NEEDS_CONTROL}; it has to_primary"]),
+    (SIP_1, marked(without(SIP_1, "status", "start", "stop"), "application") + OCF, [
+        f"{NEEDS_CONTROL}; it has to_primary and to_backup and ocf",
+    ]),
+    (SIP_1, marked(without(SIP_1, "to_primary", "to_backup"), "status", "start", "stop") + OCF, [
+        f"{name} has no place beside ocf, which does it; remove it" for name in ("status", "start", "stop")
+    ]),
+    (SIP_1, without(SIP_1, *CONTROL, "start", "stop") + 'ocf = { agent = »"redis" }\n', [
+        f"agent is 'redis'; it must be {PATH_FORM}",
+    ]),
+    (RM_1, without(RM_1, "start", "stop") + 'ocf = { agent = "/a", parameters = ["a=", »"a", »"1=b", "b=c=d"] }\n', [
+        "item 2 of parameters is 'a'; it must be 'name=value'",
+        "item 3 of parameters is '1=b'; it must be 'name=value'",
+    ]),
+    (RM_1, f'{RM_1}to_primary = »["true"]\nto_backup = »["true"]\nmlcmd = »"RM_1"\n', [
+        f"{name} is for redundant pairs; what is only monitored has no mode"
+        for name in ("to_primary", "to_backup", "mlcmd")
+    ]),
+    (RM_1, marked(without(RM_1, "pidfile"), "application"), [
+        "'RM_1' needs a pidfile, a status command or ocf, by which it is seen whether it runs",
+    ]),
+    # mlcmd
+    (SIPS, marked(BY_MLCMD, "mlcmd"), [NEEDS_MLCMD, NEEDS_MLCMD]),
+    (SIPS, f'{BY_MLCMD}»[mlcmd]\n{without(MLCMD, "csport")}{MLCMD_LOGIN}\n', [
+        "missing key 'csport'; add it: an integer",
+    ]),
+    (SIPS, marked(without(BY_MLCMD, "pidfile"), "mlcmd") + MLCMD_TABLE, [
+        f"mlcmd needs a pidfile: the LCA watches 'VM_SIP_Server_{side}' by it" for side in (1, 2)
+    ]),
+    (SIPS, f'{BY_MLCMD}status = »["true"]\n{MLCMD_TABLE}', [
+        "status has no place beside mlcmd, which does it; remove it",
+    ]),
+    (SIPS, f"{MLCMD_1}[[pairs.members]]\n{marked(SIP_2, 'application')}{MLCMD_TABLE}", [
+        "'VM_SIP_Server_2' has no mlcmd, as its peer has; both members of a pair are controlled by it, or neither",
+    ]),
+    # which applications there are
+    (OUTSIDE, 'outside = ["A", »"RM_1", »"A", »"VM_Server_2", "Premise_SIP_Server"]', [
+        "item 2 of outside is 'RM_1', a member of a pair; name only what is on neither host",
+        "item 3 of outside is 'A', as for another application; each application needs a name of its own",
+        "item 4 of outside is 'VM_Server_2', a member of a pair; name only what is on neither host",
+    ]),
+    (OUTSIDE, 'outside = [»"VIP"]', [
+        "item 1 of outside is 'VIP', which is what the Virtual IP is called; choose another",
+    ]),
+    (FROM_PAIRS, MARK + MONITORED_PAIRS, ["every pair is monitored; a solution has at least one redundant pair"]),
+    # alarms
+    (FAILED, marked_in(FAILED, '"VM_SIP_Server_2"', '"MCP_2"'), [
+        f"application is 'MCP_2', an unknown application of a redundant pair; {REDUNDANT}",
+    ]),
+    (FAILED, marked_in(FAILED, '"VM_SIP_Server_2"', '"host2"'), [
+        f"application is 'host2', an unknown application of a redundant pair; {REDUNDANT}",
+    ]),
+    (FAILED, marked_in(FAILED, '"to_primary", application = "VM_SIP_Server_2"', '"enable_vip"'), [
+        "do is 'enable_vip', which needs host; add it",
+    ]),
+    (FAILED, marked_in(FAILED, '"to_primary", application = "VM_SIP_Server_2"', '"to_primary"'), [
+        "do is 'to_primary', which needs application; add it",
+    ]),
+    (FAILED, FAILED.replace(" }", ', host = »"host1" }'), [
+        "host has no place in a reaction that does 'to_primary'; it names application",
+    ]),
+    (FAILED, marked_in(FAILED, '"VM_SIP_Server_2"', '"VM_SIP_Server_2", host = "host2"')
+        .replace("to_primary", "enable_vip"), [
+        "application has no place in a reaction that does 'enable_vip'; it names host",
+    ]),
+    (FAILED, marked_in(FAILED, '"RM_1"', '"RM_3"'), [
+        "application is 'RM_3', an unknown application; did you mean 'RM_2'?",
+    ]),
+    # what is wrong with one section makes nothing wrong with others
+    ('name = "voicemail"', 'name = "voicemail"\ndetection_ms = »1', [
+        "detection_ms is 1; it must be an integer from 30 to 60000 ms",
+    ]),
+    (SIP_1, SIP_1.replace('"host1"', "»1"), [f"host is an integer; it must be {NAME}"]),
 ]
 # fmt: on
 
@@ -273,12 +452,109 @@ def test_what_is_commented_out_in_the_example_is_the_default(file: Path) -> None
     assert written.topology() == short.topology()
     for section in ("solution", "agent", "vip", "hosts", "pairs"):
         assert getattr(written, section) == getattr(short, section)
+    assert written.mlcmd == MlcmdSettings(
+        *("config.example", 2020, "switchover", "default"), password_file=Path("/etc/switchover/mlcmd.password")
+    )
+    assert written.scs_log == ScsLogSettings(Path("/var/log/genesys/scs.log"))
+    assert short.mlcmd is short.scs_log is None
 
 
-def test_every_key_is_in_the_example() -> None:
-    """No key can be added without a word about it."""
-    keys = {key for path, _ in values_in(tomllib.loads(COMPLETE)) for key in path if isinstance(key, str)}
-    assert keys == {attribute.name for table in TABLES for attribute in fields(table)}
+def test_every_key_is_explained_in_the_example() -> None:
+    """No key can be added without a word about it in its own table: in a paragraph that says something."""
+    header = re.compile(r"^#?\[+([a-z_.]+)\]+$", re.MULTILINE)
+    explained: dict[str, set[str]] = {}
+    table = "nothing yet"
+    for paragraph in EXAMPLE.split("\n\n"):
+        table, *_ = header.findall(paragraph) or [table]
+        if re.search(r"^# .*\w{3}", paragraph, re.MULTILINE):
+            explained.setdefault(table, set()).update(re.findall(r"\b([a-z_]+)(?: = |  )", paragraph))
+    tables = set(explained) - {"nothing yet"}
+    assert tables == set(TABLES)
+    assert {table.partition(".")[0] for table in tables} == {key.name for key in fields(Configuration)}
+    for table, classes in TABLES.items():
+        subtables = {name.removeprefix(f"{table}.") for name in tables}
+        assert {key.name for each in classes for key in fields(each)} <= explained[table] | subtables
+
+
+def test_no_key_of_the_examples_is_unknown() -> None:
+    """Not even in what is commented out, or told of in a comment."""
+    for name in EXAMPLES:
+        keys = set(re.findall(r"^#? *([a-z_]+) = ", example_text(name), re.MULTILINE))
+        assert keys
+        assert keys <= KEYS
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_the_voicemail_example_is_the_documented_solution(file: Path, wiring: str) -> None:
+    """[S1]: as the core knows it, with each of the wirings, and nothing to be warned of."""
+    file.write_text(example_text("voicemail", wiring))
+    configuration, warnings = check(file)
+    assert (configuration.topology(), warnings) == (voicemail_topology(wiring), [])
+    assert configuration.solution.outside == (PREMISE_SIP_SERVER,)
+    assert [member.application for member in configuration.members_on("host1")] == [
+        *("VM_SIP_Server_1", "VM_Server_1", "RM_1", "MCP_1"),
+    ]
+
+
+def test_only_the_documented_wiring_is_praised() -> None:
+    """What the other wirings are stands right before their alarms."""
+    notes = [example_text("voicemail", wiring).partition("\n\n[[alarms]]")[0].splitlines()[-1] for wiring in WIRINGS]
+    assert ["warns of" in note for note in notes] == [False, True, True]
+    assert ["Resource Manager" in note for note in notes] == [False, True, False]
+
+
+def test_the_voicemail_example_works_by_mlcmd_too(file: Path) -> None:
+    """What its comments say about a Genesys site."""
+    lines = re.sub(r"^#(?=[a-z[])", "", example_text("voicemail"), flags=re.MULTILINE).splitlines()
+    of_mode = r'(to_backup|status) = \["/opt/voicemail'
+    text = "\n".join(line for line in lines if not re.match(of_mode, line))
+    text = re.sub(r'^to_primary = .*, "(\w+)", .*$', r'mlcmd = "\1"', text, flags=re.MULTILINE)
+    configuration = loaded(file, text)
+    assert configuration.topology() == voicemail_topology()
+    assert [member.mlcmd for member in configuration.members_on("host2")] == [
+        *("VM_SIP_Server_2", "VM_Server_2", None, None),
+    ]
+    assert configuration.mlcmd
+    assert configuration.scs_log
+
+
+ALARM = Alarm("A", "00-5150", "SIP_Server_1", (to_primary("SIP_Server_2"), enable_here("host1")))
+
+
+@pytest.mark.parametrize(
+    "alarm", [ALARM, evolve(ALARM, cancel="00-5090", cancel_timeout_ms=1), evolve(ALARM, cancel_timeout_ms=5001)]
+)
+def test_an_alarm_is_written_as_it_is_read(file: Path, alarm: Alarm) -> None:
+    assert loaded(file, EXAMPLE + alarm_text(alarm)).alarms == (alarm,)
+
+
+LATCHED = [
+    ("5000", []),
+    ("5001", ["alarm 'A' stays active for 5.001 s, at least"]),
+    ('172800000\ncancel = "5090"', ["alarm 'A' stays active for 172800 s, unless 00-5090 comes, which a lost host"]),
+]
+
+
+@pytest.mark.parametrize(("timeout", "whats"), LATCHED)
+def test_an_alarm_that_latches_is_warned_of_with_its_place(file: Path, timeout: str, whats: list[str]) -> None:
+    """[S1] alarm reactions: what is still active does not react, and 48 hours are the vendor's default."""
+    text = EXAMPLE + alarm_text(ALARM) + f"cancel_timeout_ms = {timeout}\n"
+    file.write_text(text)
+    configuration, warnings = check(file)
+    assert configuration.alarms
+    place = f"{file}:{text[: text.rindex('cancel_timeout_ms')].count(chr(10)) + 1}:21: "
+    assert [str(warning)[: len(place + what)] for warning, what in zip(warnings, whats, strict=True)] == [
+        place + what for what in whats
+    ]
+
+
+def test_reactions_as_an_scs_has_them_are_warned_of(file: Path) -> None:
+    """They are there to be compared with."""
+    text = EXAMPLE.replace('#reactions = "once"', 'reactions = "literal"')
+    file.write_text(text)
+    configuration, (warning,) = check(file)
+    assert configuration.topology().reactions is ReactionPolicy.LITERAL
+    assert str(warning).startswith(f"{file}:{text[: text.index('reactions =')].count(chr(10)) + 1}:13: reactions is ")
 
 
 def test_applications_come_in_the_order_of_the_hosts(file: Path) -> None:
@@ -323,11 +599,15 @@ def test_a_subnet_of_two_has_no_address_to_itself(file: Path, prefix: tuple[int,
     assert str(loaded(file, text).vip.addresses[0]) == f"{address}/{length}"
 
 
-@pytest.mark.parametrize(("old", "new", "whats"), MISTAKES, ids=[new[:30] for _, new, _ in MISTAKES])
-def test_a_mistake_is_told_with_its_place(file: Path, old: str, new: str, whats: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("bare", "old", "new", "whats"),
+    [*((BARE, *mistake) for mistake in MISTAKES), *((VOICEMAIL, *mistake) for mistake in VOICEMAIL_MISTAKES)],
+    ids=[f"{new:.30}" for _, new, _ in [*MISTAKES, *VOICEMAIL_MISTAKES]],
+)
+def test_a_mistake_is_told_with_its_place(file: Path, bare: str, old: str, new: str, whats: list[str]) -> None:
     """One line for each mistake: file, line, column, what is wrong, what would be right."""
-    assert BARE.count(old) == 1
-    text, lines = unmarked(BARE.replace(old, new), whats)
+    assert bare.count(old) == 1
+    text, lines = unmarked(bare.replace(old, new), whats)
     assert complaints(file, text) == lines
 
 
@@ -424,7 +704,9 @@ k = -8
 
 
 @pytest.mark.parametrize(
-    "text", [ODD, ODD.replace("\n", "\r\n"), BARE, EXAMPLE], ids=["odd", "CR LF", "bare", "example"]
+    "text",
+    [ODD, ODD.replace("\n", "\r\n"), BARE, EXAMPLE, VOICEMAIL],
+    ids=["odd", "CR LF", "bare", "example", "voicemail"],
 )
 def test_every_key_and_value_is_found_where_it_stands(file: Path, text: str) -> None:
     """In characters, as an editor counts them; a byte order mark is none."""
@@ -444,9 +726,9 @@ def rest_at(text: str, position: Position) -> str:
     return text.split("\n")[position.line - 1][position.column - 1 :]
 
 
-def lines_shuffled() -> st.SearchStrategy[str]:
-    """The bare text after a few lines were deleted, copied elsewhere, or had their values swapped."""
-    lines = BARE.splitlines()
+def lines_shuffled(bare: str) -> st.SearchStrategy[str]:
+    """A bare text after a few lines were deleted, copied elsewhere, or had their values swapped."""
+    lines = bare.splitlines()
     places = st.integers(0, len(lines) - 1)
     edits = st.lists(st.tuples(st.sampled_from(["delete", "copy", "swap values"]), places, places), max_size=6)
     return edits.map(lambda steps: "\n".join(with_edits(lines, steps)))
@@ -469,14 +751,16 @@ def with_edits(lines: list[str], steps: list[tuple[str, int, int]]) -> list[str]
 TOML_WORDS = st.sampled_from(
     ['"', "'", '"""', "[", "]", "[[", "]]", "{", "}", "=", ",", ".", "#", "\n", " ", "\\", "0"]
 )
-TOML_KEYS = st.sampled_from(sorted({attribute.name for table in TABLES for attribute in fields(table)}))
+TOML_KEYS = st.sampled_from(sorted(KEYS))
 
 
 @given(
     st.binary()
     | st.text().map(str.encode)
     | st.lists(TOML_WORDS | TOML_KEYS).map(lambda words: "".join(words).encode())
-    | lines_shuffled().map(str.encode)
+    | lines_shuffled(BARE).map(str.encode)
+    | lines_shuffled(VOICEMAIL).map(str.encode)
+    | lines_shuffled(VOICEMAIL.replace(SIPS, BY_MLCMD + MLCMD_TABLE)).map(str.encode)
 )
 def test_whatever_a_file_holds_it_loads_or_is_refused(file: Path, data: bytes) -> None:
     """Nothing but `ConfigurationError` comes out, with places that are in the file; and what loads has a topology."""
@@ -506,4 +790,5 @@ def problems_with(file: Path, data: bytes) -> tuple[Problem, ...]:
 )
 def test_a_host_s_name_can_name_its_keys(file: Path, name: str, what: str) -> None:
     """What `check` accepts, `keys` can make files for."""
-    assert f"x.toml:23:8: {what}" in complaints(file, BARE.replace('name = "host1"', f'name = "{name}"', 1))
+    line = BARE[: BARE.index('name = "host1"')].count("\n") + 1
+    assert f"x.toml:{line}:8: {what}" in complaints(file, BARE.replace('name = "host1"', f'name = "{name}"', 1))

@@ -1,12 +1,14 @@
 """Control commands, with real processes."""
 
 import asyncio
+import doctest
 import os
 from pathlib import Path
 
 import pytest
-from switchover.drivers.control import Completed, check, run
-from switchover.drivers.errors import DriverError
+from switchover.drivers import control
+from switchover.drivers.control import Completed, check, output_without, require_success, run
+from switchover.drivers.errors import DriverError, ExitStatusError, TimedOutError
 
 DEADLINE_MS = 10_000
 
@@ -65,7 +67,11 @@ def test_output_that_is_no_text_is_still_output():
 def test_a_command_that_says_too_much_ends_all_the_same(limit):
     """Ten times what a pipe holds: were the rest not read, the command would wait for a reader until its deadline."""
     talkative = ("sh", "-c", "head -c 655360 /dev/zero | tr '\\0' x; exit 7")
-    assert result_of(*talkative, output_limit=limit) == Completed(7, "x" * limit)
+    assert result_of(*talkative, output_limit=limit) == Completed(7, "x" * limit, cut=True)
+
+
+def test_output_of_just_the_limit_is_not_cut():
+    assert result_of("printf", "0123456789", output_limit=10) == Completed(0, "0123456789", cut=False)
 
 
 def test_what_was_said_last_is_not_lost():
@@ -96,9 +102,9 @@ def test_the_deadline_ends_the_command_and_what_it_started(tmp_path, eventually)
     pids = tmp_path / "pids"
 
     async def overrun():
-        argv = ("sh", "-c", f"sleep 1000 & echo $$ $! > {pids}; wait")
-        with pytest.raises(DriverError, match=r"^sh -c .* did not end within 1000 ms$"):
-            await run(argv, 1000)
+        argv = ("sh", "-c", f"sleep 1000 & echo $$ $! > {pids}; wait", "xyzzy")
+        with pytest.raises(TimedOutError, match=r"^sh -c .* \*\*\* did not end within 1000 ms$"):
+            await run(argv, 1000, secret="xyzzy")  # noqa: S106 - no password
         shell, sleep = map(int, pids.read_text().split())
         await eventually(lambda: not lives(shell) and not lives(sleep))
 
@@ -156,5 +162,34 @@ def test_check_returns_the_output_of_a_success():
     ],
 )
 def test_check_raises_with_the_last_line_of_a_failure(script, reason):
-    with pytest.raises(DriverError, match=reason):
+    with pytest.raises(ExitStatusError, match=reason):
         asyncio.run(check(["sh", "-c", script], DEADLINE_MS))
+
+
+def test_every_failure_of_a_command_is_a_driver_s():
+    """Whoever does not care what went wrong catches one type."""
+    assert issubclass(ExitStatusError, DriverError)
+    assert issubclass(TimedOutError, DriverError)
+
+
+def test_a_secret_argument_reaches_the_command_and_no_error():
+    argv = ["sh", "-c", 'echo "no $1, user $0"; exit 5', "a b", "xyzzy"]
+    completed = result_of(*argv)
+    with pytest.raises(ExitStatusError, match=r"^sh -c .* ended with status 5: no \*\*\*, user a b$"):
+        require_success(argv, completed, secret="xyzzy")  # noqa: S106 - no password
+
+
+def test_a_secret_that_is_no_text_is_recognised_in_the_output():
+    """Outputs are shown as UTF-8 with marks for what is none; a secret of other bytes must not slip through."""
+    secret = os.fsdecode(b"gr\xfcn")
+    assert output_without(result_of("printf", "<%s>\\n", secret), secret) == "<***>\n"
+
+
+@pytest.mark.parametrize("limit", range(7, 20))
+def test_no_part_of_a_secret_is_left_where_output_was_cut_off(limit):
+    completed = result_of("printf", "first\\nwrong: xyzzy\\n", output_limit=limit)
+    assert output_without(completed, "xyzzy") == ("first\n" if completed.cut else "first\nwrong: ***\n")
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(control).failed == 0

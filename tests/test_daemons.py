@@ -2,7 +2,9 @@
 
 # ruff: noqa: S603, S607  # the commands are our own
 
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -52,6 +54,18 @@ class Site:
         hosts = ["198.51.100.1", "198.51.100.2"]
         self.file.write_text(configuration_text(self.directory / "state", settings, VIP, hosts, members))
         make_keys(self.directory / "state" / "keys", HOSTS)
+
+    def configure_start_and_stop(self) -> None:
+        """As `configure`, and the application of host1 can be started and stopped; the other one's start fails."""
+        self.configure()
+        mode, pid = self.directory / "mode", self.directory / "pid"
+        serve = f"echo $$ > {pid}; exec sleep 1000"
+        start = f"echo backup > {mode}; setsid sh -c '{serve}' < /dev/null > /dev/null 2>&1 &"
+        keys = f"start = {json.dumps(['sh', '-c', start])}\nstop = {json.dumps(['sh', '-c', f'kill $(cat {pid})'])}\n"
+        place = f'host = "{HOSTS[0]}"\n'
+        text = self.file.read_text()
+        assert text.count(place) == 1
+        self.file.write_text(text.replace(place, place + keys))
 
     def run_application(self) -> None:
         application = subprocess.Popen(["sleep", "1000"], text=True)
@@ -105,6 +119,8 @@ def site(host, tmp_path) -> Iterator[Site]:
     for process in site.processes:
         process.kill()
         process.communicate()
+    with contextlib.suppress(OSError, ValueError):  # one that was started by its command
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -248,3 +264,103 @@ def test_a_quiet_daemon_says_nothing_while_all_is_well(site):
     agent.send_signal(signal.SIGTERM)
     assert agent.communicate(timeout=PATIENCE_S)[1] == ""
     assert agent.returncode == 0
+
+
+# Starting and stopping applications
+
+
+def test_an_application_is_started_and_stopped_on_its_host(site):
+    site.configure_start_and_stop()
+    site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states()[0] == "connected")
+    assert site.run("start", A1) == (0, "an operator asked for it: it is started\n")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    assert site.run("start", A1) == (0, "it runs already\n")
+    pid = int((site.directory / "pid").read_text())
+    os.kill(pid, 0)
+    assert site.run("stop", A1) == (0, "an operator asked for it: it is stopped\n")
+    until(lambda: f"done stop {A1}" in site.events())
+    until(lambda: not is_running(pid))
+    until(lambda: f"reported {A1} down" in site.events())
+    assert site.run("stop", A1) == (0, "it does not run\n")
+    assert site.run("stop", A2) == (1, "its host is not heard\n")
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that is no zombie: whoever adopted it may be slow to bury it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_an_application_without_a_command_for_it_is_not_started_and_the_journal_says_why(site):
+    site.configure()
+    site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states()[0] == "connected")
+    status, *texts = site.run("start", A1)
+    assert (status, f"start {A1} failed" in str(texts)) == (1, True)
+    assert "add start to its member in the configuration" in " ".join(site.events())
+
+
+# Log messages
+
+
+def received(site: Site) -> list[str]:
+    return [text.removeprefix("received ") for text in site.events() if text.startswith("received ")]
+
+
+def test_a_message_that_came_while_no_agent_ran_is_taken_in_by_the_next_one(site):
+    site.configure()
+    site.run_application()
+    site.start("lca", "host1")
+    for number in ("5150", "00-05150"):
+        status, said = site.run("event", number, A1)
+        assert (status, said.partition(": ")[0]) == (0, f"the message waits in {site.directory}/state/spool")
+    agent = site.start("agent")
+    until(lambda: len(received(site)) == 2)
+    assert received(site) == [f"00-5150 {A1}"] * 2
+    until(lambda: list((site.directory / "state" / "spool").iterdir()) == [])
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    status, said = site.run("event", "5150", A1)
+    assert (status, said) == (0, "the message agrees with the host's report: its alarm is activated\n")
+    assert ended(agent, signal.SIGTERM) == (0, [])
+
+
+def test_messages_are_read_from_the_log_of_an_scs_in_both_formats_and_through_a_rotation(site):
+    """[S1], the application's own 00-4563, and [S2], the SCS's 00-5150; what is older than the agent is history."""
+    site.configure()
+    log, bookmark = site.directory / "logs" / "scs.log", site.directory / "state" / "scs.bookmark"
+    log.parent.mkdir()
+    followed = f"[scs_log]\nfile = {json.dumps(str(log))}\nbookmark = {json.dumps(str(bookmark))}\n"
+    site.file.write_text(site.file.read_text() + followed)
+    site.run_application()
+
+    def write(*lines: str) -> None:
+        with log.open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    full = "2026-01-31T18:11:38.196   Standard   host1   {}   GCTI-00-{}   Application"
+    write("Application name:   SCS_1", "File:   (1) 01/31/2026", full.format(A1, "05151"))
+    site.start("lca", "host1")
+    agent = site.start("agent")
+    until(lambda: bookmark.exists() and site.states() == ("connected", "peer_lost_1", "owed_1"))
+    write(full.format(A1, "05150"), full.format("Another Site's", "05150"), full.format(A1, "05060"))
+    until(lambda: received(site) == [f"00-5150 {A1}"])
+    log.rename(log.with_suffix(".1"))
+    with log.with_suffix(".1").open("a") as old:  # until it hears of the rotation, a writer goes on
+        old.write(full.format(A2, "05090") + "\n")
+    write(f"Application name:   {A1}", "File:   (2) 01/31/2026", "18:15:33.952 Std 04563 Hot standby")
+    until(lambda: len(received(site)) == 3)
+    write("18:15:33.953 Std 05151 Application", " and a line more")
+    until(lambda: len(received(site)) == 4)
+    assert received(site) == [f"00-5150 {A1}", f"00-5090 {A2}", f"00-4563 {A1}", f"00-5151 {A1}"]
+    assert site.states() == ("connected", "peer_lost_1", "owed_1")  # its host says otherwise, and counts
+    assert ended(agent, signal.SIGTERM) == (0, [])
+    write("18:15:33.954 Std 05150 Application")
+    agent = site.start("agent")
+    until(lambda: len(received(site)) == 5)
+    assert received(site)[-1] == f"00-5150 {A1}"
+    assert ended(agent, signal.SIGTERM) == (0, [])

@@ -52,7 +52,8 @@ def started(order: VipOrder) -> Solution:
 class World:
     """Hosts that do at once what they are told, but for the commands that are to fail, counted from 0.
 
-    Timers run out when nothing else is left to happen. `told` has what hosts were told, and the timers.
+    Timers run out when nothing else is left to happen, those of the alarms last of all. `told` has what hosts were
+    told, and the timers but for those of the alarms.
     """
 
     solution: Solution
@@ -61,11 +62,12 @@ class World:
     count: int = 0
 
     def happen(self, *events: Event) -> None:
-        waiting, timers = list(events), []
-        while waiting or timers:
-            event = waiting.pop(0) if waiting else timers.pop(0)
-            for command in self.solution.handle(event):
-                if isinstance(command, StartTimer):
+        waiting, timers, of_alarms = list(events), [], []
+        while queue := waiting or timers or of_alarms:
+            for command in self.solution.handle(queue.pop(0)):
+                if isinstance(command, StartTimer) and command.timer.startswith("cancel "):
+                    of_alarms.append(TimerFired(command.timer))
+                elif isinstance(command, StartTimer):
                     timers.append(TimerFired(command.timer))
                     self.told.append(command.timer)
                 elif isinstance(command, FOR_HOSTS):
@@ -113,9 +115,10 @@ def test_whichever_commands_fail_for_a_while_the_solution_comes_to_rest_with_the
 DISABLE, ENABLE, ANNOUNCE = "disable_vip host1", "enable_vip host2", "announce_vip host2"
 RETRY, DRAIN = "retry VIP", "drain VIP"
 SCRIPTS = {
-    ("together", ""): [DISABLE, ENABLE],
+    ("together", ""): [DISABLE, ENABLE, ANNOUNCE],
     ("together", DISABLE): [f"{DISABLE} FAILS", ENABLE, RETRY, DISABLE, ANNOUNCE],
-    ("together", ENABLE): [DISABLE, f"{ENABLE} FAILS", RETRY, ENABLE],
+    # Announced again because the release is confirmed first, and in vain because it is not there yet.
+    ("together", ENABLE): [DISABLE, f"{ENABLE} FAILS", ANNOUNCE, RETRY, ENABLE],
     ("disable-first", ""): [DISABLE, ENABLE],
     # Service before purity: the release fails, and yet the VIP is enabled where it is wanted.
     ("disable-first", DISABLE): [f"{DISABLE} FAILS", ENABLE, RETRY, DISABLE, ANNOUNCE],
@@ -175,7 +178,10 @@ def test_a_loser_that_cannot_be_demoted_loses_the_vip_at_least_and_is_asked_agai
 
 @define(eq=False)
 class Answers:
-    """What is still to come from each source, in its own order: the two hosts, and the timers."""
+    """What is still to come from each source, in its own order: the two hosts, and the timers.
+
+    Those of the alarms are left out: they run out long after the last answer.
+    """
 
     solution: Solution
     queues: dict[str, list[Event]] = field(factory=lambda: {H1: [], H2: [], "timers": []})
@@ -183,7 +189,7 @@ class Answers:
 
     def tell(self, event: Event) -> None:
         for command in self.solution.handle(event):
-            if isinstance(command, StartTimer):
+            if isinstance(command, StartTimer) and not command.timer.startswith("cancel "):
                 self.queues["timers"].append(TimerFired(command.timer))
             elif isinstance(command, FOR_HOSTS):
                 self.given.append(command)
@@ -241,7 +247,7 @@ def test_the_newest_wish_counts_in_whatever_order_the_hosts_answer(order):
         assert (last.get(H1, EnableVip(H1)), last.get(H2, DisableVip(H2))) == (EnableVip(H1), DisableVip(H2))
 
 
-def test_every_pair_has_a_switchover_of_its_own_and_the_vip_follows_one_of_them():
+def test_every_pair_has_a_switchover_of_its_own_the_others_follow_it_and_the_vip_follows_one_of_them():
     voicemail = Pair("VM Server", ("VM_Server_1", "VM_Server_2"))
     solution = Solution(Topology(HOSTS, (voicemail, SIP), documented_alarms(SIP.applications, HOSTS)))
     for host, mode, vm in ((H1, P, "VM_Server_1"), (H2, B, "VM_Server_2")):
@@ -250,8 +256,13 @@ def test_every_pair_has_a_switchover_of_its_own_and_the_vip_follows_one_of_them(
     world = World(solution)
     world.happen(*(CommandSucceeded(command.id) for command in solution.state.pending))
     world.happen(SwitchoverRequested("VM_Server_2"))
-    assert world.told == ["demote VM_Server_1", "promote VM_Server_2"]
-    assert [pair.state for pair in solution.state.pairs] == ["redundant_2", "redundant_1"]
-    world.happen(SwitchoverRequested(A2))
-    assert world.told[2:] == [f"demote {A1}", f"promote {A2}", DISABLE, ENABLE]
+    modes = ["demote VM_Server_1", "promote VM_Server_2", f"demote {A1}", f"promote {A2}"]
+    assert world.told == [*modes, DISABLE, ENABLE, ANNOUNCE]
     assert [pair.state for pair in solution.state.pairs] == ["redundant_2", "redundant_2"]
+    world.happen(SwitchoverRequested(A1))
+    assert world.told[7:] == [
+        *(f"demote {A2}", f"promote {A1}"),
+        *("disable_vip host2", "enable_vip host1", "demote VM_Server_2"),
+        *("announce_vip host1", "promote VM_Server_1"),
+    ]
+    assert [pair.state for pair in solution.state.pairs] == ["redundant_1", "redundant_1"]

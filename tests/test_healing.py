@@ -1,6 +1,6 @@
-"""Whatever happens, once the faults stop the solution heals: one primary, one backup, the VIP at the primary alone.
+"""Whatever happens, once the faults stop the solution heals: every primary on one host, and the VIP there alone.
 
-A small world (two hosts with one application each, ordered links, commands and reports that take their time, scripts
+A small world (two hosts with their applications, ordered links, commands and reports that take their time, scripts
 that fail) is driven at random, from a seed, with the core in charge. This samples what a full exploration would cover.
 """
 
@@ -8,21 +8,28 @@ import random
 from collections import deque
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from switchover.fsm import (
+    LOG_MESSAGES,
     AnnounceVip,
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     Demote,
     DisableVip,
     EnableVip,
     Event,
+    HostCommand,
     HostConnected,
     HostFellSilent,
     HostHeard,
     HostLost,
     HostReport,
+    LogMessageReceived,
+    LookAt,
+    LookAtVip,
     Mode,
     Pair,
     Promote,
@@ -34,17 +41,22 @@ from switchover.fsm import (
     VipOrder,
     VipReported,
     documented_alarms,
+    voicemail_topology,
 )
 
 HOSTS = ("host1", "host2")
 SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
 
 
+TAKEOVER = Topology(HOSTS, (SIP,), documented_alarms(SIP.applications, HOSTS))
+SOLUTIONS = {"sip": TAKEOVER, "voicemail": voicemail_topology()}
+
+
 @define(eq=False)
 class Host:
     name: str
-    application: str
-    mode: Mode = Mode.BACKUP
+    modes: dict[str, Mode]
+    monitored: frozenset[str]
     vip: bool = False
     reachable: bool = True
     link: str = "down"  # down, up or silent: what the agent's driver has told
@@ -52,45 +64,60 @@ class Host:
     outbox: deque = field(factory=deque)
 
     def report(self) -> HostReport:
-        return HostReport({self.application: self.mode}, self.vip, {self.application: 0})
+        return HostReport(dict(self.modes), self.vip, dict.fromkeys(self.modes, 0))
 
-    def carry_out(self, command, fail: bool) -> None:
-        impossible = isinstance(command, Promote | Demote) and self.mode is Mode.DOWN
-        if fail or impossible:
+    def runs(self, application: str) -> Mode:
+        """The mode in which an application starts."""
+        return Mode.UP if application in self.monitored else Mode.BACKUP
+
+    def carry_out(self, command, how: type[CommandFailed | CommandTimedOut | CommandUnclear] | None) -> None:
+        """Do it and say so; or say that it failed, of what is done or (if it failed) is not done."""
+        impossible = isinstance(command, Promote | Demote) and self.modes[command.application] is Mode.DOWN
+        if how is CommandFailed or impossible:
             self.outbox.append(CommandFailed(command.id, "it failed"))
             return
         match command:
             case Promote():
-                self.mode = Mode.PRIMARY
+                self.modes[command.application] = Mode.PRIMARY
             case Demote():
-                self.mode = Mode.BACKUP
+                self.modes[command.application] = Mode.BACKUP
+            case LookAt():
+                self.outbox.append(ApplicationReported(command.application, self.modes[command.application]))
+            case LookAtVip():
+                self.outbox.append(VipReported(self.name, self.vip))
             case EnableVip():
                 self.vip = True
             case DisableVip():
                 self.vip = False
-        self.outbox.append(CommandSucceeded(command.id))
+        self.outbox.append(how(command.id, "it may be done") if how else CommandSucceeded(command.id))
 
 
 @define(eq=False)
 class World:
-    order: VipOrder
+    topology: Topology
     chance: random.Random
-    hosts: list[Host] = field(factory=lambda: [Host(h, a) for h, a in zip(HOSTS, SIP.applications, strict=True)])
-    timers: set[str] = field(factory=set)
+    hosts: list[Host] = field(init=False)
+    timers: dict[str, None] = field(factory=dict)  # in order: a set's order is another one in every run
     story: list[str] = field(factory=list)
     announced_by: str = ""
     solution: Solution = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.solution = Solution(Topology(HOSTS, (SIP,), documented_alarms(SIP.applications, HOSTS), self.order))
+        self.solution = Solution(self.topology)
+        monitored = frozenset(name for pair in self.topology.monitored for name in pair.applications)
+        self.hosts = []
+        for side, name in enumerate(HOSTS):
+            found = [pair.applications[side] for pair in self.topology.components]
+            modes = {each: Mode.UP if each in monitored else Mode.BACKUP for each in found}
+            self.hosts.append(Host(name, modes, monitored))
 
     def tell(self, event: Event) -> None:
         self.story.append(f"{event}")
         for command in self.solution.handle(event):
             self.story.append(f"    {command}")
             if isinstance(command, StartTimer):
-                self.timers.add(command.timer)
-            elif isinstance(command, Promote | Demote | EnableVip | DisableVip | AnnounceVip):
+                self.timers[command.timer] = None
+            elif isinstance(command, HostCommand):
                 self.hosts[HOSTS.index(command.host)].inbox.append(command)
 
     def ordinary_steps(self):
@@ -99,7 +126,7 @@ class World:
             if host.link != "down" and host.reachable and host.outbox:
                 yield lambda host=host: self.tell(host.outbox.popleft())
             if host.inbox and (host.reachable or host.link == "down"):
-                yield lambda host=host: self.carry_out(host, fail=False)
+                yield lambda host=host: self.carry_out(host)
             if not host.reachable and host.link == "up":
                 yield lambda host=host: self.set_link(host, "silent", HostFellSilent(host.name))
             if not host.reachable and host.link == "silent":
@@ -108,28 +135,42 @@ class World:
                 yield lambda host=host: self.set_link(host, "up", HostHeard(host.name))
             if host.reachable and host.link == "down":
                 yield lambda host=host: self.connect(host)
-        for timer in self.timers:
-            yield lambda timer=timer: (self.timers.discard(timer), self.tell(TimerFired(timer)))
+        for timer in list(self.timers):
+            yield lambda timer=timer: (self.timers.pop(timer), self.tell(TimerFired(timer)))
 
     def faults(self):
         """What the outside world may do at any moment."""
+        yield self.restart_agent
+        message, application = self.chance.choice(list(LOG_MESSAGES)), self.chance.choice(self.topology.applications)
+        yield lambda: self.tell(LogMessageReceived(message, application))
         for host in self.hosts:
-            if host.mode is not Mode.DOWN:
-                yield lambda host=host: self.change_mode(host, Mode.DOWN)
-            else:
-                yield lambda host=host: self.change_mode(host, Mode.BACKUP)
+            for application, mode in host.modes.items():
+                other = Mode.DOWN if mode is not Mode.DOWN else host.runs(application)
+                yield lambda host=host, name=application, mode=other: self.change_mode(host, name, mode)
+                if application not in host.monitored:
+                    yield lambda name=application: self.tell(SwitchoverRequested(name))
             yield lambda host=host: setattr(host, "reachable", not host.reachable)
-            yield lambda host=host: self.tell(SwitchoverRequested(host.application))
             yield lambda host=host: self.change_vip(host)
             if host.inbox and host.reachable:
-                yield lambda host=host: self.carry_out(host, fail=True)
+                for how in (CommandFailed, CommandTimedOut, CommandUnclear):
+                    yield lambda host=host, how=how: self.carry_out(host, how)
 
-    def carry_out(self, host: Host, fail: bool) -> None:
+    def carry_out(self, host: Host, how: type[CommandFailed | CommandTimedOut | CommandUnclear] | None = None) -> None:
         command = host.inbox.popleft()
-        self.story.append(f"  {host.name} {'fails' if fail else 'does'} {command}")
-        if isinstance(command, EnableVip | AnnounceVip) and not fail and host.reachable:
-            self.announced_by = host.name
-        host.carry_out(command, fail)
+        self.story.append(f"  {host.name} does {command}, and the result is {how.__name__ if how else 'told'}")
+        host.carry_out(command, how)
+        if isinstance(command, EnableVip | AnnounceVip) and how is not CommandFailed and host.vip and host.reachable:
+            self.announced_by = host.name  # a host announces only what it has
+
+    def restart_agent(self) -> None:
+        """It knows nothing then, and what it had told hosts on its connections is lost with them."""
+        self.story.append("the agent restarts")
+        self.solution = Solution(self.topology)
+        self.timers.clear()
+        for host in self.hosts:
+            host.link = "down"
+            host.inbox.clear()
+            host.outbox.clear()
 
     def set_link(self, host: Host, link: str, event: Event) -> None:
         host.link = link
@@ -144,10 +185,10 @@ class World:
         host.outbox.clear()
         self.set_link(host, "up", HostConnected(host.name, host.report()))
 
-    def change_mode(self, host: Host, mode: Mode) -> None:
-        host.mode = mode
-        self.story.append(f"  {host.application} is {mode}")
-        host.outbox.append(ApplicationReported(host.application, mode))
+    def change_mode(self, host: Host, application: str, mode: Mode) -> None:
+        host.modes[application] = mode
+        self.story.append(f"  {application} is {mode}")
+        host.outbox.append(ApplicationReported(application, mode))
 
     def change_vip(self, host: Host) -> None:
         host.vip = not host.vip
@@ -159,8 +200,8 @@ class World:
         self.story.append("the faults stop")
         for host in self.hosts:
             host.reachable = True
-            if host.mode is Mode.DOWN:
-                self.change_mode(host, Mode.BACKUP)
+            for application in [name for name, mode in host.modes.items() if mode is Mode.DOWN]:
+                self.change_mode(host, application, host.runs(application))
         for _ in range(1000):
             steps = list(self.ordinary_steps())
             if not steps:
@@ -171,26 +212,34 @@ class World:
 
 @pytest.mark.parametrize("order", VipOrder)
 @pytest.mark.parametrize("seed", range(400))
-def test_once_the_faults_stop_the_solution_heals(seed, order):
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_once_the_faults_stop_the_solution_heals(name, seed, order):
     chance = random.Random(seed)  # noqa: S311  # reproducible, not secret
-    world = World(order, chance)
+    world = World(evolve(SOLUTIONS[name], vip_order=order), chance)
     try:
         for _ in range(60):
             steps = list(world.faults() if chance.random() < 0.25 else world.ordinary_steps())
             if steps:
                 chance.choice(steps)()
         world.heal()
-        state = world.solution.state
-        side = state.pairs[0].state[-1]
-        assert (state.links, state.pairs[0].state, state.vip, state.pending) == (
-            ("connected", "connected"),
-            f"redundant_{side}",
-            f"held_{side}",
-            (),
-        )
-        here, there = world.hosts[int(side) - 1], world.hosts[2 - int(side)]
-        assert (here.mode, there.mode, here.vip, there.vip) == (Mode.PRIMARY, Mode.BACKUP, True, False)
-        assert world.announced_by == here.name
+        assert_healed(world)
     except BaseException:
-        print("\n".join(world.story[-80:]))
+        print("\n".join(world.story[-120:]))
         raise
+
+
+def assert_healed(world: World) -> None:
+    """Both hosts are whole: all primaries on one of them, and with them the VIP; the core knows, and nothing waits."""
+    state, topology = world.solution.state, world.topology
+    side = state.pairs[0].state[-1]
+    here, there = world.hosts[int(side) - 1], world.hosts[2 - int(side)]
+    assert (state.links, [pair.state for pair in state.pairs], state.vip, state.placement, state.pending) == (
+        ("connected", "connected"),
+        [f"redundant_{side}"] * len(topology.pairs),
+        f"held_{side}",
+        f"together_{side}",
+        (),
+    )
+    assert all(here.modes[pair.applications[int(side) - 1]] is Mode.PRIMARY for pair in topology.pairs)
+    assert all(there.modes[pair.applications[2 - int(side)]] is Mode.BACKUP for pair in topology.pairs)
+    assert (here.vip, there.vip, world.announced_by) == (True, False, here.name)

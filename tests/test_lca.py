@@ -24,10 +24,12 @@ from switchover.fsm import (
     AnnounceVip,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
     DisableVip,
     EnableVip,
     HostCommand,
     HostReport,
+    LookAtVip,
     Mode,
     Promote,
     VipReported,
@@ -85,11 +87,11 @@ Scenario = Callable[[Lca, Agent], Coroutine[Any, Any, None]]
 def with_lca(tmp_path) -> Callable[..., None]:
     """Runs a scenario in a namespace, with an LCA that has been started and is closed at the end."""
 
-    def run(namespace, scenario: Scenario) -> None:
+    def run(namespace, scenario: Scenario, addresses: type[IpAddresses] = IpAddresses) -> None:
         settings = configuration(tmp_path)
 
         async def main() -> None:
-            lca = Lca(settings, settings.hosts[0], IpAddresses("eth0", VIP))
+            lca = Lca(settings, settings.hosts[0], addresses("eth0", VIP))
             agent = Agent(lca)
             try:
                 await lca.start()
@@ -313,6 +315,48 @@ def test_a_vip_that_cannot_be_announced_is_a_failure_and_where_it_really_is_gets
         await eventually(lambda: not lca._tasks)
         assert (await lca.report()).vip_held == (held(host) == set(VIP))
         assert agent.reports() == ([VipReported(H1, held=True)] if held(host) == set(VIP) else [])
+
+    with_lca(host, scenario)
+
+
+class SlowAddresses(IpAddresses):
+    """Addresses that are on the interface long before that is known."""
+
+    async def enable(self) -> None:
+        await super().enable()
+        await asyncio.sleep(1000)
+
+
+def test_a_vip_that_came_without_being_announced_is_announced_when_it_is_looked_at(wired, ear, with_lca, eventually):
+    """The deadline cut the command short between the two, and the core counts a VIP that is here as announced."""
+    host, _ = wired
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        number = agent.order(EnableVip(H1), deadline_ms=1000)
+        await eventually(lambda: CommandTimedOut(number, "not done within 1000 ms") in agent.told)
+        assert held(host) == set(VIP)
+        ear.heard()
+        for announcements in (15, 0):  # five of each kind, and none when it is looked at again
+            await agent.result(LookAtVip(H1))
+            assert agent.told[-2:] == [VipReported(H1, held=True), CommandSucceeded(agent.count)]
+            await asyncio.sleep(0.3)
+            assert len(ear.heard()) == announcements
+
+    with_lca(host, scenario, SlowAddresses)
+
+
+@pytest.mark.parametrize(("present", "whole"), [((), False), (VIP, True), ((IPV4,), False), ((IPV6,), False)])
+def test_a_look_at_the_vip_tells_whether_the_whole_of_it_is_here_and_then_that_it_is_done(
+    host, with_lca, present, whole
+):
+    """Of a part nothing is left, as before a report: another host may be given what this one has of it."""
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        if present:
+            change(host, "add", *present)
+        await agent.result(LookAtVip(H1))
+        assert agent.told[-2:] == [VipReported(H1, held=whole), CommandSucceeded(1)]
+        assert held(host) == (set(VIP) if whole else set())
 
     with_lca(host, scenario)
 

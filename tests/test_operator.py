@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve
+from attrs import define, evolve, field
 from switchover.agent.agent import Agent
 from switchover.agent.configuration import load
+from switchover.agent.examples import example_text
 from switchover.agent.journal import Journal, read
 from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.agent.operator import LONGEST_LINE, OperatorError, OperatorServer, ask
-from switchover.agent.settings import Configuration
+from switchover.agent.settings import Configuration, PairKind
 from switchover.fsm import (
+    LOG_MESSAGES,
     ApplicationReported,
     CommandSucceeded,
     Event,
@@ -27,6 +29,8 @@ from switchover.fsm import (
     HostLost,
     HostReport,
     Mode,
+    Start,
+    Stop,
 )
 
 H1, H2 = "host1", "host2"
@@ -38,17 +42,21 @@ class ObedientHost:
     """A connection to a host that does what it is told at once."""
 
     name: str
+    modes: dict[str, Mode]
     deliver: Callable[[Event], None]
+    told: list[HostCommand] = field(factory=list)
 
     def start(self) -> None:
-        first = self.name == H1
-        report = HostReport({A1: Mode.PRIMARY} if first else {A2: Mode.BACKUP}, vip_held=first)
-        self.soon(HostConnected(self.name, report))
+        self.soon(HostConnected(self.name, HostReport(self.modes, vip_held=self.name == H1)))
 
     async def close(self) -> None:
         self.deliver = lambda _: None
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
+        self.told.append(command)
+        if isinstance(command, Start | Stop):
+            running = Mode.UP if command.application.startswith("RM") else Mode.BACKUP
+            self.soon(ApplicationReported(command.application, running if isinstance(command, Start) else Mode.DOWN))
         self.soon(CommandSucceeded(command.id))
 
     def soon(self, event: Event) -> None:
@@ -85,18 +93,46 @@ def configuration(directory: Path) -> Configuration:
     file = directory / "switchover.toml"
     hosts = ["198.51.100.11", "198.51.100.12"]
     file.write_text(configuration_text(directory, LabSettings(), ["198.51.100.10/24"], hosts, members))
-    return load(file)
+    return with_long_alarms(load(file))
+
+
+def voicemail(directory: Path) -> Configuration:
+    """The example, in a directory."""
+    file = directory / "switchover.toml"
+    paths = {"journal": "journal.sqlite", "socket": "agent.sock", "keys": "keys", "spool": "spool"}
+    lines = ["[agent]", *(f"{key} = {json.dumps(str(directory / name))}" for key, name in paths.items())]
+    file.write_text("\n".join([example_text("voicemail"), *lines]))
+    return with_long_alarms(load(file))
+
+
+def with_long_alarms(settings: Configuration) -> Configuration:
+    """No alarm ends by itself while it is looked at."""
+    alarms = (evolve(alarm, cancel_timeout_ms=600_000) for alarm in settings.topology().alarms)
+    return evolve(settings, alarms=tuple(alarms))
+
+
+def modes_on(host: str, settings: Configuration) -> dict[str, Mode]:
+    """[S1] and [S2], state prior to switchover."""
+    redundant = Mode.PRIMARY if host == H1 else Mode.BACKUP
+    return {
+        member.application: redundant if pair.kind is PairKind.REDUNDANT else Mode.UP
+        for pair in settings.pairs
+        for member in pair.members
+        if member.host == host
+    }
 
 
 @pytest.fixture
 def at_desk(tmp_path: Path, eventually) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], None]:
     """Runs a scenario with an agent whose hosts are connected, and its operators' server."""
 
-    async def run(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
-        settings, hosts = configuration(tmp_path), {}
+    async def run(
+        scenario: Callable[[Desk], Coroutine[Any, Any, None]], configured: Callable[[Path], Configuration]
+    ) -> None:
+        settings, hosts = configured(tmp_path), {}
 
         def connect(name: str, deliver: Callable[[Event], None]) -> ObedientHost:
-            hosts[name] = ObedientHost(name, deliver)
+            hosts[name] = ObedientHost(name, modes_on(name, settings), deliver)
             return hosts[name]
 
         journal = Journal(settings.agent.journal)
@@ -112,7 +148,7 @@ def at_desk(tmp_path: Path, eventually) -> Callable[[Callable[[Desk], Coroutine[
             await agent.close()
             journal.close()
 
-    return lambda scenario: asyncio.run(asyncio.wait_for(run(scenario), 60))
+    return lambda scenario, configured=configuration: asyncio.run(asyncio.wait_for(run(scenario, configured), 60))
 
 
 def application(name: str, host: str, mode: str | None) -> dict[str, str | None]:
@@ -134,6 +170,11 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
                 {"name": H2, "link": "connected", "vip_held": False},
             ],
             "pairs": [pair],
+            "monitored": [],
+            "outside": [],
+            "placement": "together_1",
+            "redundancy": True,
+            "alarms": [{"name": f"{A1} primary", "state": "active"}],
             "vip": vip,
             "pending": [],
         }
@@ -146,6 +187,7 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
         }
         whole["hosts"][1] = {"name": H2, "link": "lost", "vip_held": None}
         vip["state"] = "owed_1"
+        whole["redundancy"] = False
         assert await desk.ask(do="status") == {"ok": True, "status": whole}
 
     at_desk(scenario)
@@ -155,7 +197,7 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
 def test_a_switch_by_application_or_by_host(at_desk, eventually, to):
     async def scenario(desk: Desk) -> None:
         reply = await desk.ask(do="switch", to=to)
-        text = "an operator asked for it: first the primary goes into backup mode"
+        text = "an operator or a reaction asks for it: first the primary goes into backup mode"
         assert reply == {"ok": True, "moved": True, "text": text}
         await eventually(lambda: desk.agent.solution.state.vip == "held_2")
         assert desk.agent.solution.state.pairs[0].state == "redundant_2"
@@ -193,17 +235,121 @@ def test_a_log_message_from_outside_activates_its_alarm_or_is_ignored(at_desk):
         contradicts = await desk.ask(do="event", id="00-05151", application=A1)
         assert [agrees["ok"], contradicts["ok"]] == [True, False]
         assert contradicts["text"] == "the message contradicts the host's report, which counts"
-        assert desk.news("command")[-3:][0] == f"alarm {A1} primary"
+        assert desk.news("command").count(f"alarm {A1} primary") == 1  # when the agent adopted what it found
+        assert agrees["text"] == "the message agrees with the host's report: its alarm is activated"
         assert desk.news("event")[-2:] == [f"received 5150 {A1}", f"received 00-05151 {A1}"]
 
     at_desk(scenario)
 
 
+def test_the_status_of_a_whole_voicemail_solution(at_desk, eventually):
+    """Pairs that are only monitored, what is outside, where it runs, what could fail, and which alarms are active."""
+
+    async def scenario(desk: Desk) -> None:
+        status = (await desk.ask(do="status"))["status"]
+        assert [pair["name"] for pair in status["pairs"]] == ["VM SIP Server", "VM Server"]
+        assert status["monitored"] == [
+            {
+                "name": name,
+                "applications": [{"name": f"{short}_{side}", "host": f"host{side}", "state": "up"} for side in (1, 2)],
+            }
+            for name, short in (("Resource Manager", "RM"), ("Media Control Platform", "MCP"))
+        ]
+        assert status["outside"] == ["Premise_SIP_Server"]
+        assert (status["placement"], status["redundancy"]) == ("together_1", True)
+        desk.hosts[H1].deliver(ApplicationReported("RM_1", Mode.DOWN))
+        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and not desk.agent.solution.state.pending)
+        status = (await desk.ask(do="status"))["status"]
+        assert (status["placement"], status["redundancy"]) == ("together_2", False)
+        assert {pair["state"] for pair in status["pairs"]} == {"redundant_2"}
+        assert [found["state"] for found in status["monitored"][0]["applications"]] == ["down", "up"]
+        alarms = {alarm["name"]: alarm["state"] for alarm in status["alarms"]}
+        assert {name for name, state in alarms.items() if state == "active"} == {
+            *("RM_1 found terminated", "RM_1 terminated"),
+            *("VM_SIP_Server_2 primary", "VM_Server_2 primary", "VM_SIP_Server_1 backup"),
+        }
+
+    at_desk(scenario, voicemail)
+
+
+def test_applications_are_started_and_stopped_and_what_is_so_already_is_all_right(at_desk, eventually):
+    async def scenario(desk: Desk) -> None:
+        state = desk.agent.solution.state
+        for do, done, already in (("stop", "stopped", "it does not run"), ("start", "started", "it runs already")):
+            count = len(desk.hosts[H2].told)
+            wished = {"ok": True, "moved": True, "text": f"an operator asked for it: it is {done}"}
+            assert await desk.ask(do=do, application="RM_2") == wished
+            await eventually(lambda: not desk.agent.solution.state.pending)
+            assert await desk.ask(do=do, application="RM_2") == {"ok": True, "moved": False, "text": already}
+            assert len(desk.hosts[H2].told) == count + 1
+        assert [command for command in desk.hosts[H2].told if isinstance(command, Start | Stop)] == [
+            *(Stop(H2, "RM_2"), Start(H2, "RM_2")),
+        ]
+        assert desk.agent.solution.state.placement == state.placement
+
+    at_desk(scenario, voicemail)
+
+
+@pytest.mark.parametrize("do", ["start", "stop"])
+def test_what_is_on_neither_host_or_on_a_lost_one_cannot_be_started_or_stopped(at_desk, do):
+    async def scenario(desk: Desk) -> None:
+        for event in (HostFellSilent(H2), HostLost(H2)):
+            desk.hosts[H2].deliver(event)
+        for name in ("MCP_2", "Premise_SIP_Server"):
+            reply = await desk.ask(do=do, application=name)
+            assert reply == {"ok": False, "moved": False, "text": "its host is not heard"}
+        assert not any(isinstance(command, Start | Stop) for command in desk.hosts[H2].told)
+
+    at_desk(scenario, voicemail)
+
+
+@pytest.mark.parametrize("name", ["RM_2", "Premise_SIP_Server"])
+def test_what_has_no_mode_cannot_be_switched(at_desk, name):
+    async def scenario(desk: Desk) -> None:
+        before = desk.agent.solution.state
+        reply = await desk.ask(do="switch", to=name)
+        assert not reply["ok"]
+        assert name in reply["text"]
+        assert desk.agent.solution.state == before
+
+    at_desk(scenario, voicemail)
+
+
+def test_a_message_about_what_is_outside_moves_nothing(at_desk):
+    """[S1] premise SIP Server failure: no alarm condition waits for it."""
+
+    async def scenario(desk: Desk) -> None:
+        told = [len(host.told) for host in desk.hosts.values()]
+        assert (await desk.ask(do="event", id="00-5091", application="Premise_SIP_Server"))["ok"]
+        assert [len(host.told) for host in desk.hosts.values()] == told
+
+    at_desk(scenario, voicemail)
+
+
+def test_a_message_makes_the_solution_move_and_the_same_one_again_does_nothing_more(at_desk, eventually):
+    """It is what another SCS says, which is believed where no host is heard that says otherwise."""
+
+    async def scenario(desk: Desk) -> None:
+        assert (await desk.ask(do="switch", to="VM_SIP_Server_2"))["moved"]
+        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and not desk.agent.solution.state.pending)
+        before = desk.agent.solution.state
+        told = [len(host.told) for host in desk.hosts.values()]
+        for _ in range(2):
+            assert (await desk.ask(do="event", id="00-4563", application="VM_SIP_Server_2"))["ok"]
+        assert desk.agent.solution.state == before
+        assert [len(host.told) for host in desk.hosts.values()] == told
+
+    at_desk(scenario, voicemail)
+
+
+KNOWN = ", ".join(LOG_MESSAGES)
 REFUSED = [
-    ({"do": "event", "id": "00-9999", "application": A1}, "unknown event id '00-9999'; known are 00-5150, 00-5151"),
-    ({"do": "event", "id": "", "application": A1}, "unknown event id ''; known are 00-5150, 00-5151"),
+    ({"do": "event", "id": "00-9999", "application": A1}, f"unknown event id '00-9999'; known are {KNOWN}"),
+    ({"do": "event", "id": "", "application": A1}, f"unknown event id ''; known are {KNOWN}"),
     ({"do": "event", "id": "00-5150", "application": "x"}, f"unknown application 'x'; known are {A1}, {A2}"),
     ({"do": "switch", "to": "host3"}, f"unknown application 'host3'; known are {A1}, {A2}"),
+    ({"do": "start", "application": "x"}, f"unknown application 'x'; known are {A1}, {A2}"),
+    ({"do": "stop", "application": H1}, f"unknown application '{H1}'; known are {A1}, {A2}"),
 ]
 
 
@@ -219,7 +365,10 @@ def test_what_names_the_unknown_is_refused_and_journalled(at_desk, request_, tex
     at_desk(scenario)
 
 
-UNKNOWN = [{}, [], 7, None, "status", {"do": "dance"}, {"do": "switch"}, {"do": "switch", "to": 1}, {"do": ["status"]}]
+UNKNOWN = [
+    *({}, [], 7, None, "status", {"do": "dance"}, {"do": "switch"}, {"do": "switch", "to": 1}, {"do": ["status"]}),
+    *({"do": "start"}, {"do": "stop", "application": None}, {"do": "event", "id": 5150, "application": A1}),
+]
 
 
 @pytest.mark.parametrize("request_", UNKNOWN, ids=str)
@@ -340,7 +489,9 @@ def test_a_socket_that_cannot_be_made_says_so(tmp_path):
     async def scenario() -> None:
         journal = Journal(settings.agent.journal)
         try:
-            await OperatorServer(Agent(settings, journal, ObedientHost)).start()
+            await OperatorServer(
+                Agent(settings, journal, lambda name, deliver: ObedientHost(name, {}, deliver))
+            ).start()
         finally:
             journal.close()
 

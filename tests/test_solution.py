@@ -12,6 +12,8 @@ from switchover.fsm import (
     Command,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     Demote,
     DisableVip,
     EnableVip,
@@ -31,6 +33,8 @@ from switchover.fsm import (
     ReactionKind,
     Solution,
     SolutionState,
+    StartRequested,
+    StartTimer,
     SwitchoverRequested,
     TimerFired,
     Topology,
@@ -67,8 +71,27 @@ def started(order: VipOrder = VipOrder.TOGETHER) -> Solution:
 
 
 def state(links: str, pair: str, modes: tuple, vip: str, held: tuple, *pending: Command) -> SolutionState:
+    """A state that `started` leads to before any cancel timeout is over; the alarms are those of `started`."""
     first, second = links.split()
-    return SolutionState((first, second), (PairState(pair, modes),), vip, held, pending)
+    runs = {P: "up", B: "up", D: "down", None: "unknown" if pair == "out_of_sight" else "lost"}
+    machine, _, side = pair.rpartition("_")
+    if machine in ("redundant", "no_redundancy", "peer_lost"):
+        view, placement = f"side{side}_together", f"together_{side}"
+    elif pair.startswith(("cut_off", "out_of_")):
+        view, placement = "nothing", "unplaced"
+    else:
+        view, placement = "busy", "together_1"
+    return SolutionState(
+        links=(first, second),
+        pairs=(PairState(pair, modes),),
+        applications=(runs[modes[0]], runs[modes[1]]),
+        alarms=("active" if modes[0] is P else "rearmed", "clear", "clear", "clear"),
+        vip=vip,
+        placement=placement,
+        view=view,
+        vip_held=held,
+        pending=pending,
+    )
 
 
 WHOLE = state("connected connected", "redundant_1", (P, B), "held_1", (True, False))
@@ -103,7 +126,11 @@ AS_IT_IS = [
     connected(H2, B, False),
     CommandSucceeded(99),
     CommandFailed(99, "nobody knows it"),
-    *(TimerFired(name) for name in ("retry SIP Server", "settle SIP Server", "retry VIP", "drain VIP")),
+    CommandTimedOut(99, "nobody knows it"),
+    CommandUnclear(99, "nobody knows it"),
+    StartRequested(A1),
+    *(TimerFired(name) for name in ("retry SIP Server", "settle SIP Server", "retry VIP", "drain VIP", "gather")),
+    *(TimerFired(f"cancel {name}") for name in (f"{A1} backup", f"{A2} primary", f"{A2} backup")),
 ]
 
 
@@ -113,20 +140,29 @@ def test_an_event_that_asks_for_what_is_changes_nothing_and_gives_no_command(eve
     assert (solution.handle(event), solution.state) == ((), WHOLE)
 
 
+def test_a_message_that_comes_again_only_has_its_active_alarm_wait_for_longer():
+    solution = started()
+    for notation in ("00-5150", "5150", "00-05150"):
+        assert solution.handle(LogMessageReceived(notation, A1)) == (StartTimer(f"cancel {A1} primary", 5000),)
+        assert solution.state == WHOLE
+
+
 def test_a_message_that_comes_again_shows_its_alarm_and_runs_no_script():
     """One incident, one run of each VIP script, however many alarms it raises."""
     solution = started()
     alarm = f"{A1} primary"
     shown = (
         ActivateAlarm(alarm, "00-5150", A1),
+        StartTimer(f"cancel {alarm}", 5000),
         TriggerReaction(alarm, ReactionKind.DISABLE_VIP, H2),
         TriggerReaction(alarm, ReactionKind.ENABLE_VIP, H1),
     )
     for notation in ("00-5150", "5150", "00-05150"):
+        assert handle(solution, TimerFired(f"cancel {alarm}")) == []
         assert (solution.handle(LogMessageReceived(notation, A1)), solution.state) == (shown, WHOLE)
     backup = solution.handle(LogMessageReceived("00-5151", A2))
-    assert [type(command) for command in backup] == [ActivateAlarm, TriggerReaction]
-    assert solution.state == WHOLE
+    assert [type(command) for command in backup] == [ActivateAlarm, StartTimer, TriggerReaction]
+    assert solution.state == evolve(WHOLE, alarms=("active", "clear", "clear", "active"))
 
 
 def test_a_message_that_the_backup_changed_to_primary_is_made_so():

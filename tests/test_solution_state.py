@@ -10,14 +10,13 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from switchover.fsm import (
-    AnnounceVip,
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     CoreError,
-    Demote,
-    DisableVip,
-    EnableVip,
+    HostCommand,
     HostConnected,
     HostFellSilent,
     HostHeard,
@@ -31,6 +30,8 @@ from switchover.fsm import (
     Promote,
     Solution,
     SolutionState,
+    StartRequested,
+    StopRequested,
     SwitchoverRequested,
     TimerFired,
     Topology,
@@ -42,7 +43,8 @@ from switchover.fsm import (
 HOSTS = H1, H2 = ("host1", "host2")
 SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
 A1, A2 = SIP.applications
-FOR_HOSTS = Promote | Demote | EnableVip | DisableVip | AnnounceVip
+MODES = (Mode.PRIMARY, Mode.BACKUP, Mode.DOWN)
+FOR_HOSTS = HostCommand
 
 
 def report(host: str, mode: Mode, held: bool) -> HostReport:
@@ -71,15 +73,21 @@ def started() -> Solution:
 
 
 EVENTS = [
-    *(HostConnected(host, report(host, mode, held)) for host in HOSTS for mode in Mode for held in (True, False)),
+    *(HostConnected(host, report(host, mode, held)) for host in HOSTS for mode in MODES for held in (True, False)),
     *(event(host) for host in HOSTS for event in (HostFellSilent, HostHeard, HostLost, HostLeft)),
-    *(ApplicationReported(name, mode) for name in SIP.applications for mode in Mode),
+    *(ApplicationReported(name, mode) for name in SIP.applications for mode in MODES),
     *(VipReported(host, held) for host in HOSTS for held in (True, False)),
     *(SwitchoverRequested(name) for name in (*SIP.applications, "nobody")),
     *(LogMessageReceived(number, name) for number in ("5150", "5151") for name in SIP.applications),
-    *(TimerFired(name) for name in ("retry SIP Server", "settle SIP Server", "retry VIP", "drain VIP")),
+    *(event(name) for name in SIP.applications for event in (StartRequested, StopRequested)),
+    *(TimerFired(name) for name in ("retry SIP Server", "settle SIP Server", "retry VIP", "drain VIP", "gather")),
+    *(TimerFired(f"cancel {name} {mode}") for name in SIP.applications for mode in ("primary", "backup")),
     *(CommandSucceeded(number) for number in range(1, 9)),
-    *(CommandFailed(number, "exit status 1") for number in range(1, 9)),
+    *(
+        event(number, "exit status 1")
+        for number in range(1, 9)
+        for event in (CommandFailed, CommandTimedOut, CommandUnclear)
+    ),
 ]
 
 
@@ -106,14 +114,25 @@ def test_a_stored_state_is_enough_to_go_on_identically_and_a_refused_event_chang
 
 
 WHOLE = SolutionState(
-    ("connected", "connected"), (PairState("redundant_1", (Mode.PRIMARY, Mode.BACKUP)),), "held_1", (True, False)
+    links=("connected", "connected"),
+    pairs=(PairState("redundant_1", (Mode.PRIMARY, Mode.BACKUP)),),
+    applications=("up", "up"),
+    alarms=("active", "clear", "clear", "clear"),
+    vip="held_1",
+    placement="together_1",
+    view="side1_together",
+    vip_held=(True, False),
 )
 
 
 def test_states_that_differ_in_anything_but_the_next_id_are_different():
     changes = [
         {"links": ("connected", "silent")},
+        {"applications": ("up", "down")},
+        {"alarms": ("rearmed", "clear", "clear", "clear")},
         {"vip": "off"},
+        {"placement": "unplaced"},
+        {"view": "busy"},
         {"vip_held": (True, None)},
         {"pending": (Promote("host2", "SIP_Server_2"),)},
     ]
@@ -131,7 +150,10 @@ REFUSED = [
     ),
     (SwitchoverRequested(""), "unknown application ''"),
     (LogMessageReceived("00-5150", "x"), "unknown application 'x'"),
-    (LogMessageReceived("00-4563", A1), "unknown event id '00-4563'; known are 00-5150, 00-5151"),
+    (LogMessageReceived("00-4564", A1), "unknown event id '00-4564'; known are 00-5150, 00-4563, 00-5151"),
+    (HostConnected(H1, HostReport({A1: Mode.UP}, vip_held=True)), "SIP_Server_1 cannot be up: it is primary, backup"),
+    (StartRequested("x"), "unknown application 'x'"),
+    (StopRequested("x"), "unknown application 'x'"),
     (HostConnected("host3", HostReport({}, vip_held=False)), "unknown host 'host3'; known are host1, host2"),
     (HostConnected(H1, HostReport({A2: Mode.PRIMARY}, vip_held=False)), "a report of host1 must tell of SIP_Server_1"),
     (HostConnected(H1, HostReport({}, vip_held=True)), "a report of host1 must tell of SIP_Server_1"),
@@ -140,6 +162,8 @@ REFUSED = [
     (TimerFired("tea"), "unknown timer 'tea'"),
     (TimerFired("settle VIP"), "unknown timer"),
     (TimerFired("drain SIP Server"), "unknown timer"),
+    (TimerFired("cancel tea"), "unknown timer"),
+    (TimerFired("gather SIP Server"), "unknown timer"),
 ]
 
 
@@ -152,6 +176,13 @@ def test_an_event_that_names_what_is_not_there_is_refused_and_changes_nothing(ma
         solution.handle(event)
     assert (solution.state, solution.steps) == (before, steps)
     assert solution.state.next_id == before.next_id
+
+
+def test_an_application_of_a_redundant_pair_is_never_just_up():
+    solution = started()
+    with pytest.raises(CoreError, match=r"^SIP_Server_1 cannot be up: it is primary, backup or down$"):
+        solution.handle(ApplicationReported(A1, Mode.UP))
+    assert solution.state == WHOLE
 
 
 @pytest.mark.parametrize("event", [ApplicationReported(A1, Mode.DOWN), VipReported(H1, held=False)], ids=str)

@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from switchover.fsm import LINK, PAIR, VIP, CoreError, ImpossibleTriggerError, Table
+from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, CoreError, ImpossibleTriggerError, Table
 from switchover.fsm.table import Ignored, Impossible, Output, Row
 
-TABLES = (LINK, PAIR, VIP)
+TABLES = (LINK, PAIR, VIP, APPLICATION, ALARM, PLACEMENT)
 
 
 def assignments(table: Table) -> Iterator[frozenset[str]]:

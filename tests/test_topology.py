@@ -9,6 +9,8 @@ from switchover.fsm import (
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
     CoreError,
     Demote,
     DisableVip,
@@ -20,13 +22,18 @@ from switchover.fsm import (
     HostLost,
     HostReport,
     LogMessageReceived,
+    LookAt,
     Mode,
     Pair,
     Promote,
     Reaction,
     ReactionKind,
     Solution,
+    Start,
+    StartRequested,
     StartTimer,
+    Stop,
+    StopRequested,
     SwitchoverRequested,
     TimerFired,
     Topology,
@@ -39,6 +46,7 @@ from switchover.fsm.records import describe_command, describe_event
 
 HOSTS = ("host1", "host2")
 SIP, VM = Pair("SIP Server", ("SIP_1", "SIP_2")), Pair("VM Server", ("VM_1", "VM_2"))
+RM = Pair("Resource Manager", ("RM_1", "RM_2"))
 GOOD = Topology(HOSTS, (SIP, VM), documented_alarms(SIP.applications, HOSTS))
 ALARM = Alarm("a", "00-5150", "SIP_1", (Reaction(ReactionKind.ENABLE_VIP, "host1"),))
 
@@ -53,7 +61,18 @@ ALARM = Alarm("a", "00-5150", "SIP_1", (Reaction(ReactionKind.ENABLE_VIP, "host1
         ({"pairs": (SIP, evolve(VM, applications=("VIP", "VM_2")))}, "'VIP' is the name of the Virtual IP"),
         ({"pairs": (), "alarms": ()}, "a solution needs at least one pair"),
         ({"alarms": (ALARM, ALARM)}, "two alarms are named 'a'"),
-        ({"alarms": (evolve(ALARM, detect="00-1"),)}, "unknown event id '00-1'; known are 00-5150, 00-5151"),
+        ({"monitored": (evolve(RM, name="VM Server"),)}, "two pairs are named 'VM Server'"),
+        ({"monitored": (evolve(RM, applications=("RM_1", "VM_2")),)}, "two applications are named 'VM_2'"),
+        ({"outside": ("RM_1",), "monitored": (RM,)}, "two applications are named 'RM_1'"),
+        ({"outside": ("VIP",)}, "'VIP' is the name of the Virtual IP"),
+        ({"alarms": (evolve(ALARM, cancel="00-1"),)}, "unknown event id '00-1'; known are 00-5150, 00-4563, 00-5151"),
+        ({"alarms": (evolve(ALARM, cancel_timeout_ms=0),)}, "the cancel_timeout_ms of alarm 'a' must be above 0"),
+        (
+            {"alarms": (evolve(ALARM, reactions=(Reaction(ReactionKind.TO_PRIMARY, application="RM_1"),)),)}
+            | {"monitored": (RM,)},
+            "alarm 'a' names the unknown application of a redundant pair 'RM_1'; known are SIP_1, SIP_2, VM_1, VM_2",
+        ),
+        ({"alarms": (evolve(ALARM, detect="00-1"),)}, "unknown event id '00-1'; known are 00-5150, 00-4563, 00-5151"),
         (
             {"alarms": (evolve(ALARM, application="x"),)},
             "alarm 'a' names the unknown application 'x'; known are SIP_1, ",
@@ -73,14 +92,19 @@ def test_what_does_not_fit_together_is_refused(change, complaint):
 
 
 def test_without_an_alarm_that_enables_the_vip_it_follows_nobody():
-    """The first pair counts for the tie-break, and no switchover moves the VIP."""
+    """The first pair counts for the tie-break, and no switchover moves the VIP; the other pair follows the first."""
     solution = Solution(evolve(GOOD, alarms=()))
     for number, mode in enumerate((Mode.PRIMARY, Mode.BACKUP), start=1):
         report = HostReport({f"SIP_{number}": mode, f"VM_{number}": mode}, vip_held=number == 1)
         solution.handle(HostConnected(f"host{number}", report))
     (promote,) = solution.handle(ApplicationReported("SIP_1", Mode.DOWN))
-    assert solution.handle(CommandSucceeded(promote.id)) == (WriteLog("00-5150", "SIP_2", ""),)
-    assert (solution.state.pairs[0].state, solution.state.vip) == ("no_redundancy_2", "held_1")
+    log, demote = solution.handle(CommandSucceeded(promote.id))
+    assert (log, demote) == (WriteLog("00-5150", "SIP_2", ""), Demote("host1", "VM_1"))
+    (promote,) = solution.handle(CommandSucceeded(demote.id))
+    logs = (WriteLog("00-5150", "VM_2", ""), WriteLog("00-5151", "VM_1", ""))
+    assert (promote, solution.handle(CommandSucceeded(promote.id))) == (Promote("host2", "VM_2"), logs)
+    assert [pair.state for pair in solution.state.pairs] == ["no_redundancy_2", "redundant_2"]
+    assert (solution.state.vip, solution.state.pending) == ("held_1", (AnnounceVip("host1"),))
 
 
 def test_every_event_has_a_text():
@@ -96,8 +120,12 @@ def test_every_event_has_a_text():
         CommandSucceeded(7),
         CommandSucceeded(8),
         CommandFailed(7, "no licence"),
+        CommandTimedOut(7, "no answer"),
+        CommandUnclear(7, "exit status 77"),
         TimerFired("retry VIP"),
         SwitchoverRequested("SIP_2"),
+        StartRequested("SIP_1"),
+        StopRequested("SIP_2"),
         LogMessageReceived("5150", "SIP_2"),
     ]
     assert [describe_event(event, [Demote("host1", "SIP_1", id=7)]) for event in events] == [
@@ -112,8 +140,12 @@ def test_every_event_has_a_text():
         "done demote SIP_1",
         "done command 8",
         "failed demote SIP_1: no licence",
+        "timed out demote SIP_1: no answer",
+        "unclear demote SIP_1: exit status 77",
         "timer retry VIP",
         "requested SIP_2",
+        "start requested SIP_1",
+        "stop requested SIP_2",
         "received 5150 SIP_2",
     ]
 
@@ -122,22 +154,30 @@ def test_every_command_has_a_text():
     commands = [
         Promote("host1", "SIP_1"),
         Demote("host1", "SIP_1"),
+        Start("host1", "SIP_1"),
+        Stop("host1", "SIP_1"),
+        LookAt("host1", "SIP_1"),
         EnableVip("host1"),
         DisableVip("host1"),
         AnnounceVip("host1"),
         WriteLog("00-5150", "SIP_1", "SIP_1 changed to primary mode"),
         ActivateAlarm("SIP_1 primary", "00-5150", "SIP_1"),
         TriggerReaction("SIP_1 primary", ReactionKind.DISABLE_VIP, "host2"),
+        TriggerReaction("SIP_1 primary", ReactionKind.TO_PRIMARY, "VM_1"),
         StartTimer("drain VIP", 20),
     ]
     assert [describe_command(command) for command in commands] == [
         "promote SIP_1",
         "demote SIP_1",
+        "start SIP_1",
+        "stop SIP_1",
+        "look at SIP_1",
         "enable_vip host1",
         "disable_vip host1",
         "announce_vip host1",
         "log 00-5150 SIP_1",
         "alarm SIP_1 primary",
         "reaction of SIP_1 primary: disable_vip host2",
+        "reaction of SIP_1 primary: to_primary VM_1",
         "start timer drain VIP: 20 ms",
     ]

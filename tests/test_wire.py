@@ -20,19 +20,29 @@ from switchover.drivers.wire import (
     decode,
     encode,
 )
-from switchover.fsm.commands import AnnounceVip, DisableVip, EnableVip, Promote
-from switchover.fsm.events import ApplicationReported, CommandFailed, CommandSucceeded, HostReport, Mode, VipReported
+from switchover.fsm.commands import AnnounceVip, Demote, DisableVip, EnableVip, LookAt, LookAtVip, Promote, Start, Stop
+from switchover.fsm.events import (
+    ApplicationReported,
+    CommandFailed,
+    CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
+    HostReport,
+    Mode,
+    VipReported,
+)
 
 NAMES = st.text(max_size=20)
 COUNTS = st.integers(0, 2**63 - 1)
 COMMANDS = st.one_of(
-    st.builds(kind, host=NAMES, id=COUNTS) for kind in (EnableVip, DisableVip, AnnounceVip)
-) | st.builds(Promote, host=NAMES, application=NAMES, id=COUNTS)
+    *(st.builds(kind, host=NAMES, id=COUNTS) for kind in (EnableVip, DisableVip, AnnounceVip, LookAtVip)),
+    *(st.builds(kind, host=NAMES, application=NAMES, id=COUNTS) for kind in (Promote, Demote, Start, Stop, LookAt)),
+)
 EVENTS = st.one_of(
     st.builds(ApplicationReported, NAMES, st.sampled_from(Mode)),
     st.builds(VipReported, NAMES, st.booleans()),
     st.builds(CommandSucceeded, COUNTS),
-    st.builds(CommandFailed, COUNTS, NAMES),
+    *(st.builds(kind, COUNTS, NAMES) for kind in (CommandFailed, CommandTimedOut, CommandUnclear)),
 )
 REPORTS = st.builds(
     HostReport,

@@ -1,11 +1,13 @@
 """The lab's network: two hosts, the SCS side and a client, each in a namespace, on one Ethernet segment.
 
-    host1 .11    host2 .12    scs .20    client .30        198.51.100.0/24 and 2001:db8::/64, VIP .10
-      eth0         eth0        eth0        eth0
-        |            |           |           |             veth pairs
-     +--------------------------------------------+
-     |  wire: a namespace that is a bridge        |
-     +--------------------------------------------+
+    host1 .11    host2 .12    scs .20    client .30   (premise .40)      198.51.100.0/24 and 2001:db8::/64, VIP .10
+      eth0         eth0        eth0        eth0           eth0
+        |            |           |           |              |            veth pairs
+     +----------------------------------------------------------+
+     |  wire: a namespace that is a bridge                      |
+     +----------------------------------------------------------+
+
+The premise SIP Server's station is there in the voicemail lab only.
 
 The bridge has a namespace of its own, so that no station can see or change it. A link is cut at the bridge's port: the
 frames vanish in both directions while the host still sees a carrier, which is what a failed switch or line card looks
@@ -32,11 +34,14 @@ VIP = ("198.51.100.10", "2001:db8::10")
 """The Virtual IP: both of its addresses, without the prefix lengths of `PREFIXES`."""
 PREFIXES = (24, 64)
 ADDRESSES: Mapping[str, tuple[str, str]] = {
-    "host1":  ("198.51.100.11", "2001:db8::11"),
-    "host2":  ("198.51.100.12", "2001:db8::12"),
-    "scs":    ("198.51.100.20", "2001:db8::20"),
-    "client": ("198.51.100.30", "2001:db8::30"),
+    "host1":   ("198.51.100.11", "2001:db8::11"),
+    "host2":   ("198.51.100.12", "2001:db8::12"),
+    "scs":     ("198.51.100.20", "2001:db8::20"),
+    "client":  ("198.51.100.30", "2001:db8::30"),
+    "premise": ("198.51.100.40", "2001:db8::40"),
 }  # fmt: skip
+STATIONS = (*HOSTS, "scs", "client")
+VOICEMAIL_STATIONS = (*STATIONS, "premise")
 MACS: Mapping[str, str] = {name: f"00:00:5e:00:53:{v4.rpartition('.')[2]}" for name, (v4, _) in ADDRESSES.items()}
 """Addresses for documentation (RFC 7042 section 2.1.2); the last two digits are those of the IPv4 address."""
 
@@ -60,9 +65,13 @@ class Cut:
 
 
 class Network:
-    """The namespaces and links, and every process that was started in them. Use it with `async with`."""
+    """The namespaces and links, and every process that was started in them. Use it with `async with`.
 
-    def __init__(self) -> None:
+    `stations` are names out of `ADDRESSES`, the hosts among them.
+    """
+
+    def __init__(self, stations: Sequence[str] = STATIONS) -> None:
+        self.stations = tuple(stations)
         self.cuts: list[Cut] = []
         """Every cut so far; one that is not healed has no end yet."""
         self._children: list[Process] = []
@@ -78,11 +87,11 @@ class Network:
         """Make the namespaces and wire them up. `LabError` outside of the fence, or if a command fails."""
         if not is_inside():
             raise LabError("the lab's network is only built inside its own namespaces, never in the machine's")
-        for name in (*ADDRESSES, WIRE):
+        for name in (*self.stations, WIRE):
             await run(["ip", "netns", "add", name])
         await run(["ip", "link", "set", "lo", "up"])
         await _batch(WIRE, _wire_commands())
-        for name in ADDRESSES:
+        for name in self.stations:
             await self._connect(name)
 
     async def _connect(self, name: str) -> None:
@@ -97,7 +106,7 @@ class Network:
         """End every process that was started here, then remove the namespaces."""
         await asyncio.gather(*(end(child) for child in self._children))
         self._children.clear()
-        for name in (*ADDRESSES, WIRE):
+        for name in (*self.stations, WIRE):
             await run(["ip", "netns", "delete", name])
 
     async def cut(self, host: str) -> float:
@@ -115,8 +124,8 @@ class Network:
         return now
 
     async def _set_port(self, host: str, state: int) -> None:
-        if host not in ADDRESSES:
-            raise LabError(f"no station {host!r}; there are {', '.join(ADDRESSES)}")
+        if host not in self.stations:
+            raise LabError(f"no station {host!r}; there are {', '.join(self.stations)}")
         await run(["bridge", "-n", WIRE, "link", "set", "dev", host, "state", str(state)])
 
     async def spawn(

@@ -1,53 +1,60 @@
-"""Plays the documented workflows on a stage: brings the prior state about, acts as the outside world, and looks.
-
-When a step was seen is read from the agent's journal, by the marks that the workflow's data names. Whether the end
-state is as documented is asked of the agent and, separately, of the observers.
-"""
+"""Plays the documented workflows on a stage: brings the prior state about, acts as the outside world, and looks."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from attrs import frozen
+from attrs import evolve
 
-from ...fsm.workflows import DISCONNECTED, WORKFLOWS, Workflow, recognise, roles
-from ..journal import Entry, read
+from ...fsm import ReactionPolicy
+from ...fsm.scenarios import SCENARIOS
+from ...fsm.workflows import WORKFLOWS, Workflow
+from ..journal import read
+from ..operator import Reply
 from .namespaces import LabError
-from .report import Outcome, PlayedStep
-from .stage import Measured, Stage
+from .report import Outcome
+from .stage import Stage
+from .verdict import Run, judge
 
 PATIENCE_S = 15.0
 """How long a workflow, or the way back to the prior state, may take before it counts as failed."""
 
+REVERSE = "reverse-"
+"""Before a scenario's name: with the second side as primary before it."""
+
 _ACTS = {
-    "manual": "an operator asks for {new}",
-    "failure": "kill -9 of {old}",
-    "disconnected": "the network of {old_host} fails, its carrier stays",
-    "reconnection": "the network of {old_host} works again",
+    "request": "an operator asks for {}",
+    "fail": "kill -9 of {}",
+    "start": "{} is started again",
+    "lose": "{} is lost",
+    "return": "{} returns",
+    "message": "the SCS logs {}",
 }
 
 _LOOK_EVERY_S = 0.05
 _BEFORE_S, _AFTER_S = 0.3, 0.7  # the client asks this much longer than the workflow lasts; more than SIP's T1 after it
 
-
 Show = Callable[[str], None]
 """Shows a line of what is happening while it happens."""
+
+
+def playable(solution: str) -> tuple[str, ...]:
+    """What can be played with the `sip` or the `voicemail` solution, in a good order.
+
+    In the former each workflow goes from whichever side is primary; in the latter the sides are named, as [S1] has it.
+    """
+    if solution == "sip":
+        return tuple(WORKFLOWS)
+    of_primary = [n for n, found in SCENARIOS.items() if found.scripts and not found.acts[0].startswith("request")]
+    return (*SCENARIOS, *(f"{REVERSE}{name}" for name in of_primary))
 
 
 async def play(stage: Stage, names: Sequence[str], repeat: int, show: Show) -> AsyncIterator[Outcome]:
     """Play workflows by name, each so many times, and yield what each run came to."""
     player = _Player(stage, show)
     for name in names:
-        for _ in range(repeat):
-            yield await player.play(WORKFLOWS[name])
-
-
-@frozen
-class _Position:
-    """Where a run begins: the side that is primary before it, and the journal's last entry."""
-
-    old: int
-    entry: int
+        for number in range(1, repeat + 1):
+            yield await player.play(name, f" ({number} of {repeat})" if repeat > 1 else "")
 
 
 class _Player:
@@ -55,128 +62,144 @@ class _Player:
         self._stage = stage
         self._show = show
         self._shown = 0  # the number of the last journal entry that was shown
-        self._lost: int | None = None  # the side whose network is cut
+        self._lost: int | None = None  # the side that is lost
 
-    async def play(self, workflow: Workflow) -> Outcome:
-        if workflow.name == "reconnection":
-            if self._lost is None:
-                await self._lose(await self._prior_state())
-            old = self._lost or 1
-        else:
-            old = await self._prior_state()
-        self._shown = self._last_entry()
-        position = _Position(old, self._shown)
+    async def play(self, name: str, count: str) -> Outcome:
+        """Play one workflow; `count` goes with its title."""
+        workflow = (WORKFLOWS | SCENARIOS)[name.removeprefix(REVERSE)]
+        title = f"{workflow.title}{', in the reverse direction' if name.startswith(REVERSE) else ''}{count}"
+        run = Run(name, title, workflow, self._stage.topology, await self._prior_state_of(workflow, name))
+        first = self._shown = self._last_entry()
         await self._stage.begin()
         await asyncio.sleep(_BEFORE_S)
-        acted = await self._act(workflow, old)
-        self._show(f"{workflow.title}: {_ACTS[workflow.name].format(**self._parts(position))}")
-        await self._await_end(workflow, position, acted)
+        for number, act in enumerate(workflow.acts):
+            verb, _, what = act.format(**run.roles).partition(" ")
+            acted = await self._act(verb, what)
+            if number == 0:
+                run = evolve(run, began=acted)
+                self._show(f"{title}: {_ACTS[verb].format(what)}")
+            else:
+                self._show_moment(run.after_ms(int(acted * 1e9)), "act", _ACTS[verb].format(what))
+            await self._await(self._after(verb, what), run)
+        await self._await(run.ends, run)
         await asyncio.sleep(_AFTER_S)
-        self._show_news(acted)
-        measured = await self._stage.measure(acted)
-        wrong = [*await self._wrong_states(workflow, position), *self._wrong_measures(position, measured)]
-        return Outcome(workflow.name, self._steps(workflow, position, acted), measured, tuple(wrong))
+        self._show_news(run)
+        measured = await self._stage.measure(run.began)
+        entries = [entry for _, entry in read(self._stage.journal, first)]
+        return judge(run, measured, entries, await self._states())
 
     # The outside world acts.
 
-    async def _act(self, workflow: Workflow, old: int) -> float:
-        match workflow.name:
-            case "manual":
+    async def _act(self, verb: str, what: str) -> float:
+        side = self._stage.topology.hosts.index(what) + 1 if verb in ("lose", "return") else 0
+        match verb:
+            case "request":
                 now = time.monotonic()
-                await self._stage.ask({"do": "switch", "to": self._application(3 - old)})
+                await self._stage.ask({"do": "switch", "to": what})
                 return now
-            case "failure":
-                return await self._stage.crash_server(old)
-            case "disconnected":
-                self._lost = old
-                return await self._stage.cut(old)
-            case _:
+            case "fail":
+                return await self._stage.crash(what)
+            case "start":
+                now = time.monotonic()
+                await self._stage.start_application(what)
+                return now
+            case "lose":
+                self._lost = side
+                return await self._stage.lose(side)
+            case "return":
                 self._lost = None
-                return await self._stage.heal(old)
+                return await self._stage.restore(side)
+            case _:
+                return await self._stage.say(*what.split())
 
-    async def _lose(self, old: int) -> None:
-        self._lost = old
-        await self._await_end(DISCONNECTED, _Position(old, 0), await self._stage.cut(old))
+    def _after(self, verb: str, what: str) -> set[str]:
+        """What the agent has to know before the outside world acts again."""
+        return {f"{what} {'down' if verb == 'fail' else 'up'}"} if verb in ("fail", "start") else set()
+
+    async def _prepare(self, verb: str, what: str) -> None:
+        """An act that brings the prior state about, and is none of the workflow's."""
+        self._show(f"before it: {_ACTS[verb].format(what)}")
+        await self._act(verb, what)
+
+    async def _prior_state_of(self, workflow: Workflow, name: str) -> int:
+        """Bring about the state prior to a workflow; returns the side from which it goes."""
+        hosts = self._stage.topology.hosts
+        if workflow.name == "reconnection":
+            if self._lost is None:
+                old = await self._prior_state()
+                await self._prepare("lose", hosts[old - 1])
+                lost = Run("", "", WORKFLOWS["disconnected"], self._stage.topology, old, time.monotonic())
+                await self._await(lost.ends, lost)
+            return self._lost or 1
+        old = await self._prior_state()
+        wanted = (2 if name.startswith(REVERSE) else 1) if workflow.name in SCENARIOS else old
+        if old != wanted:
+            await self._prepare("request", hosts[wanted - 1])
+            old = await self._prior_state()
+        return old
 
     async def _prior_state(self) -> int:
-        """Bring about [S2]'s state prior to a switchover, on whichever side; returns the side of the primary."""
+        """Bring about the state prior to a switchover, on whichever side; returns the side of the primaries."""
         if self._lost is not None:
-            await self._stage.heal(self._lost)
-            self._lost = None
-        for side in (1, 2):
-            if (await self._modes())[side - 1] == "down":
-                await self._stage.start_server(side)
+            await self._prepare("return", self._stage.topology.hosts[self._lost - 1])
+        for application in await self._down():
+            await self._prepare("start", application)
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            pair, vip = await self._states()
-            if pair.startswith("redundant_") and vip == f"held_{pair[-1]}":
-                return int(pair[-1])
+            status = await self._status()
+            placement, vip = status["placement"], status["vip"]["state"]
+            if status["redundancy"] and not status["pending"] and vip == f"held_{placement[-1]}":
+                await self._rearm()
+                return int(placement[-1])
             if time.monotonic() > deadline:
-                raise LabError(f"the state prior to a switchover is not reached: the pair is {pair}, the VIP {vip}")
+                state = f"the placement is {placement}, the VIP {vip}"
+                raise LabError(f"the state prior to a switchover is not reached: {state}")
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _rearm(self) -> None:
+        """Wait until no alarm is active if it would then, as with an SCS, not react to what it detects."""
+        if self._stage.topology.reactions is ReactionPolicy.LITERAL:
+            longest_s = max(alarm.cancel_timeout_ms for alarm in self._stage.topology.alarms) / 1000
+            deadline = time.monotonic() + longest_s + PATIENCE_S
+            while (await self._status())["alarms"]:
+                if time.monotonic() > deadline:
+                    raise LabError("the alarms stay active: the state prior to a switchover is not reached")
+                await asyncio.sleep(_LOOK_EVERY_S)
 
     # What the agent knows.
 
-    async def _states(self) -> tuple[str, str]:
-        status = (await self._stage.ask({"do": "status"}))["status"]
-        return status["pairs"][0]["state"], status["vip"]["state"]
+    async def _status(self) -> Reply:
+        return (await self._stage.ask({"do": "status"}))["status"]
 
-    async def _modes(self) -> list[str | None]:
-        status = (await self._stage.ask({"do": "status"}))["status"]
-        return [application["mode"] for application in status["pairs"][0]["applications"]]
+    async def _states(self) -> set[str]:
+        """The states of pairs, applications and the VIP, in the words of `Workflow.ends`."""
+        status = await self._status()
+        states = {f"VIP {status['vip']['state']}"} | {f"{pair['name']} {pair['state']}" for pair in status["pairs"]}
+        for pair in status["pairs"]:
+            for found in pair["applications"]:
+                if found["mode"] is not None:
+                    states.add(f"{found['name']} {'down' if found['mode'] == 'down' else 'up'}")
+        return states | {
+            f"{found['name']} {found['state']}" for pair in status["monitored"] for found in pair["applications"]
+        }
 
-    async def _await_end(self, workflow: Workflow, position: _Position, acted: float) -> None:
-        new, deadline = 3 - position.old, time.monotonic() + PATIENCE_S
-        while await self._states() != (f"{workflow.pair}_{new}", f"{workflow.vip}_{new}"):
-            self._show_news(acted)
-            if time.monotonic() > deadline:
-                return
+    async def _down(self) -> list[str]:
+        return sorted(state.removesuffix(" down") for state in await self._states() if state.endswith(" down"))
+
+    async def _await(self, states: set[str], run: Run) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not states <= await self._states() and time.monotonic() < deadline:
+            self._show_news(run)
             await asyncio.sleep(_LOOK_EVERY_S)
-
-    def _show_news(self, acted: float) -> None:
-        for number, entry in read(self._stage.journal, self._shown):
-            self._shown = number
-            self._show(f"{entry.mono_ns / 1e6 - acted * 1e3:9.1f} ms  {entry.kind:<9} {entry.text}")
-
-    # What was seen.
-
-    def _steps(self, workflow: Workflow, position: _Position, acted: float) -> tuple[PlayedStep, ...]:
-        entries = [entry for _, entry in read(self._stage.journal, position.entry)]
-        parts = self._parts(position)
-        return tuple(
-            PlayedStep(step.number, step.text, self._at_ms(entries, step.position, step.marks, acted))
-            for step in recognise(workflow, parts, [entry.text for entry in entries])
-        )
-
-    def _at_ms(
-        self, entries: Sequence[Entry], position: int | None, marks: tuple[str, ...], acted: float
-    ) -> float | None:
-        if not marks:
-            return 0.0  # the outside world's own act
-        return None if position is None else entries[position].mono_ns / 1e6 - acted * 1e3
-
-    async def _wrong_states(self, workflow: Workflow, position: _Position) -> list[str]:
-        new = 3 - position.old
-        found, wanted = await self._states(), (f"{workflow.pair}_{new}", f"{workflow.vip}_{new}")
-        names = ("the pair", "the VIP")
-        return [f"{n} is {f}, not {w}" for n, f, w in zip(names, found, wanted, strict=True) if f != w]
-
-    def _wrong_measures(self, position: _Position, measured: Measured) -> list[str]:
-        host, name = self._stage.topology.hosts[2 - position.old], self._application(3 - position.old)
-        found = (measured.holders, measured.arp_cache, measured.answered_by)
-        wanted = (frozenset({host}), host, name)
-        names = ("the VIP's holder among the reachable hosts", "the client's ARP cache", "the last answer's sender")
-        return [f"{n} is {_plain(f)}, not {_plain(w)}" for n, f, w in zip(names, found, wanted, strict=True) if f != w]
-
-    def _parts(self, position: _Position) -> dict[str, str]:
-        return roles(self._stage.topology, 0, 3 - position.old)
-
-    def _application(self, side: int) -> str:
-        return self._stage.topology.pairs[0].applications[side - 1]
+        self._show_news(run)
 
     def _last_entry(self) -> int:
         return max((number for number, _ in read(self._stage.journal)), default=0)
 
+    def _show_news(self, run: Run) -> None:
+        for number, entry in read(self._stage.journal, self._shown):
+            self._shown = number
+            self._show_moment(run.after_ms(entry.mono_ns), entry.kind, entry.text)
 
-def _plain(value: frozenset[str] | str | None) -> str:
-    return ", ".join(sorted(value)) or "nobody" if isinstance(value, frozenset) else value or "nobody"
+    def _show_moment(self, at_ms: float, kind: str, text: str) -> None:
+        self._show(f"{at_ms:9.1f} ms  {kind:<9} {text}")

@@ -7,6 +7,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ...drivers.keys import make_keys
@@ -14,13 +15,16 @@ from ...fsm import Topology
 from .. import operator
 from ..configuration import Configuration, load
 from ..operator import OperatorError, Reply
+from .application import Application
+from .calls import Caller
 from .client import READY, client_argv, read_requests, summarise
 from .namespaces import LabError
-from .network import ADDRESSES, HOSTS, PREFIXES, VIP, Network, end
+from .network import ADDRESSES, HOSTS, PREFIXES, STATIONS, VIP, VOICEMAIL_STATIONS, Network, end
 from .observers import AddressObserver, ArpObserver, arp_cache, holders, no_holder_ms, two_holders_ms
-from .settings import LabSettings, configuration_text
-from .sip_server import SipServer
+from .settings import SCS_LOG, LabSettings, MemberTexts, configuration_text, voicemail_text
+from .sip_server import KAMAILIO, SipServer, implementations
 from .stage import Measured
+from .voicemail import premise_sip_server, voicemail_host
 
 _START_S = 10.0
 
@@ -30,13 +34,11 @@ class RealStage:
 
     def __init__(self, directory: Path, settings: LabSettings) -> None:
         self._directory = directory
-        self._network = Network()
+        self._is_voicemail = settings.solution == "voicemail"
+        self._network = Network(VOICEMAIL_STATIONS if self._is_voicemail else STATIONS)
         self._addresses = AddressObserver(self._network)
         self._arp = ArpObserver(self._network)
-        self._servers = [
-            SipServer(self._network, host, f"SIP_Server_{side}", directory / host)
-            for side, host in enumerate(HOSTS, start=1)
-        ]
+        self._applications = {found.name: found for found in self._cast()}
         self._configuration_file = directory / "switchover.toml"
         self._configuration_file.write_text(self._configuration_text(settings))
         self.configuration: Configuration = load(self._configuration_file)
@@ -44,20 +46,35 @@ class RealStage:
         self.journal: Path = self.configuration.agent.journal
         self._requests = directory / "requests.json"
         self._client: Process | None = None
+        self._lcas: dict[str, Process] = {}
+        self._premise = premise_sip_server(self._network, directory) if self._is_voicemail else None
+        self._caller: Caller | None = None
+
+    def _cast(self) -> list[Application]:
+        """The applications on the two hosts."""
+        if self._is_voicemail:
+            hosts = [voicemail_host(self._network, side, self._directory) for side in (1, 2)]
+            return [application for host in hosts for application in host.applications]
+        return [
+            SipServer(self._network, host, f"SIP_Server_{side}", self._directory / host)
+            for side, host in enumerate(HOSTS, start=1)
+        ]
 
     @property
     def implementation(self) -> str:
         """Which SIP server serves on the hosts."""
-        return self._servers[0].implementation
+        return KAMAILIO if self._is_voicemail else implementations()[0]
 
     async def start(self) -> None:
         """Bring everything up, the LCAs before the agent."""
         await self._network.build()
         await self._addresses.start()
         await self._arp.start()
-        await asyncio.gather(*(server.start() for server in self._servers))
+        premise = [self._premise] if self._premise else []
+        await asyncio.gather(*(found.start() for found in (*self._applications.values(), *premise)))
         make_keys(self.configuration.agent.keys, HOSTS)
-        await asyncio.gather(*(self._daemon(host, "the LCA is ready", "lca", host) for host in HOSTS))
+        (self._directory / SCS_LOG).touch()
+        await asyncio.gather(*(self._start_lca(host) for host in HOSTS))
         await self._daemon("scs", "the agent is ready", "agent")
 
     async def close(self) -> None:
@@ -68,9 +85,9 @@ class RealStage:
     def keep_logs(self, target: Path) -> None:
         """Copy the daemons' and servers' logs, the configuration and the journal to a directory."""
         target.mkdir(parents=True, exist_ok=True)
-        names = ("*.log", "journal.sqlite*", "switchover.toml", "requests.json", "host?/log")
+        names = ("*.log", "journal.sqlite*", "switchover.toml", "requests.json", "*/log")
         for path in (found for pattern in names for found in self._directory.glob(pattern)):
-            name = path.name if path.parent == self._directory else f"{path.parent.name}-sip.log"
+            name = path.name if path.parent == self._directory else f"{path.parent.name}.log"
             shutil.copyfile(path, target / name)
 
     async def ask(self, request: Reply) -> Reply:
@@ -80,28 +97,61 @@ class RealStage:
         except OperatorError as error:
             raise LabError(str(error)) from error
 
-    async def crash_server(self, side: int) -> float:
-        """kill -9 to every process of the server."""
-        return await self._servers[side - 1].kill()
+    async def crash(self, application: str) -> float:
+        """kill -9 to every process of the application."""
+        return await self._applications[application].kill()
 
-    async def start_server(self, side: int) -> None:
-        """Start the server again; it starts in backup mode."""
-        await self._servers[side - 1].start()
+    async def start_application(self, application: str) -> None:
+        """Start it again; one with a mode starts in backup mode."""
+        await self._applications[application].start()
 
-    async def cut(self, side: int) -> float:
-        """No frame passes between the host and the bridge any more; the carrier stays."""
-        return await self._network.cut(HOSTS[side - 1])
+    async def lose(self, side: int) -> float:
+        """No frame passes between the host and the bridge any more; the carrier stays.
 
-    async def heal(self, side: int) -> float:
-        """Frames pass again."""
-        return await self._network.heal(HOSTS[side - 1])
+        A host of the voicemail solution fails whole: kill -9 to everything on it, its LCA as well. What its kernel has
+        on the interface stays, and the VIP with it.
+        """
+        host = HOSTS[side - 1]
+        lost = await self._network.cut(host)
+        if self._is_voicemail:
+            self._lcas[host].kill()
+            await self._lcas[host].wait()
+            for application in self._on(host):
+                await application.kill()
+        return lost
+
+    async def restore(self, side: int) -> float:
+        """Frames pass again; a host that failed whole starts what it runs."""
+        host = HOSTS[side - 1]
+        back = await self._network.heal(host)
+        if self._is_voicemail:
+            await asyncio.gather(*(application.start() for application in self._on(host)), self._start_lca(host))
+        return back
+
+    async def say(self, event_id: str, application: str) -> float:
+        """kill -9 to the premise SIP Server, and the line that an SCS writes about it in its log, which is followed."""
+        if self._premise is None:
+            raise LabError("there is nothing outside of this solution")
+        now = await self._premise.kill()
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        kind, _, number = event_id.partition("-")
+        with (self._directory / SCS_LOG).open("a") as log:
+            log.write(f"{stamp} Standard premise {application} GCTI-{kind}-{number:0>5} found terminated\n")
+        await self._premise.start()
+        return now
+
+    def _on(self, host: str) -> list[Application]:
+        return [application for application in self._applications.values() if application.host == host]
 
     async def begin(self) -> None:
-        """Start a client that asks the VIP every millisecond; returns when it has asked for the first time."""
+        """Start a client that asks the VIP every millisecond, and the callers; returns when both have begun."""
         self._client = await self._network.spawn("client", client_argv(VIP[0], self._requests), stdout=PIPE)
         stream = self._client.stdout
         if stream is None or (await stream.readline()).decode().strip() != READY:
             raise LabError("the client did not start")
+        if self._is_voicemail:
+            self._caller = Caller(self._network, self._directory)
+            await self._caller.start()
 
     async def measure(self, since: float) -> Measured:
         """End the client, and put together what it and the observers saw."""
@@ -110,6 +160,7 @@ class RealStage:
         cache = await arp_cache(VIP[0])
         await end(self._client)
         now = time.monotonic()
+        calls = await self._caller.stop() if self._caller else None
         summary = summarise(read_requests(self._requests))
         events, cuts, window = self._addresses.events, self._network.cuts, (since, now)
         heard = [a for a in self._arp.announcements if since <= a.time <= now and a.kind != "advertisement"]
@@ -122,27 +173,43 @@ class RealStage:
             arp_cache=cache,
             answered_by=summary.last_server and summary.last_server.split()[0],
             holders=frozenset[str]().union(*(holders(events, cuts, now, address) for address in VIP)),
+            calls=calls,
+            first_call_ms=calls and calls.first_success_after_ms(since),
         )
 
     def _configuration_text(self, settings: LabSettings) -> str:
         addresses = [f"{address}/{prefix}" for address, prefix in zip(VIP, PREFIXES, strict=True)]
-        members = [
-            (server.name, server.pidfile, server.controls.to_primary, server.controls.to_backup, server.controls.status)
-            for server in self._servers
-        ]
-        return configuration_text(self._directory, settings, addresses, [ADDRESSES[h][0] for h in HOSTS], members)
+        members: dict[str, MemberTexts] = {
+            found.name: (
+                found.name,
+                found.pidfile,
+                found.controls.to_primary,
+                found.controls.to_backup,
+                found.controls.status,
+            )
+            for found in self._applications.values()
+        }
+        hosts = [ADDRESSES[host][0] for host in HOSTS]
+        if self._is_voicemail:
+            return voicemail_text(self._directory, settings, addresses, hosts, members)
+        return configuration_text(self._directory, settings, addresses, hosts, list(members.values()))
 
-    async def _daemon(self, namespace: str, ready: str, *arguments: str) -> None:
+    async def _start_lca(self, host: str) -> None:
+        self._lcas[host] = await self._daemon(host, "the LCA is ready", "lca", host)
+
+    async def _daemon(self, namespace: str, ready: str, *arguments: str) -> Process:
         """Start one of our own daemons and wait until its log says that it is ready."""
         log = self._directory / f"{'-'.join(arguments)}.log"
         argv = [sys.executable, "-m", "switchover.agent", *arguments, "-c", str(self._configuration_file)]
         with log.open("ab") as output:
+            before = output.tell()
             process = await self._network.spawn(namespace, argv, stdout=output, stderr=output)
         deadline = time.monotonic() + _START_S
-        while ready not in log.read_text(errors="replace"):
+        while ready not in log.read_bytes()[before:].decode(errors="replace"):
             if process.returncode is not None or time.monotonic() > deadline:
                 raise LabError(f"`switchover {' '.join(arguments)}` does not start: {_last_line(log)}")
             await asyncio.sleep(0.02)
+        return process
 
 
 def _last_line(log: Path) -> str:

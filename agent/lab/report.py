@@ -1,12 +1,12 @@
 """What a played workflow comes to, for people and for programs."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
-from ...fsm.workflows import WORKFLOWS
+from .calls import Calls
 from .stage import Measured
 
 
@@ -21,11 +21,17 @@ class PlayedStep:
 
 @frozen
 class Outcome:
-    """One run of one workflow. `wrong` says what of the end state was not as documented, a line each."""
+    """One run of one workflow.
+
+    `scripts` tells by host how often each VIP script ran; `wrong` says what of the end state was not as documented, a
+    line each.
+    """
 
     workflow: str
+    title: str
     steps: tuple[PlayedStep, ...]
     measured: Measured
+    scripts: Mapping[str, Mapping[str, int]]
     wrong: tuple[str, ...]
 
     @property
@@ -46,18 +52,31 @@ class Outcome:
             "no_holder_ms": _rounded(measured.no_holder_ms),
             "gratuitous_arps": measured.gratuitous_arps,
             "arp_cache": measured.arp_cache,
+            "scripts": self.scripts,
+            "calls": measured.calls and self._calls(measured.calls),
+        }
+
+    def _calls(self, calls: Calls) -> dict[str, Any]:
+        return {
+            "attempted": calls.attempted,
+            "failed": calls.failed,
+            "retransmissions": calls.retransmissions,
+            "broken": calls.broken,
+            "delayed": calls.delayed,
+            "first_success_ms": _rounded(self.measured.first_call_ms),
         }
 
 
-def title(workflow: str) -> str:
+def title(outcome: Outcome) -> str:
     """The headline of a workflow's part of the report."""
-    return f"{WORKFLOWS[workflow].title}\n{'-' * len(WORKFLOWS[workflow].title)}"
+    return f"{outcome.title}\n{'-' * len(outcome.title)}"
 
 
 def step_line(step: PlayedStep) -> str:
     """One documented step as a line of the report."""
     at = "not seen" if step.at_ms is None else f"{step.at_ms:.1f} ms"
-    return f"{at:>12}  {step.number}. {step.text}"
+    number = f"{step.number}." if step.number else "- "
+    return f"{at:>12}  {number} {step.text}"
 
 
 def summary_lines(outcome: Outcome) -> list[str]:
@@ -70,15 +89,47 @@ def summary_lines(outcome: Outcome) -> list[str]:
         f" none for {measured.no_holder_ms:.1f} ms",
         f"{'ARP':>12}  {measured.gratuitous_arps} gratuitous frames reached the client,"
         f" whose cache points at {measured.arp_cache or 'nothing'}",
+        f"{'scripts':>12}  {_scripts_text(outcome.scripts)}",
+        *([f"{'calls':>12}  {_calls_text(measured.calls, measured.first_call_ms)}"] if measured.calls else []),
         *(f"{'WRONG':>12}  {line}" for line in outcome.wrong),
         f"{'ok' if outcome.ok else 'NOT OK':>12}",
     ]
 
 
+def _scripts_text(scripts: Mapping[str, Mapping[str, int]]) -> str:
+    ran = [f"{name} on {host}: {count}" for host, found in scripts.items() for name, count in found.items() if count]
+    return f"ran {', '.join(ran)}" if ran else "none ran"
+
+
+def _calls_text(calls: Calls, first_call_ms: float | None) -> str:
+    first = (
+        "no new one was answered"
+        if first_call_ms is None
+        else f"the first new one answered after {first_call_ms:.0f} ms"
+    )
+    return (
+        f"{calls.attempted} made, {calls.failed} failed, {calls.broken} broke off;"
+        f" {calls.retransmissions} messages sent again; {first}"
+    )
+
+
 def table(outcomes: Sequence[Outcome]) -> list[str]:
-    """One line a workflow: medians over its runs, with the worst in brackets where there are several."""
-    heads = ("workflow", "runs", "ok", "outage ms", "lost", "two holders ms", "no holder ms", "GARPs")
-    rows = [_row(name, [outcome for outcome in outcomes if outcome.workflow == name]) for name in _names(outcomes)]
+    """One line a workflow, and one more for its calls if there were any.
+
+    Of several runs: medians with the worst in brackets, and of countable things about calls the sums.
+    """
+    groups = {name: [outcome for outcome in outcomes if outcome.workflow == name] for name in _names(outcomes)}
+    lines = _columns(_HEADS, [(name, *_cells(runs)) for name, runs in groups.items()])
+    calls = [(name, *_call_cells([run.measured for run in runs])) for name, runs in groups.items()]
+    with_calls = [row for row in calls if len(row) > 1]
+    return [*lines, *(["", *_columns(_CALL_HEADS, with_calls)] if with_calls else [])]
+
+
+_HEADS = ("workflow", "runs", "ok", "outage ms", "lost", "two holders ms", "no holder ms", "ARP frames", "scripts")
+_CALL_HEADS = ("workflow", "calls", "failed", "broken", "sent again", "first call ms")
+
+
+def _columns(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
@@ -88,23 +139,36 @@ def _names(outcomes: Iterable[Outcome]) -> list[str]:
     return list(dict.fromkeys(outcome.workflow for outcome in outcomes))
 
 
-def _row(name: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    measured = [outcome.measured for outcome in outcomes]
+def _cells(runs: Sequence[Outcome]) -> tuple[str, ...]:
+    measured = [outcome.measured for outcome in runs]
     return (
-        name,
-        str(len(outcomes)),
-        str(sum(outcome.ok for outcome in outcomes)),
+        str(len(runs)),
+        str(sum(outcome.ok for outcome in runs)),
         _median([m.outage_ms for m in measured]),
-        _median([float(m.lost) for m in measured]),
+        _median([m.lost for m in measured]),
         _median([m.two_holders_ms for m in measured]),
         _median([m.no_holder_ms for m in measured]),
-        _median([float(m.gratuitous_arps) for m in measured]),
+        _median([m.gratuitous_arps for m in measured]),
+        _median([sum(n for found in outcome.scripts.values() for n in found.values()) for outcome in runs]),
     )
 
 
+def _call_cells(measured: Sequence[Measured]) -> tuple[str, ...]:
+    calls = [m.calls for m in measured if m.calls is not None]
+    if not calls:
+        return ()
+    counts = [(c.attempted, c.failed, c.broken, c.retransmissions) for c in calls]
+    first = [m.first_call_ms for m in measured if m.first_call_ms is not None]
+    return (*(str(sum(each)) for each in zip(*counts, strict=True)), _median(first) if first else "none")
+
+
 def _median(values: Sequence[float]) -> str:
-    middle = f"{statistics.median(values):.1f}".removesuffix(".0")
-    return middle if len(values) == 1 else f"{middle} [{max(values):.1f}]"
+    middle = _number(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} [{_number(max(values))}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -4,18 +4,13 @@
     responder.py mode RUN_DIRECTORY [primary|backup]     change the mode, and print the mode that it is in
 
 It answers every OPTIONS with 200 OK, in either mode (a demoted server drains what still reaches it), any other request
-but ACK with 405, and tells its name and mode in the header `Server`. Only the standard library, and no import of this
-package, and as few imports as can be: run as a file with `python -I -S`, a mode command then takes about 20 ms.
+but ACK with 405, and tells its name and mode in the header `Server`. It is a `Component`, and started like one.
 """
 
-import os
-import select
 import socket
 import sys
 
-MODES = ("primary", "backup")
-CONTROL_SOCKET = "control"
-PIDFILE = "pid"
+from .component import Component, bound, is_mode_command, mode_command
 
 _COPIED = ("via", "from", "to", "call-id", "cseq")  # what an answer repeats of its request (RFC 3261 section 8.2.6)
 
@@ -23,84 +18,57 @@ _COPIED = ("via", "from", "to", "call-id", "cseq")  # what an answer repeats of 
 def answer(request: bytes, server: str) -> bytes | None:
     """The answer to a SIP request; None to what has no answer: ACK, a response, what is not SIP.
 
-    `server` is the value of the header `Server`. Header names are taken in their long form only.
+    `server` is the value of the header `Server`.
 
     >>> print(answer(b"OPTIONS sip:a SIP/2.0\\r\\nCSeq: 1 OPTIONS\\r\\n\\r\\n", "S (backup)").decode().splitlines()[:3])
     ['SIP/2.0 200 OK', 'CSeq: 1 OPTIONS', 'Server: S (backup)']
     """
-    start, _, rest = request.decode("utf-8", "replace").partition("\r\n")
-    method, _, version = start.partition(" ")
-    if not version.endswith(" SIP/2.0") or method == "ACK":
+    method = method_of(request)
+    if method is None or method == "ACK":
         return None
-    status = "200 OK" if method == "OPTIONS" else "405 Method Not Allowed"
-    headers = [line for line in rest.partition("\r\n\r\n")[0].split("\r\n") if line.split(":")[0].lower() in _COPIED]
-    tagged = [f"{line};tag=lab" if line.lower().startswith("to:") and ";tag=" not in line else line for line in headers]
-    allow = [] if method == "OPTIONS" else ["Allow: OPTIONS"]
-    lines = [f"SIP/2.0 {status}", *tagged, f"Server: {server}", *allow, "Content-Length: 0", "", ""]
-    return "\r\n".join(lines).encode()
+    if method == "OPTIONS":
+        return reply(request, "200 OK", server)
+    return reply(request, "405 Method Not Allowed", server, ["Allow: OPTIONS"])
 
 
-class Responder:
-    """The server: one UDP socket for each address, and a Unix socket for commands."""
+def method_of(request: bytes) -> str | None:
+    """The method of a SIP request; None if this is none.
 
-    def __init__(self, name: str, directory: str, addresses: list[str], port: int = 5060) -> None:
-        self.mode = "backup"
-        self._name = name
-        self._listeners = [_bound(address, port) for address in addresses]
-        self._control = _control(os.path.join(directory, CONTROL_SOCKET))
-        with open(os.path.join(directory, PIDFILE), "w") as pidfile:
-            pidfile.write(f"{os.getpid()}\n")
-
-    def serve(self) -> None:
-        """Serve until a signal ends the process."""
-        while True:
-            for ready in select.select((*self._listeners, self._control), (), ())[0]:
-                try:
-                    (self._obey if ready is self._control else self._answer)(ready)
-                except OSError as error:  # the asker is gone, or the way back; whoever waits will notice
-                    print(error, file=sys.stderr)
-
-    def _answer(self, listener: socket.socket) -> None:
-        request, sender = listener.recvfrom(65535)
-        reply = answer(request, f"{self._name} ({self.mode})")
-        if reply is not None:
-            listener.sendto(reply, sender)
-
-    def _obey(self, listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(1.0)
-            wanted = connection.recv(64).decode("ascii", "replace").strip()
-            self.mode = wanted if wanted in MODES else self.mode
-            connection.sendall(f"{self.mode}\n".encode())
-
-
-def _bound(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_DGRAM)
-    listener.bind((address, port))
-    return listener
-
-
-def _control(path: str) -> socket.socket:
-    if os.path.exists(path):  # a server that was killed left it behind
-        os.unlink(path)
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    control.bind(path)
-    control.listen()
-    return control
-
-
-def command(directory: str, mode: str = "") -> str:
-    """Ask the server that runs in a directory for a mode, or with "" for none, and return the mode that it is in.
-
-    `OSError` if no server listens there or it does not answer within two seconds.
+    >>> method_of(b"BYE sip:a SIP/2.0\\r\\n\\r\\n"), method_of(b"SIP/2.0 200 OK\\r\\n\\r\\n")
+    ('BYE', None)
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-        control.settimeout(2.0)
-        control.connect(os.path.join(directory, CONTROL_SOCKET))
-        control.sendall(f"{mode}\n".encode())
-        return control.recv(64).decode("ascii").strip()
+    method, _, version = request.decode("utf-8", "replace").partition("\r\n")[0].partition(" ")
+    return method if version.endswith(" SIP/2.0") else None
+
+
+def header_lines(request: bytes, *names: str) -> list[str]:
+    """The header lines of these names (in lower case), in their order. Names are taken in their long form only."""
+    head = request.decode("utf-8", "replace").partition("\r\n\r\n")[0]
+    return [line for line in head.split("\r\n")[1:] if line.partition(":")[0].strip().lower() in names]
+
+
+def reply(
+    request: bytes, status: str, server: str, headers: list[str] | None = None, *, tag: str = "lab", body: str = ""
+) -> bytes:
+    """The response to a request, with `headers` of its own; `tag` is put into a To that has none."""
+    lines = header_lines(request, *_COPIED)
+    tagged = [f"{line};tag={tag}" if line.lower().startswith("to:") and ";tag=" not in line else line for line in lines]
+    own = [f"Server: {server}", *(headers or []), f"Content-Length: {len(body)}"]
+    return "\r\n".join([f"SIP/2.0 {status}", *tagged, *own, "", body]).encode()
+
+
+class Responder(Component):
+    """The server: one UDP socket for each address."""
+
+    def __init__(self, name: str, directory: str, addresses: list[str]) -> None:
+        super().__init__(name, directory, tuple(bound(address) for address in addresses))
+
+    def take(self, listener: socket.socket) -> None:
+        """Answer a request."""
+        request, sender = listener.recvfrom(65535)
+        response = answer(request, f"{self.name} ({self.mode})")
+        if response is not None:
+            listener.sendto(response, sender)
 
 
 def main(arguments: list[str]) -> None:
@@ -108,14 +76,7 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["serve", name, directory, *addresses] if addresses:
             Responder(name, directory, addresses).serve()
-        case ["mode", directory, *mode] if mode in ([], *([known] for known in MODES)):
-            try:
-                print(command(directory, *mode))
-            except OSError as error:
-                sys.exit(f"no SIP server answers in {directory}: {error}")
+        case ["mode", *rest] if is_mode_command(rest):
+            mode_command(rest, "SIP server")
         case _:
             sys.exit("usage: responder.py serve NAME RUN_DIRECTORY ADDRESS... | mode RUN_DIRECTORY [primary|backup]")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

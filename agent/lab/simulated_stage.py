@@ -1,35 +1,17 @@
 """The simulated stage: the same agent code and core, against hosts, a network and a client that are only simulated.
 
-It shows what the agent does, anywhere; its times are the simulation's own and say nothing about real hosts. A message
-takes `LINK_MS`, a control command `CONTROL_MS`, a VIP script `SCRIPT_MS`.
+It shows what the agent does, anywhere; its times are the simulation's own (`simulated_host`) and say nothing about real
+hosts. There are no calls here.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVarTuple
 
 from attrs import evolve
 
-from ...fsm import (
-    AnnounceVip,
-    ApplicationReported,
-    CommandFailed,
-    CommandSucceeded,
-    Demote,
-    DisableVip,
-    EnableVip,
-    Event,
-    HostCommand,
-    HostConnected,
-    HostFellSilent,
-    HostHeard,
-    HostLost,
-    HostReport,
-    Mode,
-    Promote,
-)
+from ...fsm import Event, Mode, voicemail_topology
 from ..agent import Agent
 from ..configuration import load
 from ..journal import Journal
@@ -37,119 +19,12 @@ from ..operator import Reply, answer
 from .client import Request, summarise
 from .network import ADDRESSES, HOSTS, PREFIXES, VIP, Cut
 from .observers import AddressEvent, holders, no_holder_ms, two_holders_ms
-from .settings import LabSettings, configuration_text
+from .settings import LabSettings, MemberTexts, configuration_text, voicemail_text
+from .simulated_host import SimulatedHost
 from .stage import Measured
 
-Arguments = TypeVarTuple("Arguments")
-
-LINK_MS, CONTROL_MS, SCRIPT_MS, RECONNECT_MS = 0.2, 3.0, 0.5, 30.0
 FRAMES = 10
 """What one announcement sends: five gratuitous ARP frames of each form."""
-
-
-class SimulatedHost:
-    """A host with its LCA and SIP Server, and the agent's connection to it (`HostConnection`)."""
-
-    def __init__(self, name: str, application: str, detection_ms: int, world: "SimulatedStage") -> None:
-        self.name = name
-        self.application = application
-        self.mode = Mode.BACKUP
-        self.vip_held = False
-        self.reachable = True
-        self.deliver: Callable[[Event], None] = lambda _: None
-        self._detection_ms = detection_ms
-        self._world = world
-        self._connection = 0  # counts connections: what belongs to an older one arrives nowhere
-        self._connected = self._silent = False
-
-    def start(self) -> None:
-        """See `HostConnection`."""
-        self._later(LINK_MS, self._connect)
-
-    async def close(self) -> None:
-        """See `HostConnection`."""
-        self._connection += 1
-
-    def send(self, command: HostCommand, deadline_ms: int) -> None:
-        """See `HostConnection`."""
-        work_ms = CONTROL_MS if isinstance(command, Promote | Demote) else SCRIPT_MS
-        self._later(LINK_MS + work_ms, self._carry_out, command)
-
-    def crash(self) -> None:
-        """The SIP Server dies."""
-        self.mode = Mode.DOWN
-        self._later(LINK_MS, self._tell, ApplicationReported(self.application, Mode.DOWN))
-
-    def start_server(self) -> None:
-        """The SIP Server starts, in backup mode."""
-        self.mode = Mode.BACKUP
-        self._later(LINK_MS, self._tell, ApplicationReported(self.application, Mode.BACKUP))
-
-    def set_reachable(self, reachable: bool) -> None:
-        """The network fails, or works again."""
-        self.reachable = reachable
-        if not reachable:
-            self._later(self._detection_ms / 2, self._fall_silent)
-            self._later(self._detection_ms, self._lose)
-        elif self._connected:
-            self._later(LINK_MS, self._hear)
-        else:
-            self._later(RECONNECT_MS, self._connect)
-
-    def _connect(self) -> None:
-        if self.reachable and not self._connected:
-            self._connected, self._silent = True, False
-            self.deliver(HostConnected(self.name, HostReport({self.application: self.mode}, self.vip_held)))
-
-    def _fall_silent(self) -> None:
-        if not self.reachable and self._connected:
-            self._silent = True
-            self.deliver(HostFellSilent(self.name))
-
-    def _hear(self) -> None:
-        if self._silent:
-            self._silent = False
-            self.deliver(HostHeard(self.name))
-
-    def _lose(self) -> None:
-        if not self.reachable and self._connected:
-            self._connected, self._silent = False, False
-            self._connection += 1
-            self.deliver(HostLost(self.name))
-
-    def _carry_out(self, command: HostCommand) -> None:
-        if not self.reachable:
-            return
-        result: Event = CommandSucceeded(command.id)
-        match command:
-            case Promote() | Demote():
-                if self.mode is Mode.DOWN:
-                    result = CommandFailed(command.id, f"{self.application} is down")
-                else:
-                    self.mode = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
-            case EnableVip():
-                self._set_vip(held=True)
-                self._world.announced(self.name)
-            case DisableVip():
-                self._set_vip(held=False)
-            case AnnounceVip():
-                self._world.announced(self.name)
-        self._later(LINK_MS, self._tell, result)
-
-    def _set_vip(self, held: bool) -> None:
-        self.vip_held = held
-        now = time.monotonic()
-        self._world.events += [AddressEvent(now, self.name, address, held) for address in VIP]
-
-    def _tell(self, event: Event) -> None:
-        if self.reachable and self._connected:
-            self.deliver(event)
-
-    def _later(self, after_ms: float, what: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
-        connection = self._connection
-        asyncio.get_running_loop().call_later(
-            after_ms / 1000, lambda: what(*arguments) if connection == self._connection else None
-        )
 
 
 class SimulatedStage:
@@ -163,14 +38,18 @@ class SimulatedStage:
         self.journal = self.configuration.agent.journal
         self.events: list[AddressEvent] = []
         self._hosts = [
-            SimulatedHost(name, application, settings.detection_ms, self)
-            for name, application in zip(HOSTS, self.topology.pairs[0].applications, strict=True)
+            SimulatedHost(name, self._modes(side), settings.detection_ms, self) for side, name in enumerate(HOSTS)
         ]
+        self._servers = self.topology.pairs[0].applications  # the SIP Servers, in either solution
         self._cuts: list[Cut] = []
         self._arp: str | None = None
         self._announcements: list[float] = []
         self._requests: list[Request] = []
         self._client: asyncio.Task[None] | None = None
+
+    def _modes(self, side: int) -> dict[str, Mode]:
+        redundant = {pair.applications[side]: Mode.BACKUP for pair in self.topology.pairs}
+        return redundant | {pair.applications[side]: Mode.UP for pair in self.topology.monitored}
 
     async def start(self) -> None:
         """Start the agent."""
@@ -195,27 +74,33 @@ class SimulatedStage:
         """Ask the agent, without a socket."""
         return answer(self._agent, request)
 
-    async def crash_server(self, side: int) -> float:
-        """The SIP Server of this side dies."""
-        self._hosts[side - 1].crash()
+    async def crash(self, application: str) -> float:
+        """An application dies."""
+        self._host_of(application).crash(application)
         return time.monotonic()
 
-    async def start_server(self, side: int) -> None:
-        """The SIP Server of this side starts."""
-        self._hosts[side - 1].start_server()
+    async def start_application(self, application: str) -> None:
+        """An application starts."""
+        self._host_of(application).start_application(application)
 
-    async def cut(self, side: int) -> float:
+    async def lose(self, side: int) -> float:
         """The host of this side cannot be reached any more."""
         now = time.monotonic()
         self._cuts.append(Cut(HOSTS[side - 1], now))
         self._hosts[side - 1].set_reachable(False)
         return now
 
-    async def heal(self, side: int) -> float:
+    async def restore(self, side: int) -> float:
         """The host of this side can be reached again."""
         now = time.monotonic()
         self._cuts = [evolve(cut, end=min(cut.end, now)) if cut.host == HOSTS[side - 1] else cut for cut in self._cuts]
         self._hosts[side - 1].set_reachable(True)
+        return now
+
+    async def say(self, event_id: str, application: str) -> float:
+        """The agent hears what the SCS would log."""
+        now = time.monotonic()
+        self._agent.take_log_message(event_id, application)
         return now
 
     async def begin(self) -> None:
@@ -248,6 +133,9 @@ class SimulatedStage:
     def _host(self, name: str) -> SimulatedHost:
         return self._hosts[HOSTS.index(name)]
 
+    def _host_of(self, application: str) -> SimulatedHost:
+        return next(host for host in self._hosts if application in host.modes)
+
     async def _ask_again_and_again(self) -> None:
         while True:
             self._requests.append(self._ask(time.monotonic_ns()))
@@ -255,16 +143,21 @@ class SimulatedStage:
 
     def _ask(self, now_ns: int) -> Request:
         host = self._host(self._arp) if self._arp else None
-        if host is None or not (host.reachable and host.vip_held and host.mode is not Mode.DOWN):
+        server = host and next(name for name in host.modes if name in self._servers)
+        if host is None or server is None or not host.reachable or not host.vip_held or host.modes[server] is Mode.DOWN:
             return Request(now_ns, None, None)
-        return Request(now_ns, now_ns, host.application)
+        return Request(now_ns, now_ns, server)
 
 
 def _configuration_text(directory: Path, settings: LabSettings) -> str:
     """The lab's configuration; its control commands are not run."""
-    members = [
-        (f"SIP_Server_{side}", directory / f"{side}.pid", ("to-primary",), ("to-backup",), ("status",))
-        for side in (1, 2)
-    ]
+
+    def member(name: str) -> MemberTexts:
+        return name, directory / f"{name}.pid", ("to-primary",), ("to-backup",), ("status",)
+
     addresses = [f"{address}/{prefix}" for address, prefix in zip(VIP, PREFIXES, strict=True)]
-    return configuration_text(directory, settings, addresses, [ADDRESSES[host][0] for host in HOSTS], members)
+    hosts = [ADDRESSES[host][0] for host in HOSTS]
+    if settings.solution == "voicemail":
+        names = [name for pair in voicemail_topology().components for name in pair.applications]
+        return voicemail_text(directory, settings, addresses, hosts, {name: member(name) for name in names})
+    return configuration_text(directory, settings, addresses, hosts, [member(f"SIP_Server_{side}") for side in (1, 2)])

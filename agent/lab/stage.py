@@ -8,6 +8,7 @@ from attrs import frozen
 from ...fsm import Topology
 from ..operator import Reply
 from ..settings import Configuration
+from .calls import Calls
 
 
 @frozen
@@ -17,7 +18,8 @@ class Measured:
     `outage_ms` and `lost` are the client's (`client.Summary`); `two_holders_ms` and `no_holder_ms` tell for how long
     two reachable hosts held the VIP, or none; `gratuitous_arps` are the frames that reached the client; `arp_cache` is
     the host to which its ARP cache points at the end, `answered_by` the server whose answer came last, and `holders`
-    the reachable hosts that hold the VIP at the end.
+    the reachable hosts that hold the VIP at the end. `calls` are those that SIPp made, and `first_call_ms` is how long
+    after the fault the first one that was begun after it was answered; None where no calls are made.
     """
 
     outage_ms: float
@@ -28,6 +30,8 @@ class Measured:
     arp_cache: str | None
     answered_by: str | None
     holders: frozenset[str]
+    calls: Calls | None = None
+    first_call_ms: float | None = None
 
 
 class Stage(Protocol):
@@ -52,20 +56,24 @@ class Stage(Protocol):
         """Ask the agent as an operator does."""
         ...
 
-    async def crash_server(self, side: int) -> float:
-        """Kill the SIP Server of this side, without a chance to say goodbye."""
+    async def crash(self, application: str) -> float:
+        """Kill an application, without a chance to say goodbye."""
         ...
 
-    async def start_server(self, side: int) -> None:
-        """Start the SIP Server of this side again."""
+    async def start_application(self, application: str) -> None:
+        """Start an application again."""
         ...
 
-    async def cut(self, side: int) -> float:
-        """Let the network of this side's host fail, silently."""
+    async def lose(self, side: int) -> float:
+        """Let the host of this side be lost: its network fails silently, or it fails with everything on it."""
         ...
 
-    async def heal(self, side: int) -> float:
-        """Let the network of this side's host work again."""
+    async def restore(self, side: int) -> float:
+        """Let the host of this side return as it is then."""
+        ...
+
+    async def say(self, event_id: str, application: str) -> float:
+        """Let an application outside fail, and the SCS say so in its log."""
         ...
 
     async def begin(self) -> None:

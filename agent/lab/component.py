@@ -1,0 +1,142 @@
+"""A component of a solution, as far as the lab needs one: a process with a name that is up, and perhaps has a mode.
+
+    component.py serve NAME RUN_DIRECTORY                   run until SIGTERM, in backup mode first
+    component.py run NAME RUN_DIRECTORY                     the same for a component without modes: it is only up
+    component.py mode RUN_DIRECTORY [primary|backup]        change the mode, and print the mode that it is in, or `up`
+
+It keeps a pidfile and a Unix socket for commands in its directory. By itself it does nothing more, as the VM Server and
+the Resource Manager of the voicemail lab; `responder.py` and `media.py` are components that speak SIP.
+
+Only the standard library, and as few imports as can be: started as `program` tells, a mode command takes about 20 ms.
+"""
+
+import os
+import select
+import socket
+import sys
+
+MODES = ("primary", "backup")
+UP = "up"
+"""What stands for the mode of a component that has none."""
+CONTROL_SOCKET = "control"
+PIDFILE = "pid"
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+# Without `site` the installed packages are out of reach: the folder of this one is imported under its own name, `lab`.
+# The folder above it comes last on the path, so that nothing in it can stand before the standard library.
+_START = """\
+import sys
+sys.path.append(sys.argv[1])
+from importlib import import_module
+import_module(sys.argv[2]).main(sys.argv[3:])
+"""
+
+
+def program(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command line that runs `main(arguments)` of one of the lab's modules that need the standard library only.
+
+    >>> program("component", "mode", "/run/x")[-3:]
+    ('lab.component', 'mode', '/run/x')
+    """
+    folder, name = os.path.split(_HERE)
+    return (sys.executable, "-I", "-S", "-c", _START, folder, f"{name}.{module}", *arguments)
+
+
+class Component:
+    """The process: a Unix socket for commands, and the sockets of whatever it serves.
+
+    One that serves more gives its `listeners`, and overrides `take`, and `tick` if it has to act by itself.
+    """
+
+    def __init__(
+        self, name: str, directory: str, listeners: tuple[socket.socket, ...] = (), modes: bool = True
+    ) -> None:
+        self.name = name
+        self.mode = "backup" if modes else UP
+        self._listeners = listeners
+        self._control = _control(os.path.join(directory, CONTROL_SOCKET))
+        with open(os.path.join(directory, PIDFILE), "w") as pidfile:
+            pidfile.write(f"{os.getpid()}\n")
+
+    def serve(self) -> None:
+        """Serve until a signal ends the process."""
+        while True:
+            for ready in select.select((*self._listeners, self._control), (), (), self.tick())[0]:
+                try:
+                    (self._obey if ready is self._control else self.take)(ready)
+                except OSError as error:  # the asker is gone, or the way back; whoever waits will notice
+                    print(error, file=sys.stderr)
+
+    def take(self, listener: socket.socket) -> None:
+        """Take in what one of the listeners has received."""
+        raise NotImplementedError
+
+    def tick(self) -> float | None:
+        """Do what is due; returns when there is something to do again, in seconds from now, None for never."""
+        return None
+
+    def _obey(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(1.0)
+            wanted = connection.recv(64).decode("ascii", "replace").strip()
+            if wanted in MODES and self.mode in MODES:
+                self.mode = wanted
+            connection.sendall(f"{self.mode}\n".encode())
+
+
+def bound(address: str, port: int = 5060) -> socket.socket:
+    """A UDP socket on an IPv4 or IPv6 address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_DGRAM)
+    listener.bind((address, port))
+    return listener
+
+
+def _control(path: str) -> socket.socket:
+    if os.path.exists(path):  # a component that was killed left it behind
+        os.unlink(path)
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    control.bind(path)
+    control.listen()
+    return control
+
+
+def command(directory: str, mode: str = "") -> str:
+    """Ask the component that runs in a directory for a mode, or with "" for none, and return the mode that it is in.
+
+    `OSError` if no component listens there or it does not answer within two seconds.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.settimeout(2.0)
+        control.connect(os.path.join(directory, CONTROL_SOCKET))
+        control.sendall(f"{mode}\n".encode())
+        return control.recv(64).decode("ascii").strip()
+
+
+def is_mode_command(arguments: list[str]) -> bool:
+    """Whether these arguments, which follow the word `mode`, are a directory and perhaps a mode."""
+    return len(arguments) == 1 or (len(arguments) == 2 and arguments[1] in MODES)
+
+
+def mode_command(arguments: list[str], what: str = "component") -> None:
+    """Carry out `mode DIRECTORY [MODE]`. Exits with 1 and one line if nobody answers, or if it stays as it was."""
+    directory, *wanted = arguments
+    try:
+        mode = command(directory, *wanted)
+    except OSError as error:
+        sys.exit(f"no {what} answers in {directory}: {error}")
+    if wanted and wanted != [mode]:
+        sys.exit(f"the {what} in {directory} stays {mode}")
+    print(mode)
+
+
+def main(arguments: list[str]) -> None:
+    """The command line. Exits with 1 and one line if no component answers, or if it makes no sense of the arguments."""
+    match arguments:
+        case ["serve" | "run" as action, name, directory]:
+            Component(name, directory, modes=action == "serve").serve()
+        case ["mode", *rest] if is_mode_command(rest):
+            mode_command(rest)
+        case _:
+            sys.exit("usage: component.py serve|run NAME RUN_DIRECTORY | mode RUN_DIRECTORY [primary|backup]")

@@ -1,0 +1,51 @@
+"""What `switchover status` makes of the status that the agent told: a text for people, and a judgement."""
+
+from typing import Any
+
+
+def is_whole(status: dict[str, Any]) -> bool:
+    """Whether there is redundancy, all primaries are on one host, and one host holds the VIP."""
+    is_together = status["placement"].startswith("together_")
+    return status["redundancy"] and is_together and status["vip"]["state"].startswith("held_")
+
+
+def as_text(status: dict[str, Any]) -> str:
+    """The status for people: a line on the whole, then what it consists of, a line each."""
+
+    def known(value: object, words: str) -> str:
+        return "unknown" if value is None else words
+
+    how = "as it should be" if is_whole(status) else "NOT as it should be"
+    lines = [f"solution {status['solution']}: {how}{'' if status['redundancy'] else '; no redundancy'}"]
+    for host in status["hosts"]:
+        vip = known(host["vip_held"], "has the VIP" if host["vip_held"] else "has not the VIP")
+        lines.append(f"  host {host['name']:<20} {host['link']:<10} {vip}")
+    for pair in status["pairs"]:
+        lines.append(f"  pair {pair['name']:<20} {pair['state']}")
+        lines += [
+            f"    {found['name']:<23} {known(found['mode'], str(found['mode'])):<10} on {found['host']}"
+            for found in pair["applications"]
+        ]
+    for pair in status["monitored"]:
+        lines.append(f"  pair {pair['name']:<20} monitored")
+        lines += [f"    {found['name']:<23} {found['state']:<10} on {found['host']}" for found in pair["applications"]]
+    lines.append(f"  VIP  {', '.join(status['vip']['addresses']):<20} {status['vip']['state']}")
+    lines += [f"  alarm {alarm['name']}: {alarm['state']}" for alarm in status["alarms"]]
+    lines += [f"  under way: {command}" for command in status["pending"]]
+    return "\n".join(lines)
+
+
+def does_run(status: dict[str, Any], name: str) -> bool | None:
+    """Whether the application of this name runs; None if that is not known."""
+    for pair in status["pairs"]:
+        for found in pair["applications"]:
+            if found["name"] == name:
+                return None if found["mode"] is None else found["mode"] != "down"
+    states = {found["name"]: found["state"] for pair in status["monitored"] for found in pair["applications"]}
+    return {"up": True, "down": False}.get(states.get(name, ""))
+
+
+def is_primary(status: dict[str, Any], name: str) -> bool:
+    """Whether the application of this name is primary, or every application of the host of this name."""
+    found = [a for pair in status["pairs"] for a in pair["applications"] if name in (a["name"], a["host"])]
+    return all(application["mode"] == "primary" for application in found)
