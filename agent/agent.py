@@ -45,6 +45,10 @@ ANSWER_MARGIN_MS = 500
 """How long after a command's deadline, in ms, the agent still waits for the host to say that it failed."""
 
 
+TIDY_AFTER_S = 1.0
+"""How long after something was written into it the journal is tidied, in seconds."""
+
+
 class HostConnection(Protocol):
     """What the agent needs of its link to a host: the real one, or a simulated host's."""
 
@@ -73,6 +77,7 @@ class Agent:
         self.solution = Solution(configuration.topology())
         self._journal = journal
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tidying: asyncio.TimerHandle | None = None
         self._hosts: Mapping[str, HostConnection] = {
             host: connect(host, functools.partial(self._hear, host)) for host in self.solution.topology.hosts
         }
@@ -85,7 +90,7 @@ class Agent:
 
     async def close(self) -> None:
         """Let go of the hosts. They stay as they are."""
-        for timer in self._timers.values():
+        for timer in (*self._timers.values(), *([self._tidying] if self._tidying else [])):
             timer.cancel()
         for connection in self._hosts.values():
             await connection.close()
@@ -156,6 +161,14 @@ class Agent:
             self._journal.write(entries)
         except JournalError as error:
             LOG.error("going on without a journal: %s", error)
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(TIDY_AFTER_S, self._tidy)
+
+    def _tidy(self) -> None:
+        """The journal's upkeep, once in a while and after an event rather than during one."""
+        self._tidying = None
+        with contextlib.suppress(JournalError):  # the next time it is written, the trouble is told
+            self._journal.tidy()
 
     def _refuse(self, text: str, reason: str) -> None:
         self._write(Entry(REFUSED, f"{text}: {reason}"))

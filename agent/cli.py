@@ -44,7 +44,11 @@ exit status: 0 done, or all is as it should be; 1 refused, failed, or not as it 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors that a person can mend are one line on standard error each."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "workflows") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.workflows += rest  # after an option, where argparse takes no more of them
     try:
         return options.run(options)
     except ConfigurationError as error:

@@ -59,6 +59,7 @@ class Journal:
             self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute("PRAGMA wal_autocheckpoint = 0")  # it would hold an event up: see `tidy`
             self._database.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
@@ -75,6 +76,13 @@ class Journal:
                 )
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
+
+    def tidy(self) -> None:
+        """Fold the write-ahead log into the file, which may take some milliseconds. Raises `JournalError`."""
+        try:
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self._path} cannot be tidied: {error}") from error
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded into it."""

@@ -59,6 +59,7 @@ class Lca:
         self._claims = ClaimWatch(host.interface, vip, self._claimed)
         self._agent: AgentConnection | None = None
         self._vip_held = False
+        self._is_disputed = False
         self._owes_announcement = False
         self._vip_lane = asyncio.Lock()
         self._address_watch = AddressWatch(addresses, self._vip_changed)
@@ -212,6 +213,7 @@ class Lca:
 
     def _set_vip(self, *, held: bool) -> None:
         self._vip_held = held
+        self._is_disputed &= held
         self._address_watch.expect(held)
 
     def _vip_changed(self, _held: bool) -> None:
@@ -227,7 +229,9 @@ class Lca:
             self._tell(VipReported(self._host, held))
 
     def _claimed(self, mac: str) -> None:
-        if self._vip_held:
+        """Another host says that it has the VIP: said once for each time that it is here, as frames come in numbers."""
+        if self._vip_held and not self._is_disputed:
+            self._is_disputed = True
             LOG.warning("%s claims the VIP, which is here: two hosts hold it", mac)
 
     def _tell(self, event: HostEvent) -> None:

@@ -92,6 +92,7 @@ class MlcmdConnection:
     async def close(self) -> None:
         """See `HostConnection`. No mlcmd is left behind."""
         self._closed, self._connected = True, False
+        self._end_all()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._connection.close()
 

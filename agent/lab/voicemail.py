@@ -73,7 +73,7 @@ def premise_sip_server(network: Network, directory: Path) -> Application:
 
 
 def _with_modes(name: str, directory: Path) -> Controls:
-    mode = ("chrt", "--other", "0", *program("component", "mode", str(directory)))
+    mode = program("component", "mode", str(directory))
     return Controls(
         serve=program("component", "serve", name, str(directory)),
         to_primary=(*mode, "primary"),
