@@ -253,6 +253,13 @@ def doubts(configuration: Configuration) -> Iterator[Fault]:
     if configuration.solution.reactions is ReactionPolicy.LITERAL:
         what = "reactions is 'literal': alarms latch and scripts run needlessly, as with an SCS; for comparison only"
         yield Fault(("solution", "reactions"), what)
+    solution = configuration.solution
+    if configuration.mlcmd and solution.settle_ms <= solution.command_deadline_ms:
+        what = (
+            f"mlcmd may take {solution.command_deadline_ms} ms to tell a mode, and a host is waited for no longer than"
+            f" {solution.settle_ms} ms; make settle_ms greater than command_deadline_ms"
+        )
+        yield Fault(("mlcmd",), what)
     for path, pair, member in _members(configuration):
         if pair.kind is PairKind.MONITORED and member.pidfile and member.status:
             what = f"status is never asked: {member.application!r} is only monitored, and its pidfile says if it runs"

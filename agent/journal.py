@@ -115,8 +115,10 @@ def event_entry(text: str, event: Event) -> Entry:
 
 
 def command_entry(text: str, command: Command) -> Entry:
-    """The entry of a command, with the command itself."""
-    return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=Command)))
+    """The entry of a command, and with one for a host the command itself; of any other the text tells all."""
+    if not isinstance(command, HostCommand):
+        return Entry(COMMAND, text)
+    return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=HostCommand)))
 
 
 def replay(path: Path) -> Iterator[tuple[Entry, Solution, tuple[Command, ...]]]:

@@ -36,6 +36,7 @@ from switchover.fsm import (
     Mode,
     Pair,
     Solution,
+    TimerFired,
     Topology,
     VipOrder,
     documented_alarms,
@@ -215,15 +216,17 @@ def test_the_journal_of_an_agent_that_went_through_every_workflow_replays_to_the
     assert sum("kill -9 of" in line for line in shown) == 1
 
 
-def test_events_and_commands_are_stored_whole(path, journal):
+def test_events_and_what_hosts_are_told_are_stored_whole_and_of_other_commands_the_text(path, journal):
     solution = Solution(TOPOLOGY)
     event = HostConnected("host2", HostReport({"SIP_Server_2": Mode.BACKUP}, vip_held=False))
-    commands = solution.handle(event)
+    commands = [*solution.handle(event), *solution.handle(TimerFired("settle SIP Server"))]
     journal.write([event_entry(describe_event(event), event)])
     journal.write([command_entry(describe_command(command), command) for command in commands])
-    stored = [json.loads(entry.data or "") for _, entry in read(path)]
+    stored = [(entry.text, entry.data and json.loads(entry.data)) for _, entry in read(path)]
     report = {"modes": {"SIP_Server_2": "backup"}, "vip_held": False, "primary_for_ms": {}}
+    promoted = {"type": "Promote", "host": "host2", "application": "SIP_Server_2", "id": 1}
     assert stored == [
-        {"type": "HostConnected", "host": "host2", "report": report},
-        {"type": "StartTimer", "timer": "settle SIP Server", "after_ms": 1000},
+        ("connected host2", {"type": "HostConnected", "host": "host2", "report": report}),
+        ("start timer settle SIP Server: 1000 ms", None),
+        ("promote SIP_Server_2", promoted),
     ]
