@@ -8,6 +8,7 @@ coverage). The namespace and its interfaces vanish with the thread.
 import asyncio
 import ctypes
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -18,6 +19,10 @@ from typing import Any, TypeVar
 import pytest
 
 T = TypeVar("T")
+
+# Whatever a test starts inherits an ignored signal, as of a run in the background or by nohup, and could not be ended.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 CLONE_NEWNET = 0x40000000
 
