@@ -69,10 +69,6 @@ class SolutionState:
         """This state with what was reported of the VIP on the host of a side (1 or 2)."""
         return evolve(self, vip_held=put(self.vip_held, side - 1, held))
 
-    def without(self, commands: tuple[HostCommand, ...]) -> "SolutionState":
-        """This state, with no result of these commands to come any more."""
-        return evolve(self, pending=tuple(told for told in self.pending if told not in commands))
-
 
 def put(values: tuple[Value, ...], index: int, value: Value) -> tuple[Value, ...]:
     """The tuple with another value at an index."""
