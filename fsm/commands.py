@@ -128,3 +128,15 @@ HostCommand = ApplicationCommand | EnableVip | DisableVip | AnnounceVip | LookAt
 """What a host's LCA carries out and answers."""
 
 Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer
+
+Thing = tuple[str, str]
+"""What a command is about: the host, and the application or `VIP`. A host does such commands one after the other."""
+
+
+def thing_of(command: HostCommand) -> Thing:
+    """What a command is about.
+
+    >>> thing_of(DisableVip("host1")), thing_of(Demote("host1", "SIP_Server_1"))
+    (('host1', 'VIP'), ('host1', 'SIP_Server_1'))
+    """
+    return command.host, command.application if isinstance(command, ApplicationCommand) else "VIP"

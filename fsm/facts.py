@@ -25,21 +25,24 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
     return frozenset({{"connected": "peer_in_sight", "silent": "peer_silent"}.get(peer, "peer_out_of_sight")})
 
 
-def pair_facts(topology: Topology, state: SolutionState, index: int) -> frozenset[str]:
-    """Whether a promotion is under way, which side wins a tie, and how each side compares with the other one.
+def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str) -> frozenset[str]:
+    """Whether a promotion is under way, or which side wins a tie, or how each side compares with the other one.
 
-    A tie is won by the VIP's only holder, else by the longest primary, else by the first side.
+    Which of these is asked for, any guard of its group tells. A tie is won by the VIP's only holder, else by the
+    longest primary, else by the first side.
     """
-    pair, applications = state.pairs[index], topology.pairs[index].applications
-    under_way = {told.application for told in state.pending if isinstance(told, Promote | LookAt)}
-    promotion = "promotion_runs" if under_way & set(applications) else "promotion_failed"
-    holders = [side for side in (1, 2) if state.vip_held[side - 1]]
-    longest = 2 if pair.primary_for_ms[1] > pair.primary_for_ms[0] else 1
+    if guard.startswith("promotion"):
+        things = zip(topology.hosts, topology.pairs[index].applications, strict=True)
+        is_under_way = any(isinstance(told, Promote | LookAt) for thing in things for told in state.told(thing))
+        return frozenset({"promotion_runs" if is_under_way else "promotion_failed"})
+    if guard.endswith("outranks"):
+        holders = [side for side in (1, 2) if state.vip_held[side - 1]]
+        for_ms = state.pairs[index].primary_for_ms
+        longest = 2 if for_ms[1] > for_ms[0] else 1
+        return frozenset({f"side{holders[0] if len(holders) == 1 else longest}_outranks"})
     better = better_side(topology, state)
     return frozenset(
         {
-            promotion,
-            f"side{holders[0] if len(holders) == 1 else longest}_outranks",
             f"side1_is_{'worse' if better == 2 else 'no_worse'}",
             f"side2_is_{'worse' if better == 1 else 'no_worse'}",
             f"side1_is_{'better' if better == 1 else 'no_better'}",
@@ -48,15 +51,19 @@ def pair_facts(topology: Topology, state: SolutionState, index: int) -> frozense
     )
 
 
-def vip_facts(topology: Topology, state: SolutionState) -> frozenset[str]:
-    """The configured order, and on which side the pair that the VIP follows is being demoted, or is primary."""
+def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset[str]:
+    """The configured order, or on which side the pair that the VIP follows is being demoted, or is primary.
+
+    Which of these is asked for, any guard of its group tells.
+    """
+    if guard in _ORDERS.values():
+        return frozenset({_ORDERS[topology.vip_order]})
     pair = state.pairs[pair_of_the_vip(topology)]
     demoted = {"split_brain_1": 2, "split_brain_2": 1}.get(pair.state)
-    order = _ORDERS[topology.vip_order]
     if demoted:
-        return frozenset({order, f"side{demoted}_is_demoted"})
+        return frozenset({f"side{demoted}_is_demoted"})
     primaries = [side for side in (1, 2) if pair.modes[side - 1] is Mode.PRIMARY]
-    return frozenset({order, *(f"side{side}_is_{'primary' if primaries == [side] else 'nothing'}" for side in (1, 2))})
+    return frozenset(f"side{side}_is_{'primary' if primaries == [side] else 'nothing'}" for side in (1, 2))
 
 
 def pair_of_the_vip(topology: Topology) -> int:

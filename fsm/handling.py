@@ -34,7 +34,6 @@ from .application import APPLICATION
 from .commands import (
     ActivateAlarm,
     AnnounceVip,
-    ApplicationCommand,
     Command,
     Demote,
     DisableVip,
@@ -48,6 +47,7 @@ from .commands import (
     Stop,
     TriggerReaction,
     WriteLog,
+    thing_of,
 )
 from .errors import CoreError
 from .events import Event, LogMessageReceived
@@ -55,7 +55,7 @@ from .facts import is_over, joint_view, link_facts, pair_facts, pair_of_the_vip,
 from .link import LINK
 from .pair import PAIR
 from .placement import PLACEMENT
-from .state import SolutionState, put
+from .state import SolutionState
 from .table import Decision, Table
 from .topology import Topology, VipOrder
 from .translation import Trigger, failure, tell_applications, translate
@@ -96,6 +96,8 @@ class Handling:
     queue: deque[Callable[[], None]] = field(factory=deque[Callable[[], None]])
     message: str = ""
     """The event id of the log message that is being handled, if it is one."""
+    alarms_to_look_at: set[int] = field(factory=set[int])
+    has_view_changed: bool = False
 
     def take(self, event: Event) -> None:
         self.message = event_id(event.event_id) if isinstance(event, LogMessageReceived) else ""
@@ -112,14 +114,21 @@ class Handling:
         raise CoreError(f"the tables run in a circle on {event}")
 
     def _look(self) -> None:
-        """The joint state is a trigger, too."""
-        for index, alarm in enumerate(self.topology.alarms):
-            if self.state.alarms[index] == "active" and is_over(self.topology, self.state, alarm):
+        """The joint state is a trigger, too, as far as it may have changed since it was looked at last."""
+        for index in sorted(self.alarms_to_look_at):
+            if self.state.alarms[index] == "active" and is_over(self.topology, self.state, self.topology.alarms[index]):
                 self._then(self._move_alarm, index, "over")
-        view = joint_view(self.topology, self.state)
-        if view != self.state.view:
-            self.state = evolve(self.state, view=view)
-            self._then(self._move_placement, view)
+        if self.has_view_changed:
+            view = joint_view(self.topology, self.state)
+            if view != self.state.view:
+                self.state = self.state.with_view(view)
+                self._then(self._move_placement, view)
+        self.alarms_to_look_at, self.has_view_changed = set(), False
+
+    def _has_changed(self, application: str) -> None:
+        """What is known of an application may be another thing than before: who depends on it will be looked at."""
+        self.alarms_to_look_at.update(self.topology.alarms_about.get(application, ()))
+        self.has_view_changed = True
 
     def _enqueue(self, triggers: tuple[Trigger, ...]) -> None:
         for trigger in triggers:
@@ -141,7 +150,7 @@ class Handling:
 
     def _move_link(self, side: int, trigger: str) -> None:
         host, state = self.topology.hosts[side - 1], self.state.links[side - 1]
-        decision = self._decide(LINK, host, state, trigger, link_facts(self.state, side))
+        decision = self._decide(LINK, host, state, trigger, lambda _: link_facts(self.state, side))
         if decision.destination is not None:
             self.state = self.state.with_link(side, decision.destination)
         for output in decision.outputs:
@@ -158,8 +167,11 @@ class Handling:
 
     def _move_pair(self, index: int, trigger: str) -> None:
         found, state = self.topology.pairs[index], self.state.pairs[index]
-        facts = pair_facts(self.topology, self.state, index)
-        decision = self._decide(PAIR, found.name, state.state, trigger, facts)
+        for name in found.applications:
+            self._has_changed(name)
+        decision = self._decide(
+            PAIR, found.name, state.state, trigger, lambda guard: pair_facts(self.topology, self.state, index, guard)
+        )
         if decision.destination is not None:
             self.state = self.state.with_pair(index, evolve(state, state=decision.destination))
         for output in decision.outputs:
@@ -170,10 +182,10 @@ class Handling:
 
     def _move_application(self, number: int, trigger: str) -> None:
         name = self.topology.applications[number]
+        self._has_changed(name)
         decision = self._decide(APPLICATION, name, self.state.applications[number], trigger)
         if decision.destination is not None:
-            applications = put(self.state.applications, number, decision.destination)
-            self.state = evolve(self.state, applications=applications)
+            self.state = self.state.with_application(number, decision.destination)
         for output in decision.outputs:
             self._carry_out(output.verb, number % 2 + 1, name)
 
@@ -195,9 +207,11 @@ class Handling:
                 self._give(_APPLICATION_COMMANDS[what](self.topology.hosts[side - 1], application))
 
     def _move_vip(self, trigger: str) -> None:
-        decision = self._decide(VIP, "VIP", self.state.vip, trigger, vip_facts(self.topology, self.state))
+        decision = self._decide(
+            VIP, "VIP", self.state.vip, trigger, lambda guard: vip_facts(self.topology, self.state, guard)
+        )
         if decision.destination is not None:
-            self.state = evolve(self.state, vip=decision.destination)
+            self.state = self.state.with_vip(decision.destination)
         for output in decision.outputs:
             if output.side is None:
                 self._start_timer(output.verb, "VIP")
@@ -209,21 +223,29 @@ class Handling:
     def _move_placement(self, trigger: str) -> None:
         decision = self._decide(PLACEMENT, "solution", self.state.placement, trigger)
         if decision.destination is not None:
-            self.state = evolve(self.state, placement=decision.destination)
+            self.state = self.state.with_placement(decision.destination)
         for output in decision.outputs:
             match output.verb:
                 case "gather":
                     for index in range(len(self.topology.pairs)):
                         self._then(self._move_pair, index, f"side{output.side}_requested")
                 case "look":
-                    self.state = evolve(self.state, view="")
+                    self.state = self.state.with_view("")
+                    self.has_view_changed = True
                 case _:  # start_retry
                     self.commands.append(StartTimer("gather", self.topology.retry_ms))
 
     def _decide(
-        self, table: Table, subject: str, state: str, trigger: str, facts: frozenset[str] = frozenset()
+        self,
+        table: Table,
+        subject: str,
+        state: str,
+        trigger: str,
+        facts: Callable[[str], frozenset[str]] = lambda _: frozenset(),
     ) -> Decision:
-        decision = table.step(state, trigger, facts)
+        """What the table decides; the facts are looked at only where a guard asks for them."""
+        guard = table.guard_of(state, trigger)
+        decision = table.step(state, trigger, facts(guard) if guard else ())
         self.steps.append(Step(table.name, subject, decision))
         return decision
 
@@ -271,9 +293,11 @@ class Handling:
 
     def _move_alarm(self, index: int, trigger: str) -> None:
         alarm, state = self.topology.alarms[index], self.state.alarms[index]
-        decision = self._decide(ALARM, alarm.name, state, trigger, frozenset({str(self.topology.reactions)}))
+        self.alarms_to_look_at.add(index)
+        policy = frozenset({str(self.topology.reactions)})
+        decision = self._decide(ALARM, alarm.name, state, trigger, lambda _: policy)
         if decision.destination is not None:
-            self.state = evolve(self.state, alarms=put(self.state.alarms, index, decision.destination))
+            self.state = self.state.with_alarm(index, decision.destination)
         for output in decision.outputs:
             if output.verb == "react":
                 self._activate(alarm)
@@ -301,16 +325,17 @@ class Handling:
 
     def _give(self, command: HostCommand) -> None:
         """Give a command its id and let it go, unless the last one under way for the same thing asks for the same."""
-        same_thing = [told for told in self.state.pending if _thing(told) == _thing(command)]
-        if not same_thing or same_thing[-1] != command:
-            numbered = evolve(command, id=self.state.next_id)
-            self.state = evolve(self.state, pending=(*self.state.pending, numbered), next_id=self.state.next_id + 1)
+        told = self.state.told(thing_of(command))
+        if not told or told[-1] != command:
+            self.state, numbered = self.state.with_command(command)
             self.commands.append(numbered)
 
     def _forget(self, host: str) -> list[HostCommand]:
         """No result can come any more of what a host was told on a connection that is gone."""
-        gone = [command for command in self.state.pending if command.host == host]
-        self.state = evolve(self.state, pending=tuple(told for told in self.state.pending if told.host != host))
+        names = (*(pair.applications[self.topology.hosts.index(host)] for pair in self.topology.components), "VIP")
+        gone = [command for name in names for command in self.state.told((host, name))]
+        for command in gone:
+            self.state = self.state.without_command(command)
         return gone
 
     def _start_timer(self, verb: str, subject: str) -> None:
@@ -326,8 +351,3 @@ class Handling:
 
     def _then(self, what: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         self.queue.append(lambda: what(*arguments))
-
-
-def _thing(command: HostCommand) -> tuple[str, str]:
-    """What a command is about: an application, or the VIP, on a host. A host does such commands one after the other."""
-    return command.host, command.application if isinstance(command, ApplicationCommand) else "VIP"

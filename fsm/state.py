@@ -6,7 +6,7 @@ from attrs import evolve, field, frozen
 
 from .alarm import ALARM
 from .application import APPLICATION
-from .commands import HostCommand
+from .commands import HostCommand, Thing, thing_of
 from .events import Mode
 from .link import LINK
 from .pair import PAIR
@@ -51,6 +51,26 @@ class SolutionState:
         """This state with another state of the link of a side (1 or 2)."""
         return evolve(self, links=put(self.links, side - 1, link))
 
+    def with_application(self, number: int, application: str) -> "SolutionState":
+        """This state with another state of an application."""
+        return evolve(self, applications=put(self.applications, number, application))
+
+    def with_alarm(self, index: int, alarm: str) -> "SolutionState":
+        """This state with another state of an alarm condition."""
+        return evolve(self, alarms=put(self.alarms, index, alarm))
+
+    def with_vip(self, vip: str) -> "SolutionState":
+        """This state with another state of the Virtual IP."""
+        return evolve(self, vip=vip)
+
+    def with_placement(self, placement: str) -> "SolutionState":
+        """This state with another state of the placement."""
+        return evolve(self, placement=placement)
+
+    def with_view(self, view: str) -> "SolutionState":
+        """This state with the joint view that the placement was told last; empty: it is to be told anew."""
+        return evolve(self, view=view)
+
     def with_pair(self, index: int, pair: PairState) -> "SolutionState":
         """This state with another state of a pair."""
         return evolve(self, pairs=put(self.pairs, index, pair))
@@ -68,6 +88,23 @@ class SolutionState:
     def with_vip_held(self, side: int, held: bool | None) -> "SolutionState":
         """This state with what was reported of the VIP on the host of a side (1 or 2)."""
         return evolve(self, vip_held=put(self.vip_held, side - 1, held))
+
+    def told(self, thing: Thing) -> tuple[HostCommand, ...]:
+        """The commands without a result yet that are about this thing, in the order in which they were given."""
+        return tuple(command for command in self.pending if thing_of(command) == thing)
+
+    def told_by_id(self, number: int) -> HostCommand | None:
+        """The command without a result yet that has this id, if there is one."""
+        return next((command for command in self.pending if command.id == number), None)
+
+    def with_command(self, command: HostCommand) -> tuple["SolutionState", HostCommand]:
+        """This state with one more command without a result, and that command with its id."""
+        numbered = evolve(command, id=self.next_id)
+        return evolve(self, pending=(*self.pending, numbered), next_id=self.next_id + 1), numbered
+
+    def without_command(self, command: HostCommand) -> "SolutionState":
+        """This state when a command has its result."""
+        return evolve(self, pending=tuple(other for other in self.pending if other is not command))
 
 
 def put(values: tuple[Value, ...], index: int, value: Value) -> tuple[Value, ...]:

@@ -162,6 +162,10 @@ class Table:
             raise CoreError(f"{self.name}: no guard holds for {trigger} in {state}")
         return cursor.decision
 
+    def guard_of(self, state: str, trigger: str) -> str:
+        """A guard of the group that decides in `state` on `trigger`; empty if nothing needs to be known there."""
+        return self.decisions[state, trigger][0].guard
+
     def _build(self) -> Machine:
         machine = Machine(
             self._cursor, states=list(self.all_states), initial=self.initial, auto_transitions=False, queued=False

@@ -72,6 +72,13 @@ class Topology:
         lambda self: _by_message((alarm.cancel, alarm.application) for alarm in self.alarms)
     )
     """The positions of the alarms that a message (event id, application) cancels."""
+    alarms_about: Mapping[str, tuple[int, ...]] = derived(
+        lambda self: {
+            name: tuple(i for i, alarm in enumerate(self.alarms) if alarm.application == name)
+            for name in self.applications
+        }
+    )
+    """The positions of the alarms about each application."""
     _numbers: Mapping[str, int] = derived(lambda self: {name: n for n, name in enumerate(self.applications)})
 
     def __attrs_post_init__(self) -> None:

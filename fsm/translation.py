@@ -4,7 +4,7 @@ No decision is taken here: an event that names what is not there, or speaks for 
 refused, and everything else is for the tables.
 """
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .alarms import HAPPENINGS, Happening, event_id
 from .commands import (
@@ -175,10 +175,10 @@ def _about(topology: Topology, command: HostCommand, what: str) -> tuple[Trigger
 
 
 def _result(topology: Topology, state: SolutionState, event: CommandResult) -> Noted:
-    command = next((command for command in state.pending if command.id == event.id), None)
+    command = state.told_by_id(event.id)
     if command is None:
         return state, ()  # of a host that has been lost since, or told twice
-    state = evolve(state, pending=tuple(other for other in state.pending if other is not command))
+    state = state.without_command(command)
     if not isinstance(event, CommandSucceeded):
         return state, failure(topology, command, _RESULTS[type(event)])
     match command:
