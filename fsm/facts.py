@@ -26,7 +26,7 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
 
 
 def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str) -> frozenset[str]:
-    """Whether a promotion is under way, or which side wins a tie, or how each side compares with the other one.
+    """Whether a promotion is under way (to a worse side: overtaken), or which side wins a tie, or how each side compares with the other one.
 
     Which of these is asked for, any guard of its group tells. A tie is won by the VIP's only holder, else by the
     longest primary, else by the first side.
@@ -34,7 +34,10 @@ def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str)
     if guard.startswith("promotion"):
         things = zip(topology.hosts, topology.pairs[index].applications, strict=True)
         is_under_way = any(isinstance(told, Promote | LookAt) for thing in things for told in state.told(thing))
-        return frozenset({"promotion_runs" if is_under_way else "promotion_failed"})
+        if not is_under_way:
+            return frozenset({"promotion_failed"})
+        is_overtaken = better_side(topology, state) == 3 - int(state.pairs[index].state[-1])
+        return frozenset({"promotion_overtaken" if is_overtaken else "promotion_runs"})
     if guard.endswith("outranks"):
         holders = [side for side in (1, 2) if state.vip_held[side - 1]]
         for_ms = state.pairs[index].primary_for_ms
@@ -52,7 +55,7 @@ def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str)
 
 
 def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset[str]:
-    """The configured order, or on which side the pair that the VIP follows is being demoted, or is primary.
+    """The configured order, or on which side the pair that the VIP follows is being demoted, is primary, or serves.
 
     Which of these is asked for, any guard of its group tells.
     """
@@ -60,6 +63,9 @@ def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset
         return frozenset({_ORDERS[topology.vip_order]})
     pair = state.pairs[pair_of_the_vip(topology)]
     demoted = {"split_brain_1": 2, "split_brain_2": 1}.get(pair.state)
+    if "_serves" in guard:
+        primaries = [side for side in (1, 2) if pair.modes[side - 1] is Mode.PRIMARY and side != demoted]
+        return frozenset(f"side{side}_{'serves' if side in primaries else 'serves_not'}" for side in (1, 2))
     if demoted:
         return frozenset({f"side{demoted}_is_demoted"})
     primaries = [side for side in (1, 2) if pair.modes[side - 1] is Mode.PRIMARY]

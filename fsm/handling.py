@@ -67,6 +67,8 @@ _VIP_COMMANDS = {"enable": EnableVip, "disable": DisableVip, "announce": Announc
 _APPLICATION_COMMANDS = {"promote": Promote, "demote": Demote, "look": LookAt, "start": Start, "stop": Stop}
 _LAST = {VipOrder.DISABLE_FIRST: ReactionKind.ENABLE_VIP, VipOrder.ENABLE_FIRST: ReactionKind.DISABLE_VIP}
 
+_CHANGING = (Promote, Demote, Start, Stop, EnableVip, DisableVip)
+
 STEPS_AT_MOST = 100
 """No event needs more triggers than this for each application and each alarm, unless the tables run in a circle."""
 
@@ -85,12 +87,28 @@ class Step:
         return self.decision.destination is not None
 
 
+@frozen
+class Machines:
+    """The tables that decide; others than the real ones only to see whether verification notices."""
+
+    link: Table = LINK
+    application: Table = APPLICATION
+    pair: Table = PAIR
+    alarm: Table = ALARM
+    placement: Table = PLACEMENT
+    vip: Table = VIP
+
+
+MACHINES = Machines()
+
+
 @define(eq=False)
 class Handling:
     """The work on one event. It owns the new state until the event has been handled whole."""
 
     topology: Topology
     state: SolutionState
+    machines: Machines = MACHINES
     commands: list[Command] = field(factory=list[Command])
     steps: list[Step] = field(factory=list[Step])
     queue: deque[Callable[[], None]] = field(factory=deque[Callable[[], None]])
@@ -150,7 +168,7 @@ class Handling:
 
     def _move_link(self, side: int, trigger: str) -> None:
         host, state = self.topology.hosts[side - 1], self.state.links[side - 1]
-        decision = self._decide(LINK, host, state, trigger, lambda _: link_facts(self.state, side))
+        decision = self._decide(self.machines.link, host, state, trigger, lambda _: link_facts(self.state, side))
         if decision.destination is not None:
             self.state = self.state.with_link(side, decision.destination)
         for output in decision.outputs:
@@ -170,7 +188,11 @@ class Handling:
         for name in found.applications:
             self._has_changed(name)
         decision = self._decide(
-            PAIR, found.name, state.state, trigger, lambda guard: pair_facts(self.topology, self.state, index, guard)
+            self.machines.pair,
+            found.name,
+            state.state,
+            trigger,
+            lambda guard: pair_facts(self.topology, self.state, index, guard),
         )
         if decision.destination is not None:
             self.state = self.state.with_pair(index, evolve(state, state=decision.destination))
@@ -183,7 +205,7 @@ class Handling:
     def _move_application(self, number: int, trigger: str) -> None:
         name = self.topology.applications[number]
         self._has_changed(name)
-        decision = self._decide(APPLICATION, name, self.state.applications[number], trigger)
+        decision = self._decide(self.machines.application, name, self.state.applications[number], trigger)
         if decision.destination is not None:
             self.state = self.state.with_application(number, decision.destination)
         for output in decision.outputs:
@@ -208,7 +230,7 @@ class Handling:
 
     def _move_vip(self, trigger: str) -> None:
         decision = self._decide(
-            VIP, "VIP", self.state.vip, trigger, lambda guard: vip_facts(self.topology, self.state, guard)
+            self.machines.vip, "VIP", self.state.vip, trigger, lambda guard: vip_facts(self.topology, self.state, guard)
         )
         if decision.destination is not None:
             self.state = self.state.with_vip(decision.destination)
@@ -221,7 +243,7 @@ class Handling:
                 self._give(_VIP_COMMANDS[output.verb](self.topology.hosts[output.side - 1]))
 
     def _move_placement(self, trigger: str) -> None:
-        decision = self._decide(PLACEMENT, "solution", self.state.placement, trigger)
+        decision = self._decide(self.machines.placement, "solution", self.state.placement, trigger)
         if decision.destination is not None:
             self.state = self.state.with_placement(decision.destination)
         for output in decision.outputs:
@@ -295,7 +317,7 @@ class Handling:
         alarm, state = self.topology.alarms[index], self.state.alarms[index]
         self.alarms_to_look_at.add(index)
         policy = frozenset({str(self.topology.reactions)})
-        decision = self._decide(ALARM, alarm.name, state, trigger, lambda _: policy)
+        decision = self._decide(self.machines.alarm, alarm.name, state, trigger, lambda _: policy)
         if decision.destination is not None:
             self.state = self.state.with_alarm(index, decision.destination)
         for output in decision.outputs:
@@ -324,11 +346,13 @@ class Handling:
     # The small change.
 
     def _give(self, command: HostCommand) -> None:
-        """Give a command its id and let it go, unless the last one under way for the same thing asks for the same."""
+        """Give a command its id and let it go, unless the same is under way and nothing that was told since changes it."""
         told = self.state.told(thing_of(command))
-        if not told or told[-1] != command:
-            self.state, numbered = self.state.with_command(command)
-            self.commands.append(numbered)
+        changes = [position for position, earlier in enumerate(told) if isinstance(earlier, _CHANGING)]
+        if command in told[changes[-1] if changes else 0 :]:
+            return
+        self.state, numbered = self.state.with_command(command)
+        self.commands.append(numbered)
 
     def _forget(self, host: str) -> list[HostCommand]:
         """No result can come any more of what a host was told on a connection that is gone."""
@@ -336,6 +360,7 @@ class Handling:
         gone = [command for name in names for command in self.state.told((host, name))]
         for command in gone:
             self.state = self.state.without_command(command)
+        self.commands = [told for told in self.commands if not isinstance(told, HostCommand) or told.host != host]
         return gone
 
     def _start_timer(self, verb: str, subject: str) -> None:

@@ -19,6 +19,7 @@ from .commands import (
     Promote,
     Start,
     Stop,
+    thing_of,
 )
 from .errors import CoreError
 from .events import (
@@ -52,6 +53,15 @@ LINK_TRIGGERS = {
     HostHeard: "heard",
     HostLost: "lost",
     HostLeft: "left",
+}
+
+_OVERTAKING = {
+    Promote: Demote,
+    Demote: Promote,
+    LookAt: (Promote, Demote),
+    EnableVip: DisableVip,
+    DisableVip: EnableVip,
+    LookAtVip: (EnableVip, DisableVip),
 }
 
 _RESULTS = {CommandFailed: "failed", CommandTimedOut: "timed_out", CommandUnclear: "unclear"}
@@ -179,6 +189,10 @@ def _result(topology: Topology, state: SolutionState, event: CommandResult) -> N
     if command is None:
         return state, ()  # of a host that has been lost since, or told twice
     state = state.without_command(command)
+    if any(overtakes(later, command) for later in state.told(thing_of(command))):
+        if isinstance(event, CommandSucceeded) and isinstance(command, EnableVip | DisableVip):
+            state = state.with_vip_held(topology.side_of(command.host), isinstance(command, EnableVip))
+        return state, ()  # what was told since will decide
     if not isinstance(event, CommandSucceeded):
         return state, failure(topology, command, _RESULTS[type(event)])
     match command:
@@ -186,11 +200,21 @@ def _result(topology: Topology, state: SolutionState, event: CommandResult) -> N
             mode = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
             return observe_mode(topology, state, command.application, mode)
         case EnableVip() | DisableVip():
-            return observe_vip(state, topology.side_of(command.host), isinstance(command, EnableVip))
+            side, held = topology.side_of(command.host), isinstance(command, EnableVip)
+            what = "enabled" if held else "released"
+            return state.with_vip_held(side, held), (Trigger("vip", 0, f"side{side}_{what}"),)
         case LookAt() | LookAtVip():
             return state, _about(topology, command, "looked")  # what was seen has been reported before
         case AnnounceVip() | Start() | Stop():
             return state, ()  # what an application then does, its host reports
+
+
+def overtakes(later: HostCommand, command: HostCommand) -> bool:
+    """Whether what becomes of a command is of no account any more, because of what the thing was told since.
+
+    What was told last decides: the result of an older switchover must not be taken for the newer one's.
+    """
+    return isinstance(later, _OVERTAKING.get(type(command), ()))
 
 
 def _timer(topology: Topology, timer: str) -> Trigger:

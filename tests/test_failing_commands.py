@@ -239,7 +239,7 @@ def test_the_newest_wish_counts_in_whatever_order_the_hosts_answer(order):
     for event in (ApplicationReported(A1, B), ApplicationReported(A2, D)):
         answers.tell(event)
     endings = list(every_ending(answers))
-    assert len(endings) > 1
+    assert len(endings) > (0 if order is VipOrder.DISABLE_FIRST else 1)
     for ending in endings:
         assert ends(ending.solution.state) == ("no_redundancy_1", "held_1", ())
         assert ending.solution.state.vip_held == (True, False)

@@ -1,0 +1,139 @@
+"""What numpy lacks for exploring: columns that grow, and a set of 64-bit keys that numbers what it is given."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keys = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
+
+_EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+_MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)  # Knuth's multiplicative hash: 2**64 divided by the golden ratio
+_FULL = 0.6
+
+
+class TooLargeError(Exception):
+    """What is explored does not fit into what was given to it: memory, or the bits of a key."""
+
+
+class Column:
+    """One attribute of numbered things: an array that grows as they are met."""
+
+    def __init__(self, dtype: Any, size: int = 1024) -> None:
+        self._array = np.zeros(size, dtype)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return self._array.nbytes
+
+    @property
+    def all(self) -> NDArray[Any]:
+        """The values so far; an array that later growth does not change."""
+        return self._array[: self._length]
+
+    def append(self, value: Any) -> None:
+        """Add one value."""
+        self._reserve(1)
+        self._array[self._length] = value
+        self._length += 1
+
+    def extend(self, values: NDArray[Any]) -> None:
+        """Add values."""
+        self._reserve(len(values))
+        self._array[self._length : self._length + len(values)] = values
+        self._length += len(values)
+
+    def _reserve(self, more: int) -> None:
+        if self._length + more > len(self._array):
+            bigger = np.zeros(max(2 * len(self._array), self._length + more), self._array.dtype)
+            bigger[: self._length] = self.all
+            self._array = bigger
+
+
+class KeySet:
+    """A set of 64-bit keys that are numbered in the order in which they come: an open-addressing hash table.
+
+    A whole batch is looked up at once: every key reads its slot; those that find it empty write themselves into it and
+    read it back; who lost a race, or met another key, goes on to the next slot. All ones is no key.
+    """
+
+    def __init__(self, bits: int = 12) -> None:
+        self._resize(bits)
+        self.keys = Column(np.uint64)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return self._slots.nbytes + self._numbers.nbytes + self.keys.bytes
+
+    def bytes_after(self, more: int) -> int:
+        """How much memory it takes when `more` keys have come, while it is being made larger."""
+        bits, keys = self._bits, len(self) + more
+        while keys > _FULL * (1 << bits):
+            bits += 1
+        grown = 0 if bits == self._bits else 12 * (1 << bits)
+        return self.bytes + grown + 16 * more
+
+    def _resize(self, bits: int) -> None:
+        self._bits = bits
+        self._shift, self._mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
+        self._slots = np.full(1 << bits, _EMPTY, np.uint64)
+        self._numbers = np.zeros(1 << bits, np.uint32)
+
+    def add(self, keys: Keys) -> tuple[Numbers, NDArray[np.bool_]]:
+        """The number of each key, and which of them are new; of equal new keys one."""
+        bits = self._bits
+        while len(self) + len(keys) > _FULL * (1 << bits):
+            bits += 1
+        if bits != self._bits:
+            self._resize(bits)
+            self._insert(self.keys.all, 0)
+        numbers, is_new = self._insert(keys, len(self))
+        self.keys.extend(keys[is_new])
+        return numbers, is_new
+
+    def _insert(self, keys: Keys, first: int) -> tuple[Numbers, NDArray[np.bool_]]:
+        """Number the keys; where each one is, and which are new, numbered from `first` in their own order."""
+        where = np.zeros(len(keys), np.int64)
+        is_new = np.zeros(len(keys), np.bool_)
+        rows = np.arange(len(keys), dtype=np.int64)
+        slots = ((keys * _MULTIPLIER) >> self._shift).astype(np.int64)
+        wanted = keys
+        while len(rows):
+            found = self._slots[slots]
+            empty = found == _EMPTY
+            if empty.any():
+                self._slots[slots[empty]] = wanted[empty]
+                self._numbers[slots[empty]] = rows[empty]
+                found[empty] = self._slots[slots[empty]]
+                won = empty & (found == wanted)
+                is_new[rows[won]] = self._numbers[slots[won]] == rows[won]
+            here = found == wanted
+            where[rows[here]] = slots[here]
+            on = ~here
+            rows, wanted, slots = rows[on], wanted[on], (slots[on] + 1) & self._mask
+        self._numbers[where[is_new]] = first + np.arange(int(is_new.sum()), dtype=np.uint32)
+        return self._numbers[where].astype(np.int64), is_new
+
+    def find(self, keys: Keys) -> Numbers:
+        """The number of each key; -1 where it is not in the set."""
+        numbers = np.full(len(keys), -1, np.int64)
+        rows = np.arange(len(keys), dtype=np.int64)
+        slots = ((keys * _MULTIPLIER) >> self._shift).astype(np.int64)
+        wanted = keys
+        while len(rows):
+            found = self._slots[slots]
+            here = found == wanted
+            numbers[rows[here]] = self._numbers[slots[here]]
+            on = ~here & (found != _EMPTY)
+            rows, wanted, slots = rows[on], wanted[on], (slots[on] + 1) & self._mask
+        return numbers

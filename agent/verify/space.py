@@ -1,0 +1,370 @@
+"""The world as numbers: core, two hosts, clients' ARP cache and what is left of the fault budget in one 64-bit key.
+
+The core's states and the hosts are numbered as they are met (`core`, `host`), so that a world is a key of five fields,
+and a step of the world is a few look-ups in tables: what a host can do next, what the core then does, what that makes
+of the hosts. Whole frontiers are taken through the tables at once.
+
+Timers run in the order in which they were started and for as long as they are told to: of two timers the one that was
+started first and is no longer fires first. A *slow* timer (an alarm's cancel timeout, seconds against milliseconds)
+fires only when nothing is under way that takes less.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+from ...fsm import Event, HostCommand, LogMessageReceived, SwitchoverRequested, TimerFired, Topology
+from ...fsm.handling import MACHINES, Machines
+from .arrays import Column, Keys, KeySet, Numbers, TooLargeError
+from .core import Leaf, TabulatedCore, spread
+from .host import Fault, Host, HostModel
+from .properties import STEP_RULES
+from .watched import Occurrence, Result
+
+_AGENT_BITS, _HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, 3
+_EVENT_BITS = 12
+_BUDGET_AT = 0
+_ARP_AT = _BUDGET_BITS
+_HOST_AT = (_ARP_AT + _ARP_BITS, _ARP_AT + _ARP_BITS + _HOST_BITS)
+_AGENT_AT = _HOST_AT[1] + _HOST_BITS
+BUDGET_AT_MOST = (1 << _BUDGET_BITS) - 1
+
+
+@frozen
+class World:
+    """One state of the world, as numbers: the core, the hosts on sides 1 and 2, the side that the clients send to."""
+
+    agent: int
+    hosts: tuple[int, int]
+    arp: int
+    budget: int
+
+
+@define
+class Batch:
+    """Steps from the worlds of a frontier: of each, the row it starts from, the world after it, and what it was.
+
+    `source` says where the step comes from, and `what` is its number there: a step of the host on side 1 or 2, an event
+    that the core is told without a host's doing (0), the agent's crash (3), or the loss of its network (4).
+    """
+
+    source: int
+    what: Numbers
+    rows: Numbers
+    agents: Numbers
+    hosts: list[Numbers]
+    arps: Numbers
+    budgets: Numbers
+    is_fault: NDArray[np.bool_]
+    leaves: Numbers
+    broken: NDArray[np.uint16]
+
+
+class Side:
+    """The numbered hosts of one side, and the steps that each of them can take."""
+
+    def __init__(self, model: HostModel, number_event: Callable[[Occurrence], int]) -> None:
+        self.model = model
+        self._number_event = number_event
+        self.values: list[Host] = []
+        self._numbers: dict[Host, int] = {}
+        self.texts: list[str] = []
+        self.first, self.count = Column(np.int64), Column(np.int64)
+        self.after, self.event = Column(np.int64), Column(np.int64)
+        self.announces, self.fault = Column(np.bool_), Column(np.bool_)
+        self.forgotten, self.parted = Column(np.int64), Column(np.int64)
+        self.is_quiet, self.holds_in_sight = Column(np.bool_), Column(np.bool_)
+        self.is_expanded = Column(np.bool_)
+        self._received = np.full((64, 64), -1, np.int64)
+
+    def number(self, host: Host) -> int:
+        """The number of a host."""
+        number = self._numbers.get(host)
+        if number is None:
+            number = self._numbers[host] = len(self.values)
+            if number >> _HOST_BITS:
+                raise TooLargeError(f"more than {1 << _HOST_BITS} conditions of one host")
+            self.values.append(host)
+            for column in (self.first, self.count, self.forgotten, self.parted, self.is_expanded):
+                column.append(0)
+            self.is_quiet.append(host.is_quiet)
+            self.holds_in_sight.append(host.holds_vip and (host.net, host.link) == ("fine", "up"))
+        return number
+
+    def expand(self, hosts: Numbers) -> None:
+        """See to it that the steps of these hosts are known."""
+        for number in np.unique(hosts[~self.is_expanded.all[hosts]]):
+            host = self.values[number]
+            moves = tuple(self.model.moves(host))
+            self.first.all[number], self.count.all[number] = len(self.after), len(moves)
+            self.is_expanded.all[number] = True
+            for move in moves:
+                self.texts.append(move.text)
+                self.after.append(self.number(move.host))
+                self.event.append(self._number_event(move.told) if move.told else -1)
+                self.announces.append(move.announces)
+                self.fault.append(move.fault)
+            self.forgotten.all[number] = self.number(self.model.forgotten(host))
+            parted = self.model.parted(host)
+            self.parted.all[number] = -1 if parted is None else self.number(parted)
+
+    def receive(self, hosts: Numbers, batches: Numbers, commands: list[tuple[HostCommand, ...]]) -> Numbers:
+        """The hosts when the agent has sent them these batches of commands; batch 0 is empty."""
+        if not batches.any():
+            return hosts
+        rows, columns = self._received.shape
+        if len(self.values) > rows or len(commands) > columns:
+            grown = np.full((max(rows, 2 * len(self.values)), max(columns, 2 * len(commands))), -1, np.int64)
+            grown[:rows, :columns] = self._received
+            self._received = grown
+        after = self._received[hosts, batches]
+        unknown = after < 0
+        if unknown.any():
+            for host, batch in np.unique(np.stack((hosts[unknown], batches[unknown]), 1), axis=0):
+                received = self.model.receive(self.values[host], commands[batch])
+                self._received[host, batch] = self.number(received)
+            after = self._received[hosts, batches]
+        return after
+
+
+class Space:
+    """The steps of the world, for whole frontiers at once."""
+
+    def __init__(self, topology: Topology, faults: frozenset[Fault], machines: Machines = MACHINES) -> None:
+        self.topology, self.faults = topology, faults
+        self.core = TabulatedCore(topology, machines)
+        self.sides = tuple(Side(HostModel(topology, side, faults), self.core.event) for side in (1, 2))
+        self.commands: list[list[tuple[HostCommand, ...]]] = [[()], [()]]
+        self._batch_numbers: list[dict[tuple[HostCommand, ...], int]] = [{(): 0}, {(): 0}]
+        self._told = KeySet()
+        self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint16)
+        self._concerns = Column(np.uint16)
+        self._batches = (Column(np.int64), Column(np.int64))
+        self._timer_events: dict[int, list[tuple[int, bool]]] = {}
+        self._timer_first, self._timer_count = Column(np.int64), Column(np.int64)
+        self._timer_event, self._timer_slow = Column(np.int64), Column(np.bool_)
+        self._timers_of = Column(np.int64)
+        self._asked = np.array([self.core.event((event,)) for event in self._requests()], np.int64)
+
+    def _requests(self) -> Iterable[Any]:
+        if Fault.OPERATOR in self.faults:
+            for pair in self.topology.pairs:
+                yield from (SwitchoverRequested(name) for name in pair.applications)
+        if Fault.ALARM in self.faults:
+            yield from (LogMessageReceived(*message) for message in self.topology.detecting)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the tables take."""
+        return self._told.bytes + self._after.bytes + self._leaf.bytes + self.core.bytes
+
+    # Keys.
+
+    def pack(self, batch: Batch) -> Keys:
+        """The keys of the worlds after the steps."""
+        key = (
+            (batch.agents << _AGENT_AT)
+            | (batch.hosts[0] << _HOST_AT[0])
+            | (batch.hosts[1] << _HOST_AT[1])
+            | (batch.arps << _ARP_AT)
+            | batch.budgets
+        )
+        return key.astype(np.uint64)
+
+    def unpack(self, keys: Keys) -> tuple[Numbers, list[Numbers], Numbers, Numbers]:
+        """Agents, hosts, ARP caches and budgets of the worlds with these keys."""
+        signed = keys.astype(np.int64)
+        hosts = [(signed >> at) & ((1 << _HOST_BITS) - 1) for at in _HOST_AT]
+        return signed >> _AGENT_AT, hosts, (signed >> _ARP_AT) & 3, signed & BUDGET_AT_MOST
+
+    def key(self, world: World) -> int:
+        """The key of one world."""
+        hosts = (world.hosts[0] << _HOST_AT[0]) | (world.hosts[1] << _HOST_AT[1])
+        return (world.agent << _AGENT_AT) | hosts | (world.arp << _ARP_AT) | world.budget
+
+    def world(self, key: int) -> World:
+        """The world with this key."""
+        agents, hosts, arps, budgets = self.unpack(np.array([key], np.uint64))
+        return World(int(agents[0]), (int(hosts[0][0]), int(hosts[1][0])), int(arps[0]), int(budgets[0]))
+
+    def start(self, budget: int) -> World:
+        """Both hosts are up and in backup mode, nobody has the VIP, and the agent has just been started."""
+        numbers = [side.number(side.model.start()) for side in self.sides]
+        return World(self.core.initial, (numbers[0], numbers[1]), 0, budget)
+
+    # Steps.
+
+    def steps_from(self, key: int) -> Iterator[tuple[str, Leaf | None, int]]:
+        """All steps from one world: what each is in words, what the core does in it, and the key of the world after."""
+        for batch in self.steps(np.array([key], np.uint64)):
+            for what, leaf, after in zip(
+                batch.what.tolist(), batch.leaves.tolist(), self.pack(batch).tolist(), strict=True
+            ):
+                yield self._text(batch.source, what), self.core.leaves[leaf] if leaf >= 0 else None, after
+
+    def _text(self, source: int, what: int) -> str:
+        match source:
+            case 1 | 2:
+                return self.sides[source - 1].texts[what]
+            case 3:
+                return "the agent crashes and is started again"
+            case 4:
+                return "the network parts the agent from both hosts"
+            case _:
+                return describe_cause(self.core.events[what][0])
+
+    def steps(self, keys: Keys) -> list[Batch]:
+        """All steps from these worlds, in a fixed order."""
+        agents, hosts, arps, budgets = self.unpack(keys)
+        found = [self._host_steps(number, agents, hosts, arps, budgets) for number in (0, 1)]
+        found.append(self._timer_steps(agents, hosts, arps, budgets))
+        with_budget = np.flatnonzero(budgets)
+        if len(with_budget):
+            rest = (agents[with_budget], [each[with_budget] for each in hosts], arps[with_budget], budgets[with_budget])
+            found += [self._relabelled(batch, with_budget) for batch in self._common_faults(*rest)]
+        return [batch for batch in found if len(batch.rows)]
+
+    @staticmethod
+    def _relabelled(batch: Batch, rows: Numbers) -> Batch:
+        batch.rows = rows[batch.rows]
+        return batch
+
+    def _host_steps(self, number: int, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers) -> Batch:
+        side = self.sides[number]
+        side.expand(hosts[number])
+        rows, moves = spread(side.first.all[hosts[number]], side.count.all[hosts[number]])
+        is_fault = side.fault.all[moves]
+        allowed = ~is_fault | (budgets[rows] > 0)
+        rows, moves, is_fault = rows[allowed], moves[allowed], is_fault[allowed]
+        after = [each[rows] for each in hosts]
+        after[number] = side.after.all[moves]
+        arp = np.where(side.announces.all[moves], number + 1, arps[rows])
+        batch = Batch(
+            number + 1, moves, rows, agents[rows], after, arp, budgets[rows] - is_fault, is_fault, *_no_core(rows)
+        )
+        return self._tell(batch, side.event.all[moves])
+
+    def _timer_steps(self, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers) -> Batch:
+        timers = self._timers(agents)
+        rows, which = spread(self._timer_first.all[timers], self._timer_count.all[timers])
+        is_slow = self._timer_slow.all[which]
+        is_quiet = self.sides[0].is_quiet.all[hosts[0]] & self.sides[1].is_quiet.all[hosts[1]]
+        due = ~is_slow | is_quiet[rows]
+        rows, which = rows[due], which[due]
+        after = [each[rows] for each in hosts]
+        events, no_fault = self._timer_event.all[which], np.zeros(len(rows), np.bool_)
+        batch = Batch(0, events, rows, agents[rows], after, arps[rows], budgets[rows], no_fault, *_no_core(rows))
+        return self._tell(batch, events)
+
+    def _timers(self, agents: Numbers) -> Numbers:
+        """The numbers of the agents' rows of timers, seeing to it that the events of each are known."""
+        self._timers_of.extend(self.core.timings(len(self._timers_of)))
+        known = self.core.values[self.core.timers_at]
+        for running in known[len(self._timer_first) :]:
+            due = self.due(running)
+            self._timer_first.append(len(self._timer_event))
+            self._timer_count.append(len(due))
+            for name, is_slow in due:
+                self._timer_event.append(self.core.event((TimerFired(name),)))
+                self._timer_slow.append(is_slow)
+        return self._timers_of.all[agents]
+
+    def due(self, running: tuple[str, ...]) -> list[tuple[str, bool]]:
+        """Which of the running timers can fire next, and whether that one is slow, and so waits for quiet."""
+        times = [self.core.after_ms[name] for name in running]
+        due = [name for at, name in enumerate(running) if not any(earlier <= times[at] for earlier in times[:at])]
+        quick = [name for name in due if not self.core.is_slow(name)]
+        return [(name, self.core.is_slow(name)) for name in quick or due]
+
+    def _common_faults(self, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers) -> Iterable[Batch]:
+        """What an operator asks, messages that come, the agent's crash, and the loss of its own network."""
+        size = len(agents)
+        if len(self._asked):
+            rows, asked = np.repeat(np.arange(size), len(self._asked)), np.tile(self._asked, size)
+            after = [each[rows] for each in hosts]
+            yield self._tell(_faulty(0, asked, rows, agents[rows], after, arps, budgets), asked)
+        rows = np.arange(size)
+        if Fault.AGENT in self.faults:
+            forgotten = [side.forgotten.all[each] for side, each in zip(self.sides, hosts, strict=True)]
+            yield _faulty(3, rows, rows, np.full(size, self.core.initial), forgotten, arps, budgets)
+        if Fault.PARTITION in self.faults:
+            parted = [side.parted.all[each] for side, each in zip(self.sides, hosts, strict=True)]
+            rows = np.flatnonzero((parted[0] >= 0) & (parted[1] >= 0))
+            yield _faulty(4, rows, rows, agents[rows], [each[rows] for each in parted], arps, budgets)
+
+    def _tell(self, batch: Batch, events: Numbers) -> Batch:
+        """Tell the core what was said in the steps (-1: nothing), and the hosts what the core then commands."""
+        told = np.flatnonzero(events >= 0)
+        if not len(told):
+            return batch
+        found = self._follow(batch.agents[told], events[told])
+        batch.agents[told] = self._after.all[found]
+        batch.leaves[told] = leaves = self._leaf.all[found]
+        batch.broken[told] = self._broken.all[found]
+        for number, side in enumerate(self.sides):
+            batches = self._batches[number].all[leaves]
+            batch.hosts[number][told] = side.receive(batch.hosts[number][told], batches, self.commands[number])
+        return batch
+
+    def _follow(self, agents: Numbers, events: Numbers) -> Numbers:
+        """Where it stands what follows when these agents are told these events."""
+        keys = ((agents << _EVENT_BITS) | events).astype(np.uint64)
+        found, is_new = self._told.add(keys)
+        after, leaves = self.core.handle(agents[is_new], events[is_new])
+        if len(self.core) >> _AGENT_BITS:
+            raise TooLargeError(f"more than {1 << _AGENT_BITS} states of the core")
+        self._after.extend(after)
+        self._leaf.extend(leaves)
+        for leaf in self.core.leaves[len(self._batches[0]) :]:
+            self._concerns.append(sum(rule.concerns(leaf) << at for at, rule in enumerate(STEP_RULES)))
+            for number, host in enumerate(self.topology.hosts):
+                commands = tuple(command for command in leaf.commands if command.host == host)
+                self._batches[number].append(self._batch(number, commands))
+        self._broken.extend(self._judge(agents[is_new], after, leaves))
+        return found
+
+    def _judge(self, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.uint16]:
+        """Which of the rules for steps of the core are broken, a bit for each."""
+        concerns = self._concerns.all[leaves]
+        broken = np.zeros(len(leaves), np.uint16)
+        for row in np.flatnonzero(concerns):
+            leaf = self.core.leaves[leaves[row]]
+            for at, rule in enumerate(STEP_RULES):
+                if concerns[row] >> at & 1 and rule.is_broken(self.core, int(before[row]), int(after[row]), leaf):
+                    broken[row] |= 1 << at
+        return broken
+
+    def _batch(self, side: int, commands: tuple[HostCommand, ...]) -> int:
+        number = self._batch_numbers[side].get(commands)
+        if number is None:
+            number = self._batch_numbers[side][commands] = len(self.commands[side])
+            self.commands[side].append(commands)
+        return number
+
+
+def _no_core(rows: Numbers) -> tuple[Numbers, NDArray[np.uint16]]:
+    """No leaf, and no rule that is broken: the core was not told anything yet."""
+    return np.full(len(rows), -1), np.zeros(len(rows), np.uint16)
+
+
+def _faulty(
+    source: int, what: Numbers, rows: Numbers, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers
+) -> Batch:
+    is_fault = np.ones(len(rows), np.bool_)
+    return Batch(source, what, rows, agents, hosts, arps[rows], budgets[rows] - 1, is_fault, *_no_core(rows))
+
+
+def describe_cause(event: Event | Result) -> str:
+    """In words, what makes the core be told this without a host's doing."""
+    match event:
+        case TimerFired():
+            return f"the time is over: {event.timer}"
+        case SwitchoverRequested():
+            return f"an operator asks for {event.application} to be primary"
+        case LogMessageReceived():
+            return f"the message {event.event_id} about {event.application} comes from outside"
+        case _:
+            raise AssertionError(event)
