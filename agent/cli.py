@@ -41,6 +41,11 @@ exit status: 0 done, or all is as it should be; 1 refused, failed, or not as it 
 2 bad usage or bad configuration; 3 the agent cannot be reached"""
 
 
+VERIFY_EXIT_STATUS = """\
+exit status: 0 all properties hold; 1 one is broken; 2 bad usage or bad configuration;
+3 not exhausted: none was found broken within the memory that was given"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors that a person can mend are one line on standard error each."""
     parser = _parser()
@@ -76,12 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, example: str, status: str = EXIT_STATUS
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            epilog=f"example: {example}\n\n{EXIT_STATUS}",
+            epilog=f"example: {example}\n\n{status}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.set_defaults(run=run)
@@ -123,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     event.add_argument("application", help="the application that it is about")
     diagram = add("diagram", _diagram, "write the machines' diagrams and tables", "switchover diagram diagrams")
     diagram.add_argument("directory", help="made if it does not exist; a page for each machine is written to it")
+    _add_verification(add)
     lab = add(
         "lab",
         _lab,
@@ -144,6 +152,55 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--repeat", type=int, default=1, metavar="N", help="run each workflow so often, default 1")
     lab.add_argument("--keep-logs", metavar="DIRECTORY", help="copy the daemons' logs and the journal there")
     return parser
+
+
+def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that explore: their options are read without what they need, numpy."""
+    from .verify.options import faults_in, kinds_in, memory_in
+
+    verify = add(
+        "verify",
+        _verify,
+        "explore every interleaving of faults, and say which properties hold",
+        "switchover verify switchover.toml --faults 2 --save traces",
+        VERIFY_EXIT_STATUS,
+    )
+    replay = add(
+        "replay",
+        _replay,
+        "play a trace that verify saved through the core",
+        "switchover replay traces/one-holder.json",
+        "exit status: 0 it happens as recorded; 1 it does not; 2 no trace, or bad usage",
+    )
+    replay.add_argument("trace", help="a file that `switchover verify --save` has written")
+    export = add(
+        "export",
+        _export,
+        "write the explored model for another model checker",
+        "switchover export switchover.toml --promela --output model.pml",
+        VERIFY_EXIT_STATUS,
+    )
+    export.add_argument("--promela", action="store_true", required=True, help="for SPIN")
+    export.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
+    verify.add_argument("--json", action="store_true", help="for programs")
+    verify.add_argument("--save", metavar="DIRECTORY", help="keep each trace there, with its sequence diagram")
+    verify.add_argument("--mutants", action="store_true", help="how many wrong tables the properties notice")
+    verify.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="with --mutants: processes")
+    for command, faults in ((verify, 2), (export, 1)):
+        command.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
+        command.add_argument(
+            "--faults", type=faults_in, default=faults, metavar="N", help="at most so many, default: %(default)s"
+        )
+        command.add_argument(
+            "--kinds",
+            type=kinds_in,
+            default="usual",
+            metavar="KIND,...",
+            help="of these kinds only; default: %(default)s",
+        )
+        command.add_argument(
+            "--memory", type=memory_in, default="4", metavar="GIB", help="use no more than this, default: %(default)s"
+        )
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -305,6 +362,30 @@ def _diagram(options: argparse.Namespace) -> int:
         return NOT_SO
     print(f"six pages written to {directory}")
     return DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    return _explored(options, "run_verify")
+
+
+def _replay(options: argparse.Namespace) -> int:
+    return _explored(options, "run_replay")
+
+
+def _export(options: argparse.Namespace) -> int:
+    return _explored(options, "run_export")
+
+
+def _explored(options: argparse.Namespace, run: str) -> int:
+    """Exploring needs numpy, which an agent or an LCA does not: it is an extra."""
+    try:
+        from .verify import command
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        print("switchover: this needs numpy: pip install 'switchover[verify]'", file=sys.stderr)
+        return BAD_INPUT
+    return getattr(command, run)(options)
 
 
 def _lab(options: argparse.Namespace) -> int:

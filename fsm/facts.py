@@ -26,9 +26,9 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
 
 
 def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str) -> frozenset[str]:
-    """Whether a promotion is under way (to a worse side: overtaken), or which side wins a tie, or how each side compares with the other one.
+    """Whether a promotion is under way, or which side wins a tie, or how each side compares with the other one.
 
-    Which of these is asked for, any guard of its group tells. A tie is won by the VIP's only holder, else by the
+    A promotion to a side that has become the worse one is overtaken. Which of these is asked for, any guard of its group tells. A tie is won by the VIP's only holder, else by the
     longest primary, else by the first side.
     """
     if guard.startswith("promotion"):

@@ -346,7 +346,7 @@ class Handling:
     # The small change.
 
     def _give(self, command: HostCommand) -> None:
-        """Give a command its id and let it go, unless the same is under way and nothing that was told since changes it."""
+        """Give a command its id and let it go, unless it is under way and nothing that was told since changes it."""
         told = self.state.told(thing_of(command))
         changes = [position for position, earlier in enumerate(told) if isinstance(earlier, _CHANGING)]
         if command in told[changes[-1] if changes else 0 :]:

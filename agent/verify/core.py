@@ -9,21 +9,30 @@ are driven live, once for every distinction that they make, and nothing of the c
 The trees are arrays, so that many states are taken through them at once.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 from numpy.typing import NDArray
 
-from ...fsm import CoreError, HostCommand, StartTimer, Step, TimerFired, Topology
+from ...fsm import (
+    ActivateAlarm,
+    CoreError,
+    HostCommand,
+    StartTimer,
+    Step,
+    TimerFired,
+    Topology,
+    TriggerReaction,
+    WriteLog,
+)
 from ...fsm.commands import Command
 from ...fsm.handling import MACHINES, Handling, Machines
 from ...fsm.state import SolutionState, initial_state
+from ...fsm.table import Decision, Table
 from .arrays import Column, KeySet, Numbers, TooLargeError
 from .watched import Occurrence, Result, WatchedState, cells_of, initial_value, things_of
-
-_SLOW = 2
-"""A timer is slow if it runs this many times as long as the longest of settle, retry and drain."""
 
 Rows = NDArray[np.uint32]
 
@@ -31,6 +40,11 @@ _UNKNOWN = -1
 _VALUE_BITS = 24
 _PRIME = np.uint64(0x100_0000_01B3)  # FNV-1a
 _OFFSET = np.uint64(0xCBF2_9CE4_8422_2325)
+
+
+def slow_by_default_ms(topology: Topology) -> int:
+    """From how long on a timer waits for everything else: twice the longest of settle, retry and drain."""
+    return 2 * max(topology.settle_ms, topology.retry_ms, topology.drain_ms)
 
 
 class HashCollisionError(Exception):
@@ -46,14 +60,35 @@ class Leaf:
     commands: tuple[HostCommand, ...]
     timers: tuple[str, ...]
     steps: tuple[Step, ...]
+    records: tuple[WriteLog | ActivateAlarm | TriggerReaction, ...] = ()
     error: str = ""
+
+
+class _Remembered:
+    """A table whose live machine is driven once for every state, trigger and guard."""
+
+    def __init__(self, table: Table) -> None:
+        self.name, self.guard_of, self._step = table.name, table.guard_of, table.step
+        self._decisions: dict[tuple[str, str, Collection[str]], Decision] = {}
+
+    def step(self, state: str, trigger: str, facts: Collection[str] = ()) -> Decision:
+        """As `Table.step`."""
+        key = state, trigger, facts
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decisions[key] = self._step(state, trigger, facts)
+        return decision
 
 
 class TabulatedCore:
     """The core of one topology. Its states, and the leaves that were reached, are numbered as they are met."""
 
-    def __init__(self, topology: Topology, machines: Machines = MACHINES) -> None:
-        self.topology, self._machines = topology, machines
+    def __init__(self, topology: Topology, machines: Machines = MACHINES, slow_ms: int = 0) -> None:
+        self.topology = topology
+        remembered: dict[str, Any] = {
+            table.name: _Remembered(getattr(machines, table.name)) for table in fields(Machines)
+        }
+        self._machines = Machines(**remembered)
         self.things = things_of(topology)
         self.cells = tuple(cells_of(topology))
         self.positions = {cell: position for position, cell in enumerate(self.cells)}
@@ -61,7 +96,7 @@ class TabulatedCore:
         self.values: list[list[Any]] = [[] for _ in range(self.timers_at + 1)]
         self._value_numbers: list[dict[Any, int]] = [{} for _ in range(self.timers_at + 1)]
         self.after_ms: dict[str, int] = {}
-        self._slow_ms = _SLOW * max(topology.settle_ms, topology.retry_ms, topology.drain_ms)
+        self._slow_ms = slow_ms or slow_by_default_ms(topology)
 
         self._rows: Rows = np.zeros((1024, self.timers_at + 1), np.uint32)
         self._hashes = KeySet()
@@ -137,6 +172,10 @@ class TabulatedCore:
         cell = self.positions[kind, index]
         return self.values[cell][self._rows[state, cell]]
 
+    def cells_of(self, states: Numbers, cells: Sequence[int]) -> Rows:
+        """Some cells of states, as numbers."""
+        return self._rows[states[:, None], np.array(cells, np.int64)]
+
     def column(self, kind: str, index: Any = 0) -> tuple[NDArray[np.uint32], list[Any]]:
         """A cell of all states, as numbers, and the values that the numbers stand for."""
         cell = self.positions[kind, index]
@@ -186,17 +225,22 @@ class TabulatedCore:
 
     def _grow(self, state: int, event: int) -> None:
         """Run the core, and add to the event's tree what it read and what it did."""
-        watched = WatchedState(self, self._rows[state])
+        watched = WatchedState(self, self._rows[state].tolist())
         end = -2 - self._add_leaf(self._run(watched, self.events[event]))
+        cells, children = self._node_cell.all, self._children.all
         node, parent = int(self._roots.all[event]), (_UNKNOWN, _UNKNOWN)
         for cell, value in watched.path:
             if node == _UNKNOWN:
                 node = self._add_node(cell)
                 self._link(event, parent, node)
-            assert self._node_cell.all[node] == cell, "the core is deterministic"
+                cells, children = self._node_cell.all, self._children.all
+            if cells[node] != cell:
+                raise CoreError(f"the core is not deterministic on {self.events[event]}")
             parent = (node, value)
-            node = self._child(node, value)
-        assert node == _UNKNOWN
+            if value >= self._node_size.all[node]:
+                self._enlarge(node, value)
+                children = self._children.all
+            node = int(children[self._node_first.all[node] + value])
         self._link(event, parent, end)
 
     def _add_node(self, cell: int) -> int:
@@ -207,16 +251,13 @@ class TabulatedCore:
         self._children.extend(np.full(size, _UNKNOWN, np.int64))
         return len(self._node_cell) - 1
 
-    def _child(self, node: int, value: int) -> int:
-        """The child for a value, making room for it where the cell has more values than when the node was made."""
+    def _enlarge(self, node: int, value: int) -> None:
+        """Make room for a value: its cell has more values now than when the node was made."""
         first, size = int(self._node_first.all[node]), int(self._node_size.all[node])
-        if value >= size:
-            grown = np.full(2 * value, _UNKNOWN, np.int64)
-            grown[:size] = self._children.all[first : first + size]
-            self._node_first.all[node], self._node_size.all[node] = len(self._children), len(grown)
-            self._children.extend(grown)
-            return _UNKNOWN
-        return int(self._children.all[first + value])
+        grown = np.full(2 * value, _UNKNOWN, np.int64)
+        grown[:size] = self._children.all[first : first + size]
+        self._node_first.all[node], self._node_size.all[node] = len(self._children), len(grown)
+        self._children.extend(grown)
 
     def _link(self, event: int, parent: tuple[int, int], node: int) -> None:
         if parent[0] == _UNKNOWN:
@@ -233,7 +274,7 @@ class TabulatedCore:
             try:
                 handling.take(said.as_event(watched) if isinstance(said, Result) else said)
             except CoreError as error:
-                return Leaf(occurrence, (), (), (), (), str(error))
+                return Leaf(occurrence, (), (), (), (), error=str(error))
             commands += handling.commands
             steps += handling.steps
         for command in commands:
@@ -245,14 +286,14 @@ class TabulatedCore:
             tuple(command for command in commands if isinstance(command, HostCommand)),
             tuple(command.timer for command in commands if isinstance(command, StartTimer)),
             tuple(steps),
+            tuple(command for command in commands if isinstance(command, WriteLog | ActivateAlarm | TriggerReaction)),
         )
 
     def _add_leaf(self, leaf: Leaf) -> int:
         self._write_first.append(len(self._write_cell))
         self._write_count.append(len(leaf.writes))
-        for cell, value in leaf.writes:
-            self._write_cell.append(cell)
-            self._write_value.append(value)
+        self._write_cell.extend(np.array([cell for cell, _ in leaf.writes], np.int64))
+        self._write_value.extend(np.array([value for _, value in leaf.writes], np.uint32))
         fired = leaf.told[0].timer if isinstance(leaf.told[0], TimerFired) else ""
         self._leaf_timing.append(self._timings.setdefault((fired, leaf.timers), len(self._timings)))
         self.leaves.append(leaf)

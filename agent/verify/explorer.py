@@ -9,30 +9,46 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 from ...fsm import Topology
 from ...fsm.handling import MACHINES, Machines
 from .arrays import Column, Keys, KeySet, Numbers, TooLargeError
 from .host import DEFAULT_FAULTS, Fault
-from .properties import AT_REST, HEALED, REACHABLE, STEP_RULES, TWO_HOLDERS, Property, is_healed, knows_of_two
+from .properties import (
+    AT_REST,
+    HEALED,
+    LEFT_BEHIND,
+    REACHABLE,
+    STEP_RULES,
+    TWO_HOLDERS,
+    Property,
+    is_healed,
+    is_left_behind,
+    knows_of_two,
+)
 from .space import Batch, Space
 
 CHUNK = 1 << 17
 """So many worlds are taken a step further at once."""
 
 GIB = 1 << 30
+_BYTES_A_STEP = 28
 BYTES_AT_MOST = 4 * GIB
 
 
 @frozen
 class Bounds:
-    """How far to explore: faults, and memory in bytes."""
+    """How far to explore: faults, of which kinds, and memory in bytes.
+
+    Timers of `slow_ms` or more (0: by default) wait for everything else that is under way (`space`).
+    """
 
     faults: int = 1
     kinds: frozenset[Fault] = DEFAULT_FAULTS
     bytes: int = BYTES_AT_MOST
+    slow_ms: int = 0
 
 
 @frozen
@@ -58,6 +74,7 @@ class Exploration:
     parents: Column = field(factory=lambda: Column(np.uint32))
     sources: list[NDArray[np.uint32]] = field(factory=list[NDArray[np.uint32]])
     targets: list[NDArray[np.uint32]] = field(factory=list[NDArray[np.uint32]])
+    ordinary_steps: int = 0
     transitions: int = 0
     depth: int = 0
     seconds: float = 0.0
@@ -69,9 +86,8 @@ class Exploration:
 
     @property
     def bytes(self) -> int:
-        """How much memory is used for worlds, steps and tables."""
-        steps = sum(each.nbytes for each in self.sources) * 2
-        return self.worlds.bytes + self.parents.bytes + steps + self.space.bytes
+        """How much memory is used for worlds, steps and tables; for each step also what judging it will take."""
+        return self.worlds.bytes + self.parents.bytes + _BYTES_A_STEP * self.ordinary_steps + self.space.bytes
 
     def path(self, world: int) -> list[int]:
         """The shortest way to a world, from a root."""
@@ -98,7 +114,7 @@ def explore(
     With `stop_early` it ends as soon as a property is broken.
     """
     began = time.perf_counter()
-    found = Exploration(Space(topology, bounds.kinds, machines), bounds)
+    found = Exploration(Space(topology, bounds.kinds, machines, bounds.slow_ms), bounds)
     explorer = _Explorer(found)
     try:
         explorer.run(progress, stop_early)
@@ -172,6 +188,7 @@ class _Explorer:
             found.parents.extend(sources[is_new].astype(np.uint32))
             found.transitions += len(targets)
             ordinary = ~batch.is_fault
+            found.ordinary_steps += int(ordinary.sum())
             goes_on[batch.rows[ordinary]] = True
             found.sources.append(sources[ordinary].astype(np.uint32))
             found.targets.append(targets[ordinary].astype(np.uint32))
@@ -190,6 +207,7 @@ class _Explorer:
     def _look_at(self, numbers: Numbers) -> None:
         """Look at new worlds: who holds the VIP in them."""
         agents, hosts, _, _ = self.space.unpack(self.found.worlds.keys.all[numbers])
+        self._look_for_a_vip_left_behind(agents, numbers)
         in_sight = [side.holds_in_sight.all[each] for side, each in zip(self.space.sides, hosts, strict=True)]
         rows = np.flatnonzero(in_sight[0] & in_sight[1])
         if not len(rows):
@@ -206,6 +224,14 @@ class _Explorer:
             wrong = rows[of_this & is_settled]
             if not knows_of_two(values[vip]) and len(wrong):
                 self.broken.setdefault(TWO_HOLDERS, (int(numbers[wrong[0]]), ()))
+
+    def _look_for_a_vip_left_behind(self, agents: Numbers, numbers: Numbers) -> None:
+        core = self.space.core
+        (pairs, pair_values), (vips, vip_values) = core.column("pair", 0), core.column("vip")
+        is_wrong = np.array([[is_left_behind(pair.state, vip) for vip in vip_values] for pair in pair_values], np.bool_)
+        wrong = np.flatnonzero(is_wrong[pairs[agents], vips[agents]])
+        if len(wrong):
+            self.broken.setdefault(LEFT_BEHIND, (int(numbers[wrong[0]]), ()))
 
     # What must come to be so.
 
@@ -283,11 +309,6 @@ class _Explorer:
             self.broken[REACHABLE] = int(np.flatnonzero(~reaches)[0]), ()
 
     def verdicts(self) -> list[Verdict]:
-        always = [*(rule.property for rule in STEP_RULES), TWO_HOLDERS]
+        always = [*(rule.property for rule in STEP_RULES), LEFT_BEHIND, TWO_HOLDERS]
         ends = [*HEALED, AT_REST, REACHABLE] if self.found.is_exhausted else []
         return [Verdict(prop, prop not in self.broken, *self.broken.get(prop, (-1, ()))) for prop in (*always, *ends)]
-
-
-def with_faults(bounds: Bounds, faults: int) -> Bounds:
-    """The same bounds with another number of faults."""
-    return evolve(bounds, faults=faults)

@@ -73,6 +73,9 @@ class Fault(enum.StrEnum):
 DEFAULT_FAULTS = frozenset(Fault) - {Fault.LCA, Fault.HAND, Fault.UNCLEAR}
 """What `switchover verify` lets happen if it is not told otherwise."""
 
+BUDGET_AT_MOST = 7
+"""No exploration allows more faults than this."""
+
 Lanes = tuple[tuple[HostCommand, ...], ...]
 
 

@@ -7,26 +7,33 @@ The pair that clients reach through the VIP is the first redundant pair: a SIP s
 when it becomes primary ([S1] key notes).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...fsm import (
+    PAIR,
+    VIP,
     ApplicationReported,
     Demote,
     DisableVip,
     EnableVip,
     Mode,
     Promote,
-    VipOrder,
+    Topology,
+    TriggerReaction,
+    event_id,
 )
+from ...fsm.alarms import HAPPENINGS, Alarm, Happening, Reaction, ReactionKind
 from ...fsm.facts import better_side
 from .core import Leaf, TabulatedCore
 from .host import Host
 from .watched import Result
 
 _SETTLED = ("redundant", "no_redundancy", "peer_lost")
+_MOVED = (PAIR.name, VIP.name)
+_UNDONE = ("backup", "released")
 _LEAVING = ("leaving", "leaving_owed")
 _BEING_ENABLED = ("enabling", "enabling_owed", "moving", "clearing", "sharing", "covering")
 _KNOWS_OF_TWO = ("moving", "clearing", "sharing", "covering", "draining", "conflict", "releasing")
@@ -43,11 +50,17 @@ class Property:
 
 @frozen
 class StepRule:
-    """An *always* that is looked at when the core takes a step: for which leaves, and whether it is broken there."""
+    """An *always* that is looked at when the core takes a step.
+
+    `concerns` says for which leaves it is looked at; `before` and `after`, which cells it then depends on in the state
+    before and after the step, by their kinds; and `is_broken`, whether it is broken.
+    """
 
     property: Property
     concerns: Callable[[Leaf], bool]
-    is_broken: Callable[[TabulatedCore, int, int, Leaf], bool]
+    is_broken: Callable[[TabulatedCore, int, int, Leaf], bool] = lambda *_: True
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 def _side(core: TabulatedCore, host: str) -> int:
@@ -65,11 +78,8 @@ def _out_of_sight(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> 
 
 def _enabled_for_a_backup(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
     modes = core.read(after, "pair", 0).modes
-    return any(
-        modes[_side(core, command.host) - 1] is Mode.BACKUP
-        for command in leaf.commands
-        if isinstance(command, EnableVip)
-    )
+    enabled = (command for command in leaf.commands if isinstance(command, EnableVip))
+    return any(modes[_side(core, command.host) - 1] is Mode.BACKUP for command in enabled)
 
 
 def _script_for_nothing(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
@@ -99,8 +109,11 @@ def _is_at_rest(core: TabulatedCore, state: int) -> bool:
 def _moved_by_a_backup(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
     report: Any = leaf.told[0]
     side = core.topology.find(report.application)[1]
-    is_backup_side = _is_at_rest(core, before) and core.read(before, "placement") == f"together_{3 - side}"
-    return is_backup_side and _commands(leaf, Promote, Demote, EnableVip, DisableVip)
+    return _is_at_rest(core, before) and core.read(before, "placement") == f"together_{3 - side}"
+
+
+def _switches(leaf: Leaf) -> bool:
+    return any(step.moved and (step.decision.destination or "").startswith("demoting") for step in leaf.steps)
 
 
 def _to_a_worse_side(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
@@ -113,87 +126,117 @@ def _to_a_worse_side(core: TabulatedCore, _before: int, after: int, leaf: Leaf) 
     return False
 
 
-def _undone(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
+def _undoes(leaf: Leaf) -> bool:
+    """A script or a demotion is done where the core has settled on the contrary since, and has ordered nothing else."""
     said = leaf.told[-1]
-    command = said.command if isinstance(said, Result) else None
-    if isinstance(command, DisableVip):
-        side = _side(core, command.host)
-        later = core.read(before, "told", (command.host, "VIP"))[1:]
-        return core.read(before, "vip") in (f"held_{side}", f"owed_{side}") and not later
-    if isinstance(command, Demote):
-        pair, side = core.topology.find(command.application)
-        later = core.read(before, "told", (command.host, command.application))[1:]
-        return core.read(before, "pair", pair).state in (f"{state}_{side}" for state in _SETTLED) and not later
+    if not isinstance(said, Result) or said.how != "done" or not isinstance(said.command, DisableVip | Demote):
+        return False
+    settled = _SETTLED if isinstance(said.command, Demote) else ("held", "owed")
+    undone = {(f"{state}_{side}", f"side{side}_{what}") for state in settled for side in (1, 2) for what in _UNDONE}
+    return any(
+        step.machine in _MOVED and (step.decision.source, step.decision.trigger) in undone for step in leaf.steps
+    )
+
+
+def _happenings(core: TabulatedCore, leaf: Leaf) -> Iterator[tuple[Happening, str]]:
+    """What the core itself says about applications in a step, whether or not an alarm condition waits for it."""
+    pairs = {pair.name: pair for pair in core.topology.pairs}
+    for step in leaf.steps:
+        for output in step.decision.outputs:
+            verb, _, happening = output.verb.partition("_")
+            if verb == "log":
+                pair = pairs.get(step.subject)
+                application = pair.applications[(output.side or 1) - 1] if pair else step.subject
+                yield Happening(happening), application
+
+
+def _has_no_mirror(core: TabulatedCore, _before: int, _after: int, leaf: Leaf) -> bool:
+    """Something happened to an application, and reactions that it would have on the other side are missing here."""
+    alarms = core.topology.alarms
+    for happening, application in _happenings(core, leaf):
+        mirror = _mirrored(core.topology, application)
+        here = [_meaning(alarm) for alarm in alarms if alarm.application == application]
+        for alarm in alarms:
+            if alarm.application == mirror and HAPPENINGS[event_id(alarm.detect)] is happening:
+                mirrored = evolve(
+                    alarm, name="", application=application, reactions=_mirrored_reactions(core.topology, alarm)
+                )
+                if _meaning(mirrored) not in here:
+                    return True
     return False
 
 
-def _left_behind(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    state, vip = core.read(after, "pair", 0).state, core.read(after, "vip")
-    if not state.startswith(_SETTLED) or not any(core.topology.detecting):
-        return False
-    return vip[-1] in "12" and (vip[-1] != state[-1] or vip.startswith("leaving"))
+def _mirrored(topology: Topology, name: str) -> str:
+    """The application, or the host, that is on the other side what this one is here."""
+    for names in (topology.hosts, *(pair.applications for pair in topology.components)):
+        if name in names:
+            return names[1 - names.index(name)]
+    return name
 
 
+def _mirrored_reactions(topology: Topology, alarm: Alarm) -> tuple[Reaction, ...]:
+    return tuple(
+        evolve(each, host=_mirrored(topology, each.host), application=_mirrored(topology, each.application))
+        for each in alarm.reactions
+    )
+
+
+def _meaning(alarm: Alarm) -> tuple[str, frozenset[Reaction]]:
+    return event_id(alarm.detect), frozenset(alarm.reactions)
+
+
+def _to_the_wrong_side(core: TabulatedCore, _before: int, _after: int, leaf: Leaf) -> bool:
+    """A reaction moves something to the side that failed or went into backup mode, or from the one that is primary."""
+    topology = core.topology
+    alarms = {alarm.name: alarm for alarm in topology.alarms}
+    for record in leaf.records:
+        if isinstance(record, TriggerReaction) and alarms[record.alarm].application not in topology.outside:
+            alarm = alarms[record.alarm]
+            side = topology.find(alarm.application)[1]
+            is_here = HAPPENINGS[event_id(alarm.detect)] in (Happening.PRIMARY, Happening.STARTED)
+            if record.reaction == ReactionKind.TO_PRIMARY:
+                target = topology.find(record.target)[1]
+            else:
+                target = topology.side_of(record.target)
+            favours_target = record.reaction != ReactionKind.DISABLE_VIP
+            if ((target == side) is favours_target) is not is_here:
+                return True
+    return False
+
+
+# fmt: off
 STEP_RULES = (
-    StepRule(
-        Property("possible", "always", "nothing comes that a table calls impossible"),
-        lambda leaf: bool(leaf.error),
-        lambda *_: True,
-    ),
-    StepRule(
-        Property("in sight", "always", "no command is given to a host of which it is known that it is not in sight"),
-        lambda leaf: bool(leaf.commands),
-        _out_of_sight,
-    ),
-    StepRule(
-        Property(
-            "never for a backup",
-            "always",
-            "the VIP is never enabled for a component that is known to be in backup mode",
-        ),
-        lambda leaf: _commands(leaf, EnableVip),
-        _enabled_for_a_backup,
-    ),
-    StepRule(
-        Property(
-            "scripts once",
-            "always",
-            "a VIP script runs at most once a switchover: never for what is so already",
-        ),
-        lambda leaf: _commands(leaf, EnableVip, DisableVip),
-        _script_for_nothing,
-    ),
-    StepRule(
-        Property("backups move nothing", "always", "a failure in backup mode moves nothing and runs no script"),
-        lambda leaf: (
-            isinstance(leaf.told[0], ApplicationReported) and leaf.told[0].mode is Mode.DOWN and bool(leaf.commands)
-        ),
-        _moved_by_a_backup,
-    ),
-    StepRule(
-        Property("never to the worse", "always", "nothing switches to a side that is known to be worse"),
-        lambda leaf: _commands(leaf, Demote),
-        _to_a_worse_side,
-    ),
-    StepRule(
-        Property("never undone", "always", "commands of an older switchover never undo a newer one"),
-        lambda leaf: (
-            isinstance(leaf.told[-1], Result)
-            and leaf.told[-1].how == "done"
-            and isinstance(leaf.told[-1].command, DisableVip | Demote)
-        ),
-        _undone,
-    ),
-    StepRule(
-        Property(
-            "VIP with the SIP server",
-            "always",
-            "as soon as a SIP server is primary, the VIP is asked for on its host",
-        ),
-        lambda leaf: bool(leaf.writes),
-        _left_behind,
-    ),
+    StepRule(Property("possible", "always", "nothing comes that a table calls impossible"),
+             lambda leaf: bool(leaf.error)),
+    StepRule(Property("in sight", "always", "no command is given to a host of which it is known that it is not in sight"),
+             lambda leaf: bool(leaf.commands), _out_of_sight, after=("link",)),
+    StepRule(Property("never for a backup", "always", "the VIP is never enabled for a component that is known to be in backup mode"),
+             lambda leaf: _commands(leaf, EnableVip), _enabled_for_a_backup, after=("pair",)),
+    StepRule(Property("scripts once", "always", "a VIP script runs at most once a switchover: never for what is so already"),
+             lambda leaf: _commands(leaf, EnableVip, DisableVip), _script_for_nothing, before=("vip",), after=("held", "told")),
+    StepRule(Property("backups move nothing", "always", "a failure in backup mode moves nothing and runs no script"),
+             lambda leaf: isinstance(leaf.told[0], ApplicationReported) and leaf.told[0].mode is Mode.DOWN and _commands(leaf, Promote, Demote, EnableVip, DisableVip),
+             _moved_by_a_backup, before=("placement", "pair", "told")),
+    StepRule(Property("never to the worse", "always", "nothing switches to a side that is known to be worse"),
+             lambda leaf: _commands(leaf, Demote) and _switches(leaf), _to_a_worse_side, after=("pair", "application")),
+    StepRule(Property("never undone", "always", "commands of an older switchover never undo a newer one"),
+             _undoes),
+    StepRule(Property("right side", "always", "no reaction moves anything to the side that failed, or away from the one that became primary"),
+             lambda leaf: any(isinstance(record, TriggerReaction) for record in leaf.records), _to_the_wrong_side),
+    StepRule(Property("mirrored", "always", "whatever happens on one side sets off what the same sets off on the other side"),
+             lambda leaf: bool(leaf.steps), _has_no_mirror),
 )
+# fmt: on
+
+LEFT_BEHIND = Property(
+    "VIP with the SIP server", "always", "as soon as a SIP server is primary, the VIP is asked for on its host"
+)
+
+
+def is_left_behind(pair: str, vip: str) -> bool:
+    """Whether a pair is primary on one side, and the VIP is, or is being moved, elsewhere."""
+    return pair.startswith(_SETTLED) and vip[-1] in "12" and (vip[-1] != pair[-1] or vip.startswith("leaving"))
+
 
 TWO_HOLDERS = Property(
     "two holders",
@@ -237,8 +280,6 @@ def is_healed(core: TabulatedCore, agent: int, hosts: tuple[Host, Host], arp: in
     return has_primaries, has_vip, arp == int(side), is_idle
 
 
-ORDER_WINDOWS = {
-    VipOrder.TOGETHER: "together: two holders, or none, until both scripts are done",
-    VipOrder.DISABLE_FIRST: "disable-first: none until the second script is done",
-    VipOrder.ENABLE_FIRST: "enable-first: two until the old holder has been drained and has released it",
-}
+DOCUMENTED = Property(
+    "as documented", "sometimes", "each documented workflow and scenario of this wiring happens, step by step"
+)

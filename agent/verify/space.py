@@ -13,24 +13,23 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, frozen
 from numpy.typing import NDArray
 
 from ...fsm import Event, HostCommand, LogMessageReceived, SwitchoverRequested, TimerFired, Topology
 from ...fsm.handling import MACHINES, Machines
 from .arrays import Column, Keys, KeySet, Numbers, TooLargeError
 from .core import Leaf, TabulatedCore, spread
-from .host import Fault, Host, HostModel
+from .host import BUDGET_AT_MOST, Fault, Host, HostModel
 from .properties import STEP_RULES
 from .watched import Occurrence, Result
 
-_AGENT_BITS, _HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, 3
+_AGENT_BITS, _HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, BUDGET_AT_MOST.bit_length()
 _EVENT_BITS = 12
 _BUDGET_AT = 0
 _ARP_AT = _BUDGET_BITS
 _HOST_AT = (_ARP_AT + _ARP_BITS, _ARP_AT + _ARP_BITS + _HOST_BITS)
 _AGENT_AT = _HOST_AT[1] + _HOST_BITS
-BUDGET_AT_MOST = (1 << _BUDGET_BITS) - 1
 
 
 @frozen
@@ -133,15 +132,18 @@ class Side:
 class Space:
     """The steps of the world, for whole frontiers at once."""
 
-    def __init__(self, topology: Topology, faults: frozenset[Fault], machines: Machines = MACHINES) -> None:
+    def __init__(
+        self, topology: Topology, faults: frozenset[Fault], machines: Machines = MACHINES, slow_ms: int = 0
+    ) -> None:
         self.topology, self.faults = topology, faults
-        self.core = TabulatedCore(topology, machines)
+        self.core = TabulatedCore(topology, machines, slow_ms)
         self.sides = tuple(Side(HostModel(topology, side, faults), self.core.event) for side in (1, 2))
         self.commands: list[list[tuple[HostCommand, ...]]] = [[()], [()]]
         self._batch_numbers: list[dict[tuple[HostCommand, ...], int]] = [{(): 0}, {(): 0}]
         self._told = KeySet()
         self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint16)
         self._concerns = Column(np.uint16)
+        self._judged: list[dict[bytes, bool]] = [{} for _ in STEP_RULES]
         self._batches = (Column(np.int64), Column(np.int64))
         self._timer_events: dict[int, list[tuple[int, bool]]] = {}
         self._timer_first, self._timer_count = Column(np.int64), Column(np.int64)
@@ -330,12 +332,35 @@ class Space:
         """Which of the rules for steps of the core are broken, a bit for each."""
         concerns = self._concerns.all[leaves]
         broken = np.zeros(len(leaves), np.uint16)
-        for row in np.flatnonzero(concerns):
-            leaf = self.core.leaves[leaves[row]]
-            for at, rule in enumerate(STEP_RULES):
-                if concerns[row] >> at & 1 and rule.is_broken(self.core, int(before[row]), int(after[row]), leaf):
-                    broken[row] |= 1 << at
+        for at in range(len(STEP_RULES)):
+            rows = np.flatnonzero(concerns & (1 << at))
+            if len(rows):
+                wrong = self._broken_rows(at, before[rows], after[rows], leaves[rows])
+                broken[rows[wrong]] |= 1 << at
         return broken
+
+    def _broken_rows(self, at: int, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.bool_]:
+        """Where a rule is broken. It is asked once for all steps that are alike in what it looks at."""
+        rule = STEP_RULES[at]
+        read = np.concatenate(
+            (
+                leaves[:, None],
+                self.core.cells_of(before, self._cells_of_kinds(rule.before)),
+                self.core.cells_of(after, self._cells_of_kinds(rule.after)),
+            ),
+            axis=1,
+        )
+        verdicts, known = np.zeros(len(leaves), np.bool_), self._judged[at]
+        for row, key in enumerate(map(bytes, read.astype(np.uint32))):
+            verdict = known.get(key)
+            if verdict is None:
+                leaf = self.core.leaves[leaves[row]]
+                verdict = known[key] = rule.is_broken(self.core, int(before[row]), int(after[row]), leaf)
+            verdicts[row] = verdict
+        return verdicts
+
+    def _cells_of_kinds(self, kinds: tuple[str, ...]) -> list[int]:
+        return [position for position, (kind, _) in enumerate(self.core.cells) if kind in kinds]
 
     def _batch(self, side: int, commands: tuple[HostCommand, ...]) -> int:
         number = self._batch_numbers[side].get(commands)

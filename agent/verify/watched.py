@@ -31,10 +31,10 @@ class Result:
 
     def as_event(self, state: "WatchedState | SolutionState") -> Event:
         """The event that tells the core of it."""
-        found = next(told for told in state.told(thing_of(self.command)) if told == self.command)
-        if self.how == "done":
-            return CommandSucceeded(found.id)
-        return _RESULTS[self.how](found.id, self.how)
+        told = state.told(thing_of(self.command))
+        oldest = told.index(self.command)
+        number = state.id_at(thing_of(self.command), oldest) if isinstance(state, WatchedState) else told[oldest].id
+        return CommandSucceeded(number) if self.how == "done" else _RESULTS[self.how](number, self.how)
 
 
 Occurrence = tuple[Event | Result, ...]
@@ -170,8 +170,11 @@ class WatchedState:
         return self._write("held", side - 1, held)
 
     def told(self, thing: Thing) -> tuple[HostCommand, ...]:
-        first = 1 + COMMANDS_AT_MOST * self._core.things.index(thing)
-        return tuple(evolve(command, id=first + i) for i, command in enumerate(self.read("told", thing)))
+        return self.read("told", thing)
+
+    def id_at(self, thing: Thing, position: int) -> int:
+        """The id of a command that is under way: it says where the command stands."""
+        return 1 + COMMANDS_AT_MOST * self._core.things.index(thing) + position
 
     def told_by_id(self, number: int) -> HostCommand | None:
         thing, position = divmod(number - 1, COMMANDS_AT_MOST)
