@@ -8,6 +8,7 @@ from .commands import LookAt, Promote
 from .events import Mode
 from .state import SolutionState
 from .topology import Topology, VipOrder
+from .vip import HELD
 
 _ORDERS = {
     VipOrder.TOGETHER: "together",
@@ -28,8 +29,8 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
 def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str) -> frozenset[str]:
     """Whether a promotion is under way, or which side wins a tie, or how each side compares with the other one.
 
-    A promotion to a side that has become the worse one is overtaken. Which of these is asked for, any guard of its group tells. A tie is won by the VIP's only holder, else by the
-    longest primary, else by the first side.
+    Which of these is asked for, any guard of its group tells. A promotion to a side that has become the worse one is
+    overtaken. A tie is won by the VIP's only holder, else by the longest primary, else by the first side.
     """
     if guard.startswith("promotion"):
         things = zip(topology.hosts, topology.pairs[index].applications, strict=True)
@@ -70,6 +71,17 @@ def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset
         return frozenset({f"side{demoted}_is_demoted"})
     primaries = [side for side in (1, 2) if pair.modes[side - 1] is Mode.PRIMARY]
     return frozenset(f"side{side}_is_{'primary' if primaries == [side] else 'nothing'}" for side in (1, 2))
+
+
+def vip_surprise(topology: Topology, state: SolutionState) -> str | None:
+    """The trigger that tells the Virtual IP's machine what it does not know, though it was seen; None: it knows."""
+    name, _, this = state.vip.rpartition("_") if state.vip[-1] in "12" else (state.vip, "", "1")
+    for side, expected in zip((int(this), 3 - int(this)), HELD.get(name, (None, None)), strict=True):
+        seen = state.vip_held[side - 1]
+        is_settled = not state.told((topology.hosts[side - 1], "VIP"))
+        if expected is not None and seen is not None and seen is not expected and is_settled:
+            return f"side{side}_{'held' if seen else 'free'}"
+    return None
 
 
 def pair_of_the_vip(topology: Topology) -> int:

@@ -51,14 +51,14 @@ from .commands import (
 )
 from .errors import CoreError
 from .events import Event, LogMessageReceived
-from .facts import is_over, joint_view, link_facts, pair_facts, pair_of_the_vip, vip_facts
+from .facts import is_over, joint_view, link_facts, pair_facts, pair_of_the_vip, vip_facts, vip_surprise
 from .link import LINK
 from .pair import PAIR
 from .placement import PLACEMENT
 from .state import SolutionState
 from .table import Decision, Table
 from .topology import Topology, VipOrder
-from .translation import Trigger, failure, tell_applications, translate
+from .translation import Trigger, failure, overtakes, tell_applications, translate
 from .vip import VIP
 
 Arguments = TypeVarTuple("Arguments")
@@ -116,6 +116,7 @@ class Handling:
     """The event id of the log message that is being handled, if it is one."""
     alarms_to_look_at: set[int] = field(factory=set[int])
     has_view_changed: bool = False
+    has_vip_changed: bool = False
 
     def take(self, event: Event) -> None:
         self.message = event_id(event.event_id) if isinstance(event, LogMessageReceived) else ""
@@ -141,7 +142,9 @@ class Handling:
             if view != self.state.view:
                 self.state = self.state.with_view(view)
                 self._then(self._move_placement, view)
-        self.alarms_to_look_at, self.has_view_changed = set(), False
+        if self.has_vip_changed and (surprise := vip_surprise(self.topology, self.state)):
+            self._then(self._move_vip, surprise)
+        self.alarms_to_look_at, self.has_view_changed, self.has_vip_changed = set(), False, False
 
     def _has_changed(self, application: str) -> None:
         """What is known of an application may be another thing than before: who depends on it will be looked at."""
@@ -229,6 +232,7 @@ class Handling:
                 self._give(_APPLICATION_COMMANDS[what](self.topology.hosts[side - 1], application))
 
     def _move_vip(self, trigger: str) -> None:
+        self.has_vip_changed = True
         decision = self._decide(
             self.machines.vip, "VIP", self.state.vip, trigger, lambda guard: vip_facts(self.topology, self.state, guard)
         )
@@ -277,6 +281,12 @@ class Handling:
             self._then(self._move_pair, index, f"side{side}_{pair.modes[side - 1]}")
         self._then(self._move_vip, f"side{side}_{'held' if self.state.vip_held[side - 1] else 'free'}")
         for command in self._forget(self.topology.hosts[side - 1]):
+            self._then(self._give_up, command)
+
+    def _give_up(self, command: HostCommand) -> None:
+        """A command has failed, unless what the host reported has led to another one since."""
+        since = self.state.told(thing_of(command))
+        if not any(later == command or overtakes(later, command) for later in since):
             self._enqueue(failure(self.topology, command))
 
     def _lose_sight(self, sides: tuple[int, ...], trigger: str, of_applications: str) -> None:
@@ -347,6 +357,8 @@ class Handling:
 
     def _give(self, command: HostCommand) -> None:
         """Give a command its id and let it go, unless it is under way and nothing that was told since changes it."""
+        if self.state.links[self.topology.side_of(command.host) - 1] in ("unknown", "lost"):
+            return  # the machines are about to hear that it is lost
         told = self.state.told(thing_of(command))
         changes = [position for position, earlier in enumerate(told) if isinstance(earlier, _CHANGING)]
         if command in told[changes[-1] if changes else 0 :]:

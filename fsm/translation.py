@@ -55,12 +55,14 @@ LINK_TRIGGERS = {
     HostLeft: "left",
 }
 
-_OVERTAKING = {
-    Promote: Demote,
-    Demote: Promote,
+_IN_SIGHT = ("connected", "silent")
+
+_OVERTAKING: dict[type[HostCommand], tuple[type[HostCommand], ...]] = {
+    Promote: (Demote,),
+    Demote: (Promote,),
     LookAt: (Promote, Demote),
-    EnableVip: DisableVip,
-    DisableVip: EnableVip,
+    EnableVip: (DisableVip,),
+    DisableVip: (EnableVip,),
     LookAtVip: (EnableVip, DisableVip),
 }
 
@@ -188,6 +190,8 @@ def _result(topology: Topology, state: SolutionState, event: CommandResult) -> N
     command = state.told_by_id(event.id)
     if command is None:
         return state, ()  # of a host that has been lost since, or told twice
+    if state.links[topology.side_of(command.host) - 1] not in _IN_SIGHT:
+        return state, ()  # its connection is gone: what became of it is known when the host is heard or given up
     state = state.without_command(command)
     if any(overtakes(later, command) for later in state.told(thing_of(command))):
         if isinstance(event, CommandSucceeded) and isinstance(command, EnableVip | DisableVip):
@@ -249,7 +253,7 @@ def _message(topology: Topology, message: str, application: str) -> Trigger:
 
 
 def _must_be_connected(topology: Topology, state: SolutionState, side: int) -> None:
-    if state.links[side - 1] not in ("connected", "silent"):
+    if state.links[side - 1] not in _IN_SIGHT:
         raise CoreError(f"{topology.hosts[side - 1]} is not connected: what it says now does not count")
 
 

@@ -33,11 +33,32 @@ A state names the side that holds it or is to hold it (*this*), and what is know
 7. It is put back on a host from which it vanished only while the component that it follows is primary there.
 8. A host that was told to enable it announces it (`enabled`); one that has it otherwise (`held`) is told to. Likewise
    one that was told to disable it (`released`) may have announced it until then; one that has it not (`free`) has not.
+9. What was seen last of a host counts: where a state says otherwise, and no script is under way there that may change
+   it, the machine is told once more what was seen (`facts.vip_surprise`).
 
 Weakness, admitted: from the loss of a host until its release, both hosts have the VIP, as [S2] describes it.
 """
 
 from .table import Ignored, Row, Table
+
+HELD = {
+    "held": (True, False),
+    "owed": (True, None),
+    "enabling": (False, False),
+    "enabling_owed": (False, None),
+    "moving": (False, True),
+    "clearing": (False, True),
+    "sharing": (False, True),
+    "covering": (False, True),
+    "draining": (True, True),
+    "conflict": (True, True),
+    "releasing": (True, True),
+    "leaving": (True, False),
+    "leaving_owed": (True, None),
+    "absent": (False, None),
+    "off": (False, False),
+}
+"""Whether *this* and the *other* host have it in a state, as the list above says; None: its host is lost."""
 
 # fmt: off
 ROWS = (

@@ -133,9 +133,8 @@ def _as_text(report: Report) -> str:
     end = f"exhausted in {spent}" if found.is_exhausted else f"NOT EXHAUSTED: {found.reason} (after {spent})"
     lines = [f"{size}: {end}", ""]
     for verdict in report.verdicts:
-        length = f" (after {len(found.path(verdict.world)) - 1} steps)" if verdict.world >= 0 else ""
         verdict_text = "holds " if verdict.holds else "BROKEN"
-        lines.append(f"{verdict.property.kind:10}  {verdict_text}  {verdict.property.text}{length}")
+        lines.append(f"{verdict.property.kind:10}  {verdict_text}  {verdict.property.text}")
     lines += [f"{prop.kind:10}  ?       {prop.text}" for prop in report.not_judged]
     lines += [f"            not seen: {text}" for text in report.unseen]
     fired, rows = _rows_fired(found)
@@ -218,7 +217,7 @@ def run_replay(options: argparse.Namespace) -> int:
         return BAD_INPUT
     print("\n".join(played.records))
     if played.is_reproduced:
-        print(f"\nbroken as recorded: {trace.property.text}")
+        print(f"\nbroken as recorded: {trace.broken.text}")
         return HOLDS
     print(f"\nnot as recorded: {played.difference}")
     return BROKEN

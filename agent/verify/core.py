@@ -311,7 +311,8 @@ class TabulatedCore:
         unknown = after < 0
         if unknown.any():
             names = list(self._timings)
-            for now, timing in np.unique(np.stack((running[unknown], timings[unknown]), 1), axis=0):
+            pairs: list[tuple[int, int]] = np.unique(np.stack((running[unknown], timings[unknown]), 1), axis=0).tolist()
+            for now, timing in pairs:
                 timers = self._restarted(self.values[-1][now], *names[timing])
                 self._elapsed[now, timing] = self.value(self.timers_at, timers)
             after = self._elapsed[running, timings]

@@ -101,10 +101,14 @@ Progress = Callable[[Exploration, int], None]
 """Told of an exploration under way, and of how many worlds are in its frontier."""
 
 
+def _say_nothing(_found: Exploration, _frontier: int) -> None:
+    pass
+
+
 def explore(
     topology: Topology,
     bounds: Bounds,
-    progress: Progress = lambda *_: None,
+    progress: Progress = _say_nothing,
     *,
     stop_early: bool = False,
     machines: Machines = MACHINES,
@@ -240,11 +244,10 @@ class _Explorer:
         endings = np.sort(np.concatenate(self._endings))
         agents, hosts, arps, _ = space.unpack(found.worlds.keys.all[endings])
         combined = np.stack((agents, hosts[0], hosts[1], arps), 1)
-        distinct, first = np.unique(combined, axis=0, return_index=True)
+        first = np.sort(np.unique(combined, axis=0, return_index=True)[1])
         is_healthy = np.ones(len(endings), np.bool_)
-        for (agent, here, there, arp), at in sorted(
-            zip(distinct.tolist(), first.tolist(), strict=True), key=lambda e: e[1]
-        ):
+        for at in first.tolist():
+            agent, here, there, arp = map(int, combined[at])
             values = space.sides[0].values[here], space.sides[1].values[there]
             holds = is_healed(space.core, agent, values, arp)
             for prop, is_so in zip(HEALED, holds, strict=True):
@@ -284,13 +287,14 @@ class _Explorer:
 
     @staticmethod
     def _circle(left: Numbers, targets: NDArray[np.uint32], first: Numbers) -> tuple[int, tuple[int, ...]]:
-        """A circle among the worlds that are left: from each of them go back along one that leads to it."""
-        remaining = set(left.tolist())
-        before = {int(target): world for world in left.tolist() for target in targets[first[world] : first[world + 1]]}
-        world, seen = int(left[0]), []
+        """A circle among the worlds that are left: every one of them has another that leads to it."""
+        before: dict[int, int] = {}
+        for world in left.tolist():
+            before |= dict.fromkeys(targets[first[world] : first[world + 1]].tolist(), world)
+        world, seen = int(left[0]), list[int]()
         while world not in seen:
             seen.append(world)
-            world = before[world] if before[world] in remaining else world
+            world = before[world]
         circle = seen[seen.index(world) :][::-1]
         return circle[0], (*circle[1:], circle[0])
 

@@ -84,9 +84,9 @@ class Host:
     """What is so on one host.
 
     `net`: the network is `fine`; the host is `parted` from the agent or `cut` off from everyone; it is `off`; or it is
-    `fresh`, with its LCA just started. `link`: whether the agent has it `up`, `silent` or `down`. `vip`: `free`, `held`,
-    or `quiet`, which is held and not announced. `lanes`: for each thing, the commands that were received and are not
-    carried out; `wire`: those sent and not received.
+    `fresh`, its LCA just started. `link`: whether the agent has it `up`, `silent` or `down`. `vip`: `free`, `held`, or
+    `quiet`, which is held and not announced. `lanes`: for each thing, the commands that were received and are not
+    carried out; `wire`: those sent and not received, or that cannot be sent because there is no connection.
     """
 
     modes: tuple[Mode, ...]
@@ -151,11 +151,12 @@ class HostModel:
 
     def receive(self, host: Host, commands: tuple[HostCommand, ...]) -> Host:
         """The host when the agent has sent it these commands."""
-        lanes = list(host.lanes if host.net == "fine" else host.wire)
+        arrives = host.net == "fine" and host.link != "down"
+        lanes = list(host.lanes if arrives else host.wire)
         for command in commands:
             lane = self._lane(command)
             lanes[lane] = (*lanes[lane], command)
-        return evolve(host, lanes=tuple(lanes)) if host.net == "fine" else evolve(host, wire=tuple(lanes))
+        return evolve(host, lanes=tuple(lanes)) if arrives else evolve(host, wire=tuple(lanes))
 
     def _lane(self, command: HostCommand) -> int:
         return self.applications.index(command.application) if isinstance(command, ApplicationCommand) else -1
@@ -207,13 +208,18 @@ class HostModel:
             connected = evolve(host, net="fine", link="up", wire=self._nothing)
             yield Move(f"the agent connects to {self.name}", connected, (report,))
         if host.net in ("parted", "cut"):
-            lanes = tuple((*here, *sent) for here, sent in zip(host.lanes, host.wire, strict=True))
-            healed = evolve(host, net="fine", lanes=lanes, wire=self._nothing)
-            yield Move(f"the network of {self.name} is healed", healed)
+            yield Move(f"the network of {self.name} is healed", self._healed(host))
         if host.net == "off":
             back = evolve(host, net="fresh", modes=self._fresh_modes())
             yield Move(f"{self.name} is back", back)
             yield Move(f"{self.name} is back, with its VIP still configured", evolve(back, vip="held"))
+
+    def _healed(self, host: Host) -> Host:
+        """What waited on a connection that still stands gets through."""
+        if host.link == "down":
+            return evolve(host, net="fine")
+        lanes = tuple((*here, *sent) for here, sent in zip(host.lanes, host.wire, strict=True))
+        return evolve(host, net="fine", lanes=lanes, wire=self._nothing)
 
     def _commands(self, host: Host) -> Iterator[Move]:
         for lane, waiting in enumerate(host.lanes):

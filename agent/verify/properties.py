@@ -48,6 +48,11 @@ class Property:
     text: str
 
 
+def _always(_core: TabulatedCore, _before: int, _after: int, _leaf: Leaf) -> bool:
+    """The rule is broken wherever it is looked at."""
+    return True
+
+
 @frozen
 class StepRule:
     """An *always* that is looked at when the core takes a step.
@@ -58,7 +63,7 @@ class StepRule:
 
     property: Property
     concerns: Callable[[Leaf], bool]
-    is_broken: Callable[[TabulatedCore, int, int, Leaf], bool] = lambda *_: True
+    is_broken: Callable[[TabulatedCore, int, int, Leaf], bool] = _always
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 

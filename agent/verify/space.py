@@ -95,7 +95,8 @@ class Side:
 
     def expand(self, hosts: Numbers) -> None:
         """See to it that the steps of these hosts are known."""
-        for number in np.unique(hosts[~self.is_expanded.all[hosts]]):
+        new: list[int] = np.unique(hosts[~self.is_expanded.all[hosts]]).tolist()
+        for number in new:
             host = self.values[number]
             moves = tuple(self.model.moves(host))
             self.first.all[number], self.count.all[number] = len(self.after), len(moves)
@@ -122,7 +123,8 @@ class Side:
         after = self._received[hosts, batches]
         unknown = after < 0
         if unknown.any():
-            for host, batch in np.unique(np.stack((hosts[unknown], batches[unknown]), 1), axis=0):
+            pairs: list[tuple[int, int]] = np.unique(np.stack((hosts[unknown], batches[unknown]), 1), axis=0).tolist()
+            for host, batch in pairs:
                 received = self.model.receive(self.values[host], commands[batch])
                 self._received[host, batch] = self.number(received)
             after = self._received[hosts, batches]
@@ -354,7 +356,7 @@ class Space:
         for row, key in enumerate(map(bytes, read.astype(np.uint32))):
             verdict = known.get(key)
             if verdict is None:
-                leaf = self.core.leaves[leaves[row]]
+                leaf = self.core.leaves[int(leaves[row])]
                 verdict = known[key] = rule.is_broken(self.core, int(before[row]), int(after[row]), leaf)
             verdicts[row] = verdict
         return verdicts

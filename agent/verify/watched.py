@@ -16,7 +16,9 @@ from ...fsm.state import PairState, SolutionState, initial_state, put
 COMMANDS_AT_MOST = 16
 """No thing of a host has more commands under way than this."""
 
-_RESULTS = {"done": CommandSucceeded, "failed": CommandFailed, "timed out": CommandTimedOut, "unclear": CommandUnclear}
+_NO_ID = 0
+
+_FAILURES = {"failed": CommandFailed, "timed out": CommandTimedOut, "unclear": CommandUnclear}
 
 Cell = tuple[str, Any]
 """What of a state is read or written at once: its kind, and which of that kind."""
@@ -30,11 +32,14 @@ class Result:
     how: str
 
     def as_event(self, state: "WatchedState | SolutionState") -> Event:
-        """The event that tells the core of it."""
-        told = state.told(thing_of(self.command))
-        oldest = told.index(self.command)
-        number = state.id_at(thing_of(self.command), oldest) if isinstance(state, WatchedState) else told[oldest].id
-        return CommandSucceeded(number) if self.how == "done" else _RESULTS[self.how](number, self.how)
+        """The event that tells the core of it; with an id that is nobody's if the core has forgotten the command."""
+        thing = thing_of(self.command)
+        told = state.told(thing)
+        number = _NO_ID
+        if self.command in told:
+            oldest = told.index(self.command)
+            number = state.id_at(thing, oldest) if isinstance(state, WatchedState) else told[oldest].id
+        return CommandSucceeded(number) if self.how == "done" else _FAILURES[self.how](number, self.how)
 
 
 Occurrence = tuple[Event | Result, ...]
@@ -66,12 +71,13 @@ def initial_value(topology: Topology, cell: Cell) -> Any:
     match kind:
         case "told":
             return ()
-        case "vip" | "placement" | "view":
-            return getattr(state, kind)
         case "held":
             return state.vip_held[index]
+        case "vip" | "placement" | "view":
+            return getattr(state, kind)
         case _:
-            return getattr(state, f"{kind}s")[index]
+            cells: tuple[Any, ...] = getattr(state, f"{kind}s")
+            return cells[index]
 
 
 class Cells(Protocol):
@@ -177,6 +183,8 @@ class WatchedState:
         return 1 + COMMANDS_AT_MOST * self._core.things.index(thing) + position
 
     def told_by_id(self, number: int) -> HostCommand | None:
+        if number == _NO_ID:
+            return None
         thing, position = divmod(number - 1, COMMANDS_AT_MOST)
         return self.told(self._core.things[thing])[position]
 
