@@ -65,9 +65,10 @@ def cells_of(topology: Topology) -> Iterator[Cell]:
     yield from (("told", thing) for thing in things_of(topology))
 
 
-def initial_value(topology: Topology, cell: Cell) -> Any:
+def initial_value(topology: Topology, cell: Cell) -> object:
     """What stands in a cell while nothing is known."""
-    state, (kind, index) = initial_state(topology), cell
+    state = initial_state(topology)
+    kind, index = cell
     match kind:
         case "told":
             return ()
@@ -76,8 +77,8 @@ def initial_value(topology: Topology, cell: Cell) -> Any:
         case "vip" | "placement" | "view":
             return getattr(state, kind)
         case _:
-            cells: tuple[Any, ...] = getattr(state, f"{kind}s")
-            return cells[index]
+            row: tuple[object, ...] = getattr(state, f"{kind}s")
+            return row[index]
 
 
 class Cells(Protocol):
