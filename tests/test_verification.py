@@ -46,9 +46,9 @@ def texts(trace):
 COUNTS = {
     ("takeover", 0, "together"): (22, 29),
     ("takeover", 1, "together"): (437, 880),
-    ("takeover", 2, "together"): (27667, 82144),
-    ("takeover", 2, "disable-first"): (23560, 68858),
-    ("takeover", 2, "enable-first"): (31661, 94265),
+    ("takeover", 2, "together"): (27535, 81754),
+    ("takeover", 2, "disable-first"): (23484, 68652),
+    ("takeover", 2, "enable-first"): (31793, 94525),
     ("voicemail", 0, "enable-first"): (128, 223),
     ("voicemail", 1, "enable-first"): (10048, 23353),
     ("voicemail", 1, "together"): (8912, 20885),

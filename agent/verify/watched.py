@@ -73,12 +73,12 @@ def initial_value(topology: Topology, cell: Cell) -> object:
         case "told":
             return ()
         case "held":
-            return state.vip_held[index]
+            return state.vip_held[int(index)]
         case "vip" | "placement" | "view":
             return getattr(state, kind)
         case _:
             row: tuple[object, ...] = getattr(state, f"{kind}s")
-            return row[index]
+            return row[int(index)]
 
 
 class Cells(Protocol):
