@@ -1,4 +1,4 @@
-"""What numpy lacks for exploring: columns that grow, and a set of 64-bit keys that numbers what it is given."""
+"""What numpy lacks for exploring: columns that grow, and sets of keys and of rows that number what they are given."""
 
 from typing import Any
 
@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 
 Keys = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
+Rows = NDArray[np.uint32]
 
 _EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)  # Knuth's multiplicative hash: 2**64 divided by the golden ratio
 _FULL = 0.6
+_PRIME = np.uint64(0x100_0000_01B3)  # FNV-1a
+_OFFSET = np.uint64(0xCBF2_9CE4_8422_2325)
+_ONE = np.uint64(1)
 
 
 class TooLargeError(Exception):
@@ -137,3 +141,47 @@ class KeySet:
             on = ~here & (found != _EMPTY)
             rows, wanted, slots = rows[on], wanted[on], (slots[on] + 1) & self._mask
         return numbers
+
+
+class HashCollisionError(Exception):
+    """Two different rows have the same 64-bit hash: their numbers would be mixed up."""
+
+
+class RowSet:
+    """A set of rows of small numbers, which are numbered in the order in which they come: found by a 64-bit hash.
+
+    Each row is compared with the one whose number it gets, so that a collision cannot go unseen.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._rows: Rows = np.zeros((64, width), np.uint32)
+        self._hashes = KeySet(8)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return self._rows.nbytes + self._hashes.bytes
+
+    @property
+    def all(self) -> Rows:
+        """The rows so far; an array that later growth does not change."""
+        return self._rows[: len(self)]
+
+    def add(self, rows: Rows) -> tuple[Numbers, NDArray[np.bool_]]:
+        """The number of each row, and which of them are new; of equal new rows one. Raises `HashCollisionError`."""
+        hashes = np.full(len(rows), _OFFSET, np.uint64)
+        for column in range(rows.shape[1]):
+            hashes = (hashes ^ rows[:, column]) * _PRIME
+            hashes ^= hashes >> np.uint64(29)
+        numbers, is_new = self._hashes.add(hashes & ~(_ONE << np.uint64(63)))
+        if len(self) > len(self._rows):
+            grown = np.zeros((2 * len(self), rows.shape[1]), np.uint32)
+            grown[: len(self._rows)] = self._rows
+            self._rows = grown
+        self._rows[numbers[is_new]] = rows[is_new]
+        if not np.array_equal(self._rows[numbers], rows):
+            raise HashCollisionError
+        return numbers, is_new

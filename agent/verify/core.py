@@ -31,24 +31,16 @@ from ...fsm.commands import Command
 from ...fsm.handling import MACHINES, Handling, Machines
 from ...fsm.state import SolutionState, initial_state
 from ...fsm.table import Decision, Table
-from .arrays import Column, KeySet, Numbers, TooLargeError
+from .arrays import Column, Numbers, Rows, RowSet, TooLargeError
 from .watched import Occurrence, Result, WatchedState, cells_of, initial_value, things_of
-
-Rows = NDArray[np.uint32]
 
 _UNKNOWN = -1
 _VALUE_BITS = 24
-_PRIME = np.uint64(0x100_0000_01B3)  # FNV-1a
-_OFFSET = np.uint64(0xCBF2_9CE4_8422_2325)
 
 
 def slow_by_default_ms(topology: Topology) -> int:
     """From how long on a timer waits for everything else: twice the longest of settle, retry and drain."""
     return 2 * max(topology.settle_ms, topology.retry_ms, topology.drain_ms)
-
-
-class HashCollisionError(Exception):
-    """Two states of the core have the same 64-bit hash: their numbers would be mixed up."""
 
 
 @frozen
@@ -98,8 +90,7 @@ class TabulatedCore:
         self.after_ms: dict[str, int] = {}
         self._slow_ms = slow_ms or slow_by_default_ms(topology)
 
-        self._rows: Rows = np.zeros((1024, self.timers_at + 1), np.uint32)
-        self._hashes = KeySet()
+        self._states = RowSet(self.timers_at + 1)
 
         self.events: list[Occurrence] = []
         self._event_numbers: dict[Occurrence, int] = {}
@@ -115,15 +106,16 @@ class TabulatedCore:
         self._elapsed = np.full((64, 64), _UNKNOWN, np.int64)
 
         start = [self.value(at, initial_value(topology, cell)) for at, cell in enumerate(self.cells)]
-        self.initial = int(self._number(np.array([[*start, self.value(self.timers_at, ())]], np.uint32))[0])
+        self._states.add(np.array([[*start, self.value(self.timers_at, ())]], np.uint32))
+        self.initial = 0
 
     def __len__(self) -> int:
-        return len(self._hashes)
+        return len(self._states)
 
     @property
     def bytes(self) -> int:
         """How much memory the states and the trees take."""
-        return self._rows.nbytes + self._hashes.bytes + self._children.bytes + 4000 * len(self.leaves)
+        return self._states.bytes + self._children.bytes + 4000 * len(self.leaves)
 
     # Numbers.
 
@@ -147,54 +139,38 @@ class TabulatedCore:
             self._roots.append(_UNKNOWN)
         return number
 
-    def _number(self, rows: Rows) -> Numbers:
-        """The numbers of the states with these cells."""
-        hashes = np.full(len(rows), _OFFSET, np.uint64)
-        for cell in range(rows.shape[1]):
-            hashes = (hashes ^ rows[:, cell]) * _PRIME
-            hashes ^= hashes >> np.uint64(29)
-        numbers, is_new = self._hashes.add(hashes & np.uint64(0x7FFF_FFFF_FFFF_FFFF))
-        if len(self._hashes) > len(self._rows):
-            grown = np.zeros((2 * len(self._hashes), rows.shape[1]), np.uint32)
-            grown[: len(self._rows)] = self._rows
-            self._rows = grown
-        self._rows[numbers[is_new]] = rows[is_new]
-        if not np.array_equal(self._rows[numbers], rows):
-            raise HashCollisionError
-        return numbers
-
     def timings(self, first: int) -> Numbers:
         """The numbers of the running timers of the states from `first` on."""
-        return self._rows[first : len(self), self.timers_at].astype(np.int64)
+        return self._states.all[first:, self.timers_at].astype(np.int64)
 
     def read(self, state: int, kind: str, index: Any = 0) -> Any:
         """The value of a cell in a numbered state."""
         cell = self.positions[kind, index]
-        return self.values[cell][self._rows[state, cell]]
+        return self.values[cell][self._states.all[state, cell]]
 
     def cells_of(self, states: Numbers, cells: Sequence[int]) -> Rows:
         """Some cells of states, as numbers."""
-        return self._rows[states[:, None], np.array(cells, np.int64)]
+        return self._states.all[states[:, None], np.array(cells, np.int64)]
 
     def column(self, kind: str, index: Any = 0) -> tuple[NDArray[np.uint32], list[Any]]:
         """A cell of all states, as numbers, and the values that the numbers stand for."""
         cell = self.positions[kind, index]
-        return self._rows[: len(self), cell], self.values[cell]
+        return self._states.all[:, cell], self.values[cell]
 
     def timers(self, state: int) -> tuple[str, ...]:
         """The timers that run in a numbered state, in the order in which they were started."""
-        return self.values[self.timers_at][self._rows[state, self.timers_at]]
+        return self.values[self.timers_at][self._states.all[state, self.timers_at]]
 
     # Steps.
 
     def handle(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
         """What follows when numbered states are told numbered events: the next states, and the leaves."""
         leaves = self._find(states, events)
-        rows = self._rows[states]
+        rows = self._states.all[states]
         which, writes = spread(self._write_first.all[leaves], self._write_count.all[leaves])
         rows[which, self._write_cell.all[writes]] = self._write_value.all[writes]
         rows[:, self.timers_at] = self._elapse(rows[:, self.timers_at], self._leaf_timing.all[leaves])
-        return self._number(rows), leaves
+        return self._states.add(rows)[0], leaves
 
     def _find(self, states: Numbers, events: Numbers) -> Numbers:
         """The leaves of states in the trees of events; where there is none yet, the core is run."""
@@ -215,7 +191,7 @@ class TabulatedCore:
         rows = np.flatnonzero(ends >= 0)
         while len(rows):
             nodes = ends[rows]
-            values = self._rows[states[rows], self._node_cell.all[nodes]].astype(np.int64)
+            values = self._states.all[states[rows], self._node_cell.all[nodes]].astype(np.int64)
             fits = values < self._node_size.all[nodes]
             found = self._children.all[self._node_first.all[nodes] + np.where(fits, values, 0)]
             ends[rows] = np.where(fits, found, _UNKNOWN)
@@ -225,7 +201,7 @@ class TabulatedCore:
 
     def _grow(self, state: int, event: int) -> None:
         """Run the core, and add to the event's tree what it read and what it did."""
-        watched = WatchedState(self, self._rows[state].tolist())
+        watched = WatchedState(self, self._states.all[state].tolist())
         end = -2 - self._add_leaf(self._run(watched, self.events[event]))
         cells, children = self._node_cell.all, self._children.all
         node, parent = int(self._roots.all[event]), (_UNKNOWN, _UNKNOWN)

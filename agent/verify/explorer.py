@@ -204,7 +204,7 @@ class _Explorer:
         """Look at what the core did in these steps."""
         if batch.broken.any():
             for position, rule in enumerate(STEP_RULES):
-                rows = np.flatnonzero(batch.broken & (1 << position))
+                rows = np.flatnonzero(batch.broken & np.uint64(1 << position))
                 if len(rows):
                     self.broken.setdefault(rule.property, (int(sources[rows[0]]), (int(targets[rows[0]]),)))
 

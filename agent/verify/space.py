@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...fsm import Event, HostCommand, LogMessageReceived, SwitchoverRequested, TimerFired, Topology
 from ...fsm.handling import MACHINES, Machines
-from .arrays import Column, Keys, KeySet, Numbers, TooLargeError
+from .arrays import Column, Keys, KeySet, Numbers, RowSet, TooLargeError
 from .core import Leaf, TabulatedCore, spread
 from .host import BUDGET_AT_MOST, Fault, Host, HostModel
 from .properties import STEP_RULES
@@ -59,7 +59,7 @@ class Batch:
     budgets: Numbers
     is_fault: NDArray[np.bool_]
     leaves: Numbers
-    broken: NDArray[np.uint16]
+    broken: NDArray[np.uint64]
 
 
 class Side:
@@ -143,9 +143,9 @@ class Space:
         self.commands: list[list[tuple[HostCommand, ...]]] = [[()], [()]]
         self._batch_numbers: list[dict[tuple[HostCommand, ...], int]] = [{(): 0}, {(): 0}]
         self._told = KeySet()
-        self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint16)
-        self._concerns = Column(np.uint16)
-        self._judged: list[dict[bytes, bool]] = [{} for _ in STEP_RULES]
+        self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint64)
+        self._concerns = Column(np.uint64)
+        self._judged: dict[int, tuple[RowSet, Column]] = {}
         self._batches = (Column(np.int64), Column(np.int64))
         self._timer_events: dict[int, list[tuple[int, bool]]] = {}
         self._timer_first, self._timer_count = Column(np.int64), Column(np.int64)
@@ -330,15 +330,15 @@ class Space:
         self._broken.extend(self._judge(agents[is_new], after, leaves))
         return found
 
-    def _judge(self, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.uint16]:
+    def _judge(self, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.uint64]:
         """Which of the rules for steps of the core are broken, a bit for each."""
         concerns = self._concerns.all[leaves]
-        broken = np.zeros(len(leaves), np.uint16)
+        broken = np.zeros(len(leaves), np.uint64)
         for at in range(len(STEP_RULES)):
-            rows = np.flatnonzero(concerns & (1 << at))
+            rows = np.flatnonzero(concerns & np.uint64(1 << at))
             if len(rows):
                 wrong = self._broken_rows(at, before[rows], after[rows], leaves[rows])
-                broken[rows[wrong]] |= 1 << at
+                broken[rows[wrong]] |= np.uint64(1 << at)
         return broken
 
     def _broken_rows(self, at: int, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.bool_]:
@@ -352,14 +352,12 @@ class Space:
             ),
             axis=1,
         )
-        verdicts, known = np.zeros(len(leaves), np.bool_), self._judged[at]
-        for row, key in enumerate(map(bytes, read.astype(np.uint32))):
-            verdict = known.get(key)
-            if verdict is None:
-                leaf = self.core.leaves[int(leaves[row])]
-                verdict = known[key] = rule.is_broken(self.core, int(before[row]), int(after[row]), leaf)
-            verdicts[row] = verdict
-        return verdicts
+        judged, verdicts = self._judged.setdefault(at, (RowSet(read.shape[1]), Column(np.bool_)))
+        numbers, is_new = judged.add(read.astype(np.uint32))
+        for row in np.flatnonzero(is_new).tolist():
+            leaf = self.core.leaves[int(leaves[row])]
+            verdicts.append(rule.is_broken(self.core, int(before[row]), int(after[row]), leaf))
+        return verdicts.all[numbers]
 
     def _cells_of_kinds(self, kinds: tuple[str, ...]) -> list[int]:
         return [position for position, (kind, _) in enumerate(self.core.cells) if kind in kinds]
@@ -372,9 +370,9 @@ class Space:
         return number
 
 
-def _no_core(rows: Numbers) -> tuple[Numbers, NDArray[np.uint16]]:
+def _no_core(rows: Numbers) -> tuple[Numbers, NDArray[np.uint64]]:
     """No leaf, and no rule that is broken: the core was not told anything yet."""
-    return np.full(len(rows), -1), np.zeros(len(rows), np.uint16)
+    return np.full(len(rows), -1), np.zeros(len(rows), np.uint64)
 
 
 def _faulty(
