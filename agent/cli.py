@@ -186,6 +186,8 @@ def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
     verify.add_argument("--save", metavar="DIRECTORY", help="keep each trace there, with its sequence diagram")
     verify.add_argument("--mutants", action="store_true", help="how many wrong tables the properties notice")
     verify.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="with --mutants: processes")
+    verify.add_argument("--strict", action="store_true", help="judge also what is so in between; takes longer")
+    export.set_defaults(strict=False)
     for command, faults in ((verify, 2), (export, 1)):
         command.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
         command.add_argument(

@@ -117,7 +117,7 @@ def run_verify(options: argparse.Namespace) -> int:
 def _bounds(options: argparse.Namespace, configuration: Configuration) -> Bounds:
     solution = configuration.solution
     patience_ms = solution.detection_ms + solution.command_deadline_ms + max(solution.settle_ms, solution.retry_ms)
-    return Bounds(options.faults, options.kinds, int(options.memory * GIB), patience_ms)
+    return Bounds(options.faults, options.kinds, int(options.memory * GIB), patience_ms, options.strict)
 
 
 def _opening(name: str, bounds: Bounds) -> str:

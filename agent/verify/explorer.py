@@ -5,6 +5,7 @@ the shortest way to it. All steps without a fault are kept as well: where they g
 for ever without a fault, and where they end, the world must be healed.
 """
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from ...fsm import Topology
 from ...fsm.handling import MACHINES, Machines
 from .arrays import Column, Keys, KeySet, Numbers, TooLargeError
 from .host import DEFAULT_FAULTS, Fault
+from .more_properties import MORE_STEP_RULES
 from .properties import (
     AT_REST,
     HEALED,
@@ -24,6 +26,7 @@ from .properties import (
     STEP_RULES,
     TWO_HOLDERS,
     Property,
+    StepRule,
     is_healed,
     is_left_behind,
     knows_of_two,
@@ -42,13 +45,20 @@ BYTES_AT_MOST = 4 * GIB
 class Bounds:
     """How far to explore: faults, of which kinds, and memory in bytes.
 
-    Timers of `slow_ms` or more (0: by default) wait for everything else that is under way (`space`).
+    Timers of `slow_ms` or more (0: by default) wait for everything else that is under way (`space`). `is_strict`: also
+    the rules of `more_properties`, which tell of what is so in between, and take their time.
     """
 
     faults: int = 1
     kinds: frozenset[Fault] = DEFAULT_FAULTS
     bytes: int = BYTES_AT_MOST
     slow_ms: int = 0
+    is_strict: bool = False
+
+    @property
+    def rules(self) -> tuple[StepRule, ...]:
+        """The rules for steps of the core."""
+        return (*STEP_RULES, *MORE_STEP_RULES) if self.is_strict else STEP_RULES
 
 
 @frozen
@@ -118,8 +128,10 @@ def explore(
     With `stop_early` it ends as soon as a property is broken.
     """
     began = time.perf_counter()
-    found = Exploration(Space(topology, bounds.kinds, machines, bounds.slow_ms), bounds)
+    found = Exploration(Space(topology, bounds.kinds, bounds.rules, machines, bounds.slow_ms), bounds)
     explorer = _Explorer(found)
+    collects = gc.isenabled()
+    gc.disable()  # millions of objects that all stay, and no circles among them: looking through them takes a tenth
     try:
         explorer.run(progress, stop_early)
         found.is_exhausted = True
@@ -127,6 +139,9 @@ def explore(
         found.reason = str(error)
     except _BrokenError:
         found.reason = "a property is broken"
+    finally:
+        if collects:
+            gc.enable()
     if found.is_exhausted:
         explorer.judge_endings()
     found.verdicts = explorer.verdicts()
@@ -203,7 +218,7 @@ class _Explorer:
     def _judge(self, batch: Batch, sources: Numbers, targets: Numbers) -> None:
         """Look at what the core did in these steps."""
         if batch.broken.any():
-            for position, rule in enumerate(STEP_RULES):
+            for position, rule in enumerate(self.space.rules):
                 rows = np.flatnonzero(batch.broken & np.uint64(1 << position))
                 if len(rows):
                     self.broken.setdefault(rule.property, (int(sources[rows[0]]), (int(targets[rows[0]]),)))
@@ -313,6 +328,6 @@ class _Explorer:
             self.broken[REACHABLE] = int(np.flatnonzero(~reaches)[0]), ()
 
     def verdicts(self) -> list[Verdict]:
-        always = [*(rule.property for rule in STEP_RULES), LEFT_BEHIND, TWO_HOLDERS]
+        always = [*(rule.property for rule in self.space.rules), LEFT_BEHIND, TWO_HOLDERS]
         ends = [*HEALED, AT_REST, REACHABLE] if self.found.is_exhausted else []
         return [Verdict(prop, prop not in self.broken, *self.broken.get(prop, (-1, ()))) for prop in (*always, *ends)]

@@ -21,7 +21,7 @@ from ...fsm.handling import MACHINES, Machines
 from .arrays import Column, Keys, KeySet, Numbers, RowSet, TooLargeError
 from .core import Leaf, TabulatedCore, spread
 from .host import BUDGET_AT_MOST, Fault, Host, HostModel
-from .properties import STEP_RULES
+from .properties import STEP_RULES, StepRule
 from .watched import Occurrence, Result
 
 _AGENT_BITS, _HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, BUDGET_AT_MOST.bit_length()
@@ -135,9 +135,14 @@ class Space:
     """The steps of the world, for whole frontiers at once."""
 
     def __init__(
-        self, topology: Topology, faults: frozenset[Fault], machines: Machines = MACHINES, slow_ms: int = 0
+        self,
+        topology: Topology,
+        faults: frozenset[Fault],
+        rules: tuple[StepRule, ...] = STEP_RULES,
+        machines: Machines = MACHINES,
+        slow_ms: int = 0,
     ) -> None:
-        self.topology, self.faults = topology, faults
+        self.topology, self.faults, self.rules = topology, faults, rules
         self.core = TabulatedCore(topology, machines, slow_ms)
         self.sides = tuple(Side(HostModel(topology, side, faults), self.core.event) for side in (1, 2))
         self.commands: list[list[tuple[HostCommand, ...]]] = [[()], [()]]
@@ -323,7 +328,7 @@ class Space:
         self._after.extend(after)
         self._leaf.extend(leaves)
         for leaf in self.core.leaves[len(self._batches[0]) :]:
-            self._concerns.append(sum(rule.concerns(leaf) << at for at, rule in enumerate(STEP_RULES)))
+            self._concerns.append(sum(rule.concerns(leaf) << at for at, rule in enumerate(self.rules)))
             for number, host in enumerate(self.topology.hosts):
                 commands = tuple(command for command in leaf.commands if command.host == host)
                 self._batches[number].append(self._batch(number, commands))
@@ -334,7 +339,7 @@ class Space:
         """Which of the rules for steps of the core are broken, a bit for each."""
         concerns = self._concerns.all[leaves]
         broken = np.zeros(len(leaves), np.uint64)
-        for at in range(len(STEP_RULES)):
+        for at in range(len(self.rules)):
             rows = np.flatnonzero(concerns & np.uint64(1 << at))
             if len(rows):
                 wrong = self._broken_rows(at, before[rows], after[rows], leaves[rows])
@@ -343,7 +348,7 @@ class Space:
 
     def _broken_rows(self, at: int, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.bool_]:
         """Where a rule is broken. It is asked once for all steps that are alike in what it looks at."""
-        rule = STEP_RULES[at]
+        rule = self.rules[at]
         read = np.concatenate(
             (
                 leaves[:, None],

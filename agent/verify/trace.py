@@ -23,7 +23,7 @@ from ...fsm.records import describe_command, describe_event
 from .core import Leaf
 from .explorer import Exploration, Verdict
 from .host import Fault, Host, HostModel, Move
-from .properties import STEP_RULES, Property, is_healed
+from .properties import Property, is_healed
 from .watched import Result
 
 AGENT, OUTSIDE = "agent", "outside"
@@ -79,8 +79,8 @@ class TraceStep:
 class Trace:
     """How `broken` comes to be broken: the cold start (`opening`), then, with a budget of faults, the `steps`.
 
-    `kinds` are the faults that may happen; timers of `slow_ms` wait for everything else (`space`). `start` says where the opening ends if that is the healthy state at rest.
-    `ending` is the world at the end, as `digest` describes it.
+    `kinds` are the faults that may happen; timers of `slow_ms` wait for everything else (`space`). `start` says where
+    the opening ends if that is the healthy state at rest. `ending` is the world at the end, as `digest` describes it.
     """
 
     broken: Property
@@ -189,7 +189,7 @@ class _Teller:
     def __init__(self, found: Exploration, verdict: Verdict, machines: Machines) -> None:
         self._space, self._topology, self._machines = found.space, found.space.topology, machines
         self._models = tuple(HostModel(self._topology, side, found.space.faults) for side in (1, 2))
-        self._rule = next((rule for rule in STEP_RULES if rule.property == verdict.property), None)
+        self._rule = next((rule for rule in found.space.rules if rule.property == verdict.property), None)
 
     def _hosts(self, key: int) -> tuple[Host, Host]:
         numbers, sides = self._space.world(key).hosts, self._space.sides

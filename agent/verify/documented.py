@@ -1,0 +1,280 @@
+"""What must be possible at all: the documented workflows and scenarios, driven through the core with obedient hosts.
+
+Properties say what must never be otherwise, and a core that does nothing breaks few of them. So the acts of every
+workflow of [S2] and of every scenario of [S1] that apply to a topology are played, from both sides: each documented
+step must be seen, the end be reached, and every script run exactly as often as it is documented, and nothing else be
+commanded.
+
+A topology is documented by its wiring, whatever its pairs, its applications and its alarm conditions are called. The
+policy `literal` is not: [S1] itself warns of what it does.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import define, evolve, field, frozen
+
+from ...fsm import (
+    ApplicationReported,
+    CommandSucceeded,
+    CoreError,
+    Event,
+    HostCommand,
+    HostConnected,
+    HostLost,
+    HostReport,
+    LogMessageReceived,
+    Mode,
+    Pair,
+    ReactionPolicy,
+    StartTimer,
+    SwitchoverRequested,
+    TimerFired,
+    Topology,
+    VipOrder,
+    describe_command,
+    describe_event,
+    describe_step,
+    documented_alarms,
+)
+from ...fsm.alarms import Alarm, Reaction, event_id
+from ...fsm.handling import MACHINES, Handling, Machines
+from ...fsm.scenarios import SCENARIOS, parts
+from ...fsm.state import SolutionState, initial_state
+from ...fsm.table import Decision
+from ...fsm.voicemail import MEDIA_CONTROL_PLATFORM, RESOURCE_MANAGER, VM_SERVER, VM_SIP_SERVER, voicemail_alarms
+from ...fsm.workflows import RECONNECTION, WORKFLOWS, Workflow, recognise, roles, states_of
+
+_COMMANDS = ("promote", "demote", "look", "enable_vip", "disable_vip", "announce_vip")
+_WRITTEN = ("log", "alarm", "reaction")
+_SCRIPTS = ("enable_vip", "disable_vip")
+
+EVENTS_AT_MOST = 200
+"""No documented act leads to more events than this, unless hosts and core go on for ever."""
+
+
+@frozen
+class _Case:
+    """A workflow or scenario with its parts given away, and what has happened before it."""
+
+    workflow: Workflow
+    parts: Mapping[str, str]
+    old: int
+    before: tuple[str, ...] = ()
+
+    def named(self, text: str) -> str:
+        return text.format(**self.parts)
+
+    @property
+    def name(self) -> str:
+        return f"{self.workflow.title} ({self.workflow.name}), side {self.old} primary before"
+
+
+def unseen(topology: Topology, machines: Machines = MACHINES) -> list[str]:
+    """What of the documented workflows and scenarios that apply to a topology is not seen; a line for each.
+
+    Empty if everything is seen, or if the wiring is not a documented one.
+    """
+    return [line for case_topology, case in _cases(topology) for line in _missing(case_topology, machines, case)]
+
+
+def decided(topology: Topology) -> set[tuple[str, Decision]]:
+    """Which rows of which tables fire in the documented workflows and scenarios that apply to a topology."""
+    found: set[tuple[str, Decision]] = set()
+    for played, case in _cases(topology):
+        site = _Site(played, MACHINES)
+        _play(site, case)
+        found |= site.decided
+    return found
+
+
+# Which ones apply.
+
+
+def _cases(topology: Topology) -> Iterator[tuple[Topology, _Case]]:
+    if topology.reactions is not ReactionPolicy.ONCE:
+        return
+    plain = _as_takeover(topology)
+    if plain:
+        for workflow, old in itertools.product(WORKFLOWS.values(), (1, 2)):
+            given = roles(plain, 0, 3 - old)
+            before = (f"lose {given['old_host']}",) if workflow is RECONNECTION else ()
+            yield plain, _Case(workflow, given, old, before)
+    voicemail = _as_voicemail(topology)
+    if voicemail:
+        for scenario, old in itertools.product(SCENARIOS.values(), (1, 2)):
+            if topology.outside or scenario.name != "premise":
+                yield voicemail, _Case(scenario, parts(voicemail, old), old)
+
+
+def _as_takeover(topology: Topology) -> Topology | None:
+    """The topology with alarm conditions called as in [S2], if it is one pair wired like that."""
+    if len(topology.pairs) != 1 or topology.monitored:
+        return None
+    return _renamed(topology, documented_alarms(topology.pairs[0].applications, topology.hosts))
+
+
+def _as_voicemail(topology: Topology) -> Topology | None:
+    """The topology with pairs and alarm conditions called as in [S1], if it is wired like that."""
+    if (len(topology.pairs), len(topology.monitored)) != (2, 2):
+        return None
+    sip, server = topology.pairs
+    monitored = tuple(pair.applications for pair in topology.monitored)
+    alarms = voicemail_alarms(sip.applications, server.applications, monitored, topology.hosts)
+    found = _renamed(topology, alarms)
+    return found and evolve(
+        found,
+        pairs=(_called(sip, VM_SIP_SERVER), _called(server, VM_SERVER)),
+        monitored=tuple(map(_called, topology.monitored, (RESOURCE_MANAGER, MEDIA_CONTROL_PLATFORM))),
+        outside=topology.outside or ("",),
+    )
+
+
+def _called(pair: Pair, documented: Pair) -> Pair:
+    return Pair(documented.name, pair.applications)
+
+
+def _renamed(topology: Topology, documented: Sequence[Alarm]) -> Topology | None:
+    """The topology with its alarm conditions called as documented; None if they are others."""
+    names = {_meaning(alarm): alarm.name for alarm in documented}
+    if Counter(map(_meaning, topology.alarms)) != Counter(names.keys()):
+        return None
+    return evolve(topology, alarms=tuple(evolve(alarm, name=names[_meaning(alarm)]) for alarm in topology.alarms))
+
+
+def _meaning(alarm: Alarm) -> tuple[str, str, frozenset[Reaction]]:
+    return event_id(alarm.detect), alarm.application, frozenset(alarm.reactions)
+
+
+# What is missing in one.
+
+
+def _missing(topology: Topology, machines: Machines, case: _Case) -> Iterator[str]:
+    site = _Site(topology, machines)
+    try:
+        _play(site, case)
+    except CoreError as error:
+        yield f"{case.name}: {error}"
+        return
+    yield from (f"{case.name}: {text}" for text in (*_unseen_steps(site, case), *_other_end(site, case)))
+    yield from (f"{case.name}: {text}" for text in (*_other_scripts(site, case), *_undocumented(site, case)))
+
+
+def _play(site: "_Site", case: _Case) -> None:
+    site.start(case.old)
+    for act in case.before:
+        site.act(act)
+    site.records.clear()
+    for act in case.workflow.acts:
+        site.act(case.named(act))
+
+
+def _unseen_steps(site: "_Site", case: _Case) -> Iterator[str]:
+    """Steps that did not come, or not in order. The order `disable-first` is another one than that of [S1]."""
+    if site.topology.vip_order is VipOrder.DISABLE_FIRST and case.workflow.name in SCENARIOS:
+        return
+    for step in recognise(case.workflow, dict(case.parts), site.records):
+        if step.position is None:
+            yield f"not seen: {step.number or '-'}. {step.text}"
+
+
+def _other_end(site: "_Site", case: _Case) -> Iterator[str]:
+    missing = {case.named(end) for end in case.workflow.ends} - states_of(site.topology, site.state)
+    yield from (f"it does not end with {end}" for end in sorted(missing))
+    if site.state.pending:
+        yield "it does not end: a command has no result"
+
+
+def _other_scripts(site: "_Site", case: _Case) -> Iterator[str]:
+    ran = Counter(text for text in site.records if text.startswith(_SCRIPTS))
+    documented = Counter(case.named(script) for script in case.workflow.scripts)
+    if ran != documented:
+        told = ", ".join(f"{text} ({count})" for text, count in sorted(ran.items())) or "none"
+        yield f"the scripts that ran are others than the documented ones: {told}"
+
+
+def _undocumented(site: "_Site", case: _Case) -> Iterator[str]:
+    """What no step and no rule beyond the steps asks for, or what comes twice.
+
+    [S1] does not list what else is written: the SCS's own messages, and the other half of each mutual reaction.
+    """
+    verbs = _COMMANDS if case.workflow.name in SCENARIOS else (*_COMMANDS, *_WRITTEN)
+    given = Counter(text for text in site.records if text.split()[0] in (*_COMMANDS, *_WRITTEN))
+    asked = {case.named(mark) for step in case.workflow.steps for mark in step.marks}
+    beyond = {case.named(text) for text in case.workflow.beyond}
+    others = sorted(text for text in given.keys() - asked - beyond if text.split()[0] in verbs)
+    yield from (f"{text} is not documented" for text in others)
+    yield from (f"{text} comes {count} times" for text, count in sorted(given.items()) if count > 1)
+    if site.topology.vip_order is not VipOrder.DISABLE_FIRST:  # which has nothing to announce again
+        yield from (f"{text} does not come" for text in sorted(beyond - given.keys()))
+
+
+@define
+class _Site:
+    """Two hosts that do what they are told, at once, and the core; what passes between them is recorded."""
+
+    topology: Topology
+    machines: Machines
+    state: SolutionState = field(init=False)
+    records: list[str] = field(factory=list[str])
+    decided: set[tuple[str, Decision]] = field(factory=set[tuple[str, Decision]])
+
+    def __attrs_post_init__(self) -> None:
+        self.state = initial_state(self.topology)
+
+    def start(self, old: int) -> None:
+        """The state prior to a switchover: everything runs, side `old` is primary, and no alarm is active any more."""
+        for side, host in enumerate(self.topology.hosts, start=1):
+            self._happen(HostConnected(host, self._report(side, is_primary=side == old)))
+        self._happen(*(TimerFired(f"cancel {alarm.name}") for alarm in self.topology.alarms))
+        if (self.state.placement, self.state.vip, self.state.pending) != (f"together_{old}", f"held_{old}", ()):
+            raise CoreError("the state prior to it is not reached")
+
+    def _report(self, side: int, *, is_primary: bool) -> HostReport:
+        mode = Mode.PRIMARY if is_primary else Mode.BACKUP
+        modes = {pair.applications[side - 1]: mode for pair in self.topology.pairs}
+        return HostReport(
+            modes | {pair.applications[side - 1]: Mode.UP for pair in self.topology.monitored}, is_primary
+        )
+
+    def act(self, act: str) -> None:
+        """What the outside world does, as `Workflow.acts` says it; a host returns as it was when it was lost."""
+        verb, _, what = act.partition(" ")
+        match verb:
+            case "fail":
+                self._happen(ApplicationReported(what, Mode.DOWN))
+            case "start":
+                is_redundant = self.topology.find(what)[0] < len(self.topology.pairs)
+                self._happen(ApplicationReported(what, Mode.BACKUP if is_redundant else Mode.UP))
+            case "request":
+                self._happen(SwitchoverRequested(what))
+            case "lose":
+                self._happen(HostLost(what))
+            case "return":
+                self._happen(HostConnected(what, self._report(self.topology.side_of(what), is_primary=True)))
+            case _:
+                self._happen(LogMessageReceived(*what.split(" ", 1)))
+
+    def _happen(self, *events: Event) -> None:
+        waiting = list(events)
+        for _ in range(EVENTS_AT_MOST):
+            if not waiting:
+                return
+            waiting += self._take(waiting.pop(0))
+        raise CoreError("hosts and core go on for ever")
+
+    def _take(self, event: Event) -> Iterator[Event]:
+        """Tell the core, and carry out at once what it commands; of its timers only the drain is waited for."""
+        handling = Handling(self.topology, self.state, self.machines)
+        self.records.append(describe_event(event, self.state.pending))
+        handling.take(event)
+        self.state = handling.state
+        self.decided.update((step.machine, step.decision) for step in handling.steps)
+        self.records.extend(describe_step(step) for step in handling.steps)
+        self.records.extend(describe_command(command) for command in handling.commands)
+        for command in handling.commands:
+            if isinstance(command, HostCommand):
+                yield CommandSucceeded(command.id)
+            elif isinstance(command, StartTimer) and command.timer == "drain VIP":
+                yield TimerFired(command.timer)
