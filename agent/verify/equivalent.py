@@ -48,10 +48,7 @@ EXPLAINED: tuple[Explained, ...] = (
     Explained("vip: owed held, other_held other_enabled: guards exchanged: this_is_demoted, other_is_primary", _SOONER),
     Explained("vip: owed held, other_held other_enabled (this_is_demoted): moves to the other side", _SOONER),
     Explained("vip: enabling_owed enabling, other_held other_enabled: guards exchanged: other_is_demoted, *", _SOONER),
-    Explained("vip: enabling, this_disable_asked this_disable_ordered: moves to the other side", _SET_RIGHT),
     Explained("vip: clearing, this_disable_asked this_disable_ordered: moves to the other side", _SET_RIGHT),
-    Explained("vip: clearing, this_held this_enabled (this_serves_not): moves to the other side", _SET_RIGHT),
-    Explained("vip: sharing, this_held: moves to the other side", _SET_RIGHT),
     Explained(
         "vip: clearing, this_held this_enabled (this_serves): command dropped: enable this",
         "a release that is under way here is noticed when it is done, and the VIP is put back then",

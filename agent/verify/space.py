@@ -365,7 +365,8 @@ class Space:
         return verdicts.all[numbers]
 
     def _cells_of_kinds(self, kinds: tuple[str, ...]) -> list[int]:
-        return [position for position, (kind, _) in enumerate(self.core.cells) if kind in kinds]
+        cells = (*self.core.cells, ("timers", 0))
+        return [position for position, (kind, _) in enumerate(cells) if kind in kinds]
 
     def _batch(self, side: int, commands: tuple[HostCommand, ...]) -> int:
         number = self._batch_numbers[side].get(commands)
