@@ -128,22 +128,8 @@ class KeySet:
         self._numbers[where[is_new]] = first + np.arange(int(is_new.sum()), dtype=np.uint32)
         return self._numbers[where].astype(np.int64), is_new
 
-    def find(self, keys: Keys) -> Numbers:
-        """The number of each key; -1 where it is not in the set."""
-        numbers = np.full(len(keys), -1, np.int64)
-        rows = np.arange(len(keys), dtype=np.int64)
-        slots = ((keys * _MULTIPLIER) >> self._shift).astype(np.int64)
-        wanted = keys
-        while len(rows):
-            found = self._slots[slots]
-            here = found == wanted
-            numbers[rows[here]] = self._numbers[slots[here]]
-            on = ~here & (found != _EMPTY)
-            rows, wanted, slots = rows[on], wanted[on], (slots[on] + 1) & self._mask
-        return numbers
 
-
-class HashCollisionError(Exception):
+class HashCollisionError(TooLargeError):
     """Two different rows have the same 64-bit hash: their numbers would be mixed up."""
 
 
@@ -183,5 +169,5 @@ class RowSet:
             self._rows = grown
         self._rows[numbers[is_new]] = rows[is_new]
         if not np.array_equal(self._rows[numbers], rows):
-            raise HashCollisionError
+            raise HashCollisionError("two different states have the same 64-bit hash")
         return numbers, is_new

@@ -50,7 +50,9 @@ class Report:
 
 def verify(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Report:
     """Explore a configuration's worlds and judge all properties."""
-    found = explore(configured, bounds, _Progress(), machines=machines)
+    progress = _Progress()
+    found = explore(configured, bounds, progress, machines=machines)
+    progress.clear()
     missing = tuple(unseen(configured, machines))
     verdicts = (*found.verdicts, Verdict(DOCUMENTED, not missing))
     judged = {verdict.property for verdict in verdicts}
@@ -68,8 +70,7 @@ class _Progress:
     def __call__(self, found: Exploration, frontier: int) -> None:
         now = time.monotonic()
         pause = _SAY_EVERY_S if self._is_terminal else 10 * _SAY_EVERY_S
-        is_over = frontier == 0 and found.bounds.faults == 0
-        if now - self._began < _SAY_AFTER_S or now - self._said < pause or is_over:
+        if now - self._began < _SAY_AFTER_S or now - self._said < pause:
             return
         self._said = now
         text = (
@@ -226,7 +227,9 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """`switchover export CONFIG --promela`: write the compiled model for SPIN."""
     configuration, _ = check(options.file)
-    found = explore(configuration.topology(), _bounds(options, configuration), _Progress())
+    progress = _Progress()
+    found = explore(configuration.topology(), _bounds(options, configuration), progress)
+    progress.clear()
     if not found.is_exhausted:
         print(f"switchover: not exhausted: {found.reason}", file=sys.stderr)
         return NOT_EXHAUSTED

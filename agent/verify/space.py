@@ -152,7 +152,6 @@ class Space:
         self._concerns = Column(np.uint64)
         self._judged: dict[int, tuple[RowSet, Column]] = {}
         self._batches = (Column(np.int64), Column(np.int64))
-        self._timer_events: dict[int, list[tuple[int, bool]]] = {}
         self._timer_first, self._timer_count = Column(np.int64), Column(np.int64)
         self._timer_event, self._timer_slow = Column(np.int64), Column(np.bool_)
         self._timers_of = Column(np.int64)
