@@ -35,7 +35,7 @@ Weakness, admitted: the loser of a split brain is asked to go into backup mode, 
 If it cannot, it loses at least the Virtual IP.
 """
 
-from .table import Ignored, Row, Table
+from .table import Ignored, Impossible, Row, Table
 
 # fmt: off
 ROWS = (
@@ -112,12 +112,13 @@ ROWS = (
     Row("taking_over_lost",                   "other_backup",              "",                   "no_brain",           "",                                     "rule: a promotion goes through",       "the lost host returned with a backup: the takeover goes through"),
     Row("taking_over_lost",                   "other_down",                "",                   "taking_over",        "",                                     "rule: a promotion goes through",       "the lost host returned with its application down: the takeover goes through"),
     Row("taking_over taking_over_lost",       "other_primary",             "promotion_runs",     "demoting",           "demote other",                         "rule: a promotion goes through",       "the old primary is back while its successor is being promoted: it goes into backup mode"),
-    Row("taking_over taking_over_lost",       "other_primary",             "promotion_overtaken", "~split_brain",      "restate_primary other; demote this",   "rule: not to a worse side",            "the old primary is back, and its host is the better one: it stays primary, and its successor goes back"),
+    Row("taking_over taking_over_lost",       "other_primary",             "promotion_overtaken", "~redundant",        "restate_primary other; demote this",   "rule: not to a worse side",            "the old primary is back, and its host is the better one: it stays primary, and its successor goes back"),
     Row("taking_over taking_over_lost",       "other_primary",             "promotion_failed",   "~redundant",         "restate_primary other",                "rule: not to a worse side",            "the old primary is back and its successor could not be promoted: it stays primary"),
     Row("taking_over taking_over_lost",       "this_promotion_failed",     "",                   "=",                  "start_retry",                          "rule: a command fails",                "the backup cannot be promoted, and there is no other: it is tried again after a while"),
     Row("no_brain taking_over taking_over_lost", "retry",                  "",                   "=",                  "promote this",                         "rule: a command fails",                "the promotion is tried again"),
 
     # What became of a command is not known: whatever it was for, the application is looked at.
+    Row("redundant",                          "other_demotion_failed",     "",                   "=",                  "look other",                           "rule: what is not known is looked at", "it was to be backup although its promotion had begun: it is looked at"),
     Row("redundant no_redundancy peer_lost split_brain", "this_promotion_failed", "",            "=",                  "look this",                            "rule: what is not known is looked at", "it was to be primary again, after something else was tried: it is looked at"),
     Row("* out_of_service",                   "this_promotion_timed_out this_demotion_timed_out", "", "=",             "look this",                            "rule: what is not known is looked at", "no answer in time: the command may have been carried out all the same"),
     Row("* out_of_service",                   "this_promotion_unclear this_demotion_unclear", "", "=",                 "look this",                            "rule: what is not known is looked at", "the answer cannot be read: the command may have been carried out"),
@@ -159,7 +160,6 @@ ROWS = (
     Row("first_seen_backup",                  "other_unreachable settled", "",                   "taking_over_lost",   "promote this",                         "rule: no brain",                       "one backup, and the other host is not there: it becomes primary"),
     Row("first_seen_down",                    "other_unreachable settled", "",                   "cut_off",            "",                                     "rule: nothing is left",                "one application is down, and the other host is not there"),
     Row("* out_of_service",                   "blinded",                   "",                   "out_of_sight",       "",                                     "rule: both silent",                    "no host is heard: nothing is commanded until one is"),
-    Row("first_seen_primary first_seen_backup first_seen_down peer_lost taking_over_lost cut_off", "this_unreachable", "", "out_of_sight", "",                 "rule: both silent",                    "the only host in sight is lost"),
 
     # Messages from outside: taken where they agree with what the hosts report, and safe to come twice.
     Row("redundant no_redundancy peer_lost",  "this_logged_primary",       "",                   "=",                  "repeat this",                          "rule: a message from outside",         "the message agrees with the host's report: its alarm is activated"),
@@ -196,7 +196,7 @@ ROWS = (
     Ignored("demoting cut_off first_seen_primary first_seen_backup first_seen_down", "this_promotion_failed", "the command was given before things changed: nobody is being promoted now"),
     Ignored("*",                                "other_promotion_failed", "the command was given before things changed: it is not wanted as primary now"),
     Ignored("*",                                "this_demotion_failed", "the command was given before things changed: it is wanted as primary now"),
-    Ignored("redundant no_redundancy peer_lost promoting no_brain taking_over taking_over_lost cut_off first_seen_primary first_seen_backup first_seen_down", "other_demotion_failed", "the command was given before things changed: it is no primary now"),
+    Ignored("no_redundancy peer_lost promoting no_brain taking_over taking_over_lost cut_off first_seen_primary first_seen_backup first_seen_down", "other_demotion_failed", "the command was given before things changed: it is no primary now"),
     Ignored("redundant no_redundancy peer_lost split_brain demoting cut_off first_seen_primary first_seen_backup first_seen_down out_of_service out_of_sight", "this_looked", "it was looked at because of a command that was given before things changed"),
     Ignored("redundant no_redundancy peer_lost promoting no_brain taking_over taking_over_lost cut_off first_seen_primary first_seen_backup first_seen_down", "other_looked", "it was looked at because of a command that was given before things changed"),
     Ignored("peer_lost taking_over_lost cut_off first_seen_primary first_seen_backup first_seen_down", "other_look_failed other_look_due", "its host is not in sight: what it is, it reports when it connects"),
@@ -204,6 +204,7 @@ ROWS = (
     Ignored("out_of_service out_of_sight",            "this_promotion_failed this_demotion_failed", "the command was given before things changed"),
     Ignored("redundant no_redundancy peer_lost demoting promoting cut_off first_seen_primary first_seen_backup first_seen_down out_of_service out_of_sight", "retry", "what was to be tried again has been overtaken"),
     Ignored("redundant no_redundancy peer_lost split_brain demoting promoting no_brain taking_over taking_over_lost cut_off out_of_service out_of_sight", "settled", "both hosts have been heard, or given up"),
+    Impossible("first_seen_primary first_seen_backup first_seen_down peer_lost taking_over_lost cut_off", "this_unreachable", "it is the only host in sight: when it is lost, the agent is blind"),
 )
 # fmt: on
 

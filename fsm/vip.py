@@ -39,7 +39,7 @@ A state names the side that holds it or is to hold it (*this*), and what is know
 Weakness, admitted: from the loss of a host until its release, both hosts have the VIP, as [S2] describes it.
 """
 
-from .table import Ignored, Row, Table
+from .table import Ignored, Impossible, Row, Table
 
 HELD = {
     "held": (True, False),
@@ -104,7 +104,6 @@ ROWS = (
     Row("moving clearing releasing",       "this_unreachable",                          "",                 "~leaving_owed", "",                           "rule: a host is lost",                 "this host is lost, while the other one is releasing it"),
     Row("sharing covering conflict draining", "this_unreachable",                       "",                 "~owed",         "",                           "rule: a host is lost",                 "this host is lost, and the other one has it"),
     Row("off",                             "this_unreachable",                          "",                 "~absent",       "",                           "rule: a host is lost",                 "a host is lost, and the other one has it not"),
-    Row("absent owed enabling_owed leaving_owed", "this_unreachable",                   "",                 "out_of_sight",  "",                           "rule: both silent",                    "the only host in sight is lost"),
     Row("* off",                           "blinded",                                   "",                 "out_of_sight",  "",                           "rule: both silent",                    "no host is heard: nothing is commanded until one is"),
     Row("owed held",                       "other_held other_enabled",                  "other_is_demoted", "conflict",      "",                           "[S2] reconnection, step 2",            "both hosts have it, and the reaction to the demotion there will release it"),
     Row("owed held",                       "other_held other_enabled",                  "this_is_demoted",  "~conflict",     "",                           "rule: tie-break",                      "both hosts have it, and the reaction to the demotion here will release it"),
@@ -138,13 +137,15 @@ ROWS = (
     Row("moving",                          "other_enable_asked other_enable_ordered",   "",                 "~moving",       "enable other; disable this", "rule: the newest wish counts",         "it is wanted on the other host now"),
     Row("clearing",                        "other_enable_asked other_enable_ordered",   "",                 "~enabling",     "enable other",               "rule: the newest wish counts",         "it is wanted on the other host again"),
     Row("sharing covering draining",       "other_enable_asked other_enable_ordered",   "",                 "~releasing",    "disable this",               "rule: the newest wish counts",         "the other host keeps it after all"),
-    Row("releasing",                       "other_enable_asked other_enable_ordered",   "",                 "~sharing",      "enable other",               "rule: the newest wish counts",         "it is wanted on the other host now"),
+    Row("releasing",                       "other_enable_asked other_enable_ordered",   "together",         "~sharing",      "enable other",               "rule: the newest wish counts",         "it is wanted on the other host now"),
+    Row("releasing",                       "other_enable_asked other_enable_ordered",   "disable_first",    "~clearing",     "disable this",               "rule: the newest wish counts",         "it is wanted on the other host now, when it is gone here"),
+    Row("releasing",                       "other_enable_asked other_enable_ordered",   "enable_first",     "~sharing",      "enable other",               "rule: the newest wish counts",         "it is wanted on the other host now"),
 
     # What the hosts report without having been asked.
     Row("out_of_sight",                    "this_held this_enabled",                    "",                 "owed",          "",                           "rule: adopt what is",                  "the first host in sight has it; the other one may have it too"),
     Row("out_of_sight",                    "this_free this_released",                   "",                 "absent",        "",                           "rule: adopt what is",                  "the first host in sight has it not"),
     Row("off",                             "this_held this_enabled",                    "",                 "held",          "announce this",              "rule: adopt what is",                  "it was enabled by another hand, which may not have announced it"),
-    Row("absent",                          "this_held this_enabled",                    "",                 "owed",          "",                           "rule: adopt what is",                  "it was enabled by another hand"),
+    Row("absent",                          "this_held this_enabled",                    "",                 "owed",          "announce this",              "rule: adopt what is",                  "it was enabled by another hand, which may not have announced it"),
     Row("clearing",                        "this_held this_enabled",                    "this_serves",      "releasing",     "enable this",                "rule: the newest wish counts",         "it is here before it was asked for: asked for all the same, after a release that may be under way here"),
     Row("clearing",                        "this_held this_enabled",                    "this_serves_not",  "releasing",     "",                           "rule: adopt what is",                  "it is here before it was asked for"),
     Row("sharing",                         "this_enabled",                              "",                 "conflict",      "",                           "rule: adopt what is",                  "both hosts have it, and nobody asked for a release"),
@@ -235,6 +236,7 @@ ROWS = (
     Ignored("out_of_sight",                                                 "this_script_unclear this_look_failed this_look_due this_looked", "neither host is heard"),
     Ignored("held owed clearing conflict draining absent off out_of_sight", "retry", "what was to be tried again has been overtaken"),
     Ignored("held owed enabling enabling_owed moving clearing sharing covering conflict releasing leaving leaving_owed absent off out_of_sight", "drained", "what was waited for has been overtaken"),
+    Impossible("absent owed enabling_owed leaving_owed",                    "this_unreachable", "it is the only host in sight: when it is lost, the agent is blind"),
 )
 # fmt: on
 

@@ -8,22 +8,10 @@ import attrs
 import pytest
 from switchover.agent.verify.host import DEFAULT_FAULTS
 from switchover.agent.verify.plain import PlainModel
-from switchover.fsm import (
-    CommandSucceeded,
-    Demote,
-    EnableVip,
-    Mode,
-    Pair,
-    Topology,
-    VipOrder,
-    documented_alarms,
-    voicemail_topology,
-)
+from switchover.fsm import CommandSucceeded, Demote, EnableVip, Mode, VipOrder
 from switchover.fsm.facts import better_side
+from topologies import HOSTS, TAKEOVER, VOICEMAIL
 
-HOSTS = ("host1", "host2")
-SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-TAKEOVER = Topology(HOSTS, (SIP,), documented_alarms(SIP.applications, HOSTS))
 TOGETHER, DISABLE_FIRST, ENABLE_FIRST = (attrs.evolve(TAKEOVER, vip_order=order) for order in VipOrder)
 
 CUT = ("the network parts the agent from both hosts",)
@@ -169,13 +157,24 @@ STORIES = {
         ),
     ),
     "an old primary went into backup mode for a successor on a host that had less": (
-        voicemail_topology(),
+        VOICEMAIL,
         (
             "the agent crashes and is started again",
             "the agent connects to host2",
             "the time is over: settle VM SIP Server",
             "VM_Server_2 fails",
             "the agent connects to host1",
+        ),
+    ),
+    "the VIP was enabled for a server whose promotion was under way although an old primary had been taken back": (
+        VOICEMAIL,
+        (
+            "the agent crashes and is started again",
+            "the agent connects to host2",
+            "the time is over: settle VM SIP Server",
+            "VM_Server_2 fails",
+            "the agent connects to host1",
+            "VM_SIP_Server_1 fails",
         ),
     ),
 }

@@ -31,7 +31,6 @@ from switchover.fsm import (
     LookAt,
     LookAtVip,
     Mode,
-    Pair,
     Promote,
     Solution,
     StartTimer,
@@ -40,16 +39,10 @@ from switchover.fsm import (
     Topology,
     VipOrder,
     VipReported,
-    documented_alarms,
-    voicemail_topology,
 )
+from topologies import HOSTS, TAKEOVER, VOICEMAIL
 
-HOSTS = ("host1", "host2")
-SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-
-
-TAKEOVER = Topology(HOSTS, (SIP,), documented_alarms(SIP.applications, HOSTS))
-SOLUTIONS = {"sip": TAKEOVER, "voicemail": voicemail_topology()}
+SOLUTIONS = {"sip": TAKEOVER, "voicemail": VOICEMAIL}
 
 
 @define(eq=False)

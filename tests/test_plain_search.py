@@ -12,11 +12,9 @@ from switchover.agent.verify.explorer import Bounds, explore
 from switchover.agent.verify.host import DEFAULT_FAULTS, Fault
 from switchover.agent.verify.plain import PlainModel
 from switchover.agent.verify.trace import digest
-from switchover.fsm import Pair, ReactionPolicy, Topology, VipOrder, documented_alarms, voicemail_topology
+from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology
+from topologies import TAKEOVER, VOICEMAIL
 
-HOSTS = ("host1", "host2")
-SIP_SERVER = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-TAKEOVER = Topology(HOSTS, (SIP_SERVER,), documented_alarms(SIP_SERVER.applications, HOSTS))
 EVERY_FAULT = frozenset(Fault)
 
 
@@ -34,13 +32,13 @@ CASES = {
     "takeover, quick alarms": (quick_alarms(TAKEOVER), 1, EVERY_FAULT),
     "takeover, slow retries": (evolve(TAKEOVER, settle_ms=10, retry_ms=3000), 1, EVERY_FAULT),
     "takeover, slow drain": (evolve(TAKEOVER, vip_order=VipOrder.ENABLE_FIRST, drain_ms=3000), 1, EVERY_FAULT),
-    "voicemail without faults": (voicemail_topology(), 0, DEFAULT_FAULTS),
+    "voicemail without faults": (VOICEMAIL, 0, DEFAULT_FAULTS),
     "voicemail literal": (voicemail_topology(reactions=ReactionPolicy.LITERAL), 0, DEFAULT_FAULTS),
     "voicemail vip-on-vm-server": (voicemail_topology("vip-on-vm-server"), 0, DEFAULT_FAULTS),
 }
 LARGE = {
     "takeover, two faults": (TAKEOVER, 2, DEFAULT_FAULTS),
-    "voicemail": (voicemail_topology(), 1, DEFAULT_FAULTS),
+    "voicemail": (VOICEMAIL, 1, DEFAULT_FAULTS),
 }
 
 

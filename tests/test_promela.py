@@ -1,6 +1,6 @@
 """SPIN judges what the explorer has explored: it finds as many worlds and steps, and comes to the same verdicts.
 
-It gets the tables of what a host and the core do, and does the rest itself (`agent/verify/promela.py`).
+It gets the tables of what a host and the core do, and does the rest itself (`agent/verify/promela/`).
 """
 
 import os
@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 from attrs import evolve, frozen
 from switchover.agent.verify.explorer import Bounds, Exploration, explore
-from switchover.agent.verify.promela import BUILD, PROPERTIES, Report, promela, read_report, search
+from switchover.agent.verify.promela.model import promela
+from switchover.agent.verify.promela.spin import BUILD, PROPERTIES, Report, read_report, search
 from switchover.agent.verify.properties import AT_REST, HEALED, REACHABLE
-from switchover.fsm import Pair, ReactionPolicy, Topology, VipOrder, documented_alarms
+from switchover.fsm import ReactionPolicy, Topology, VipOrder
 from switchover.fsm.handling import MACHINES, Machines
 from switchover.fsm.table import Ignored, Row
 from switchover.fsm.voicemail import voicemail_topology
+from topologies import TAKEOVER, VOICEMAIL
 
-HOSTS = ("host1", "host2")
-PAIR = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-TAKEOVER = Topology(HOSTS, (PAIR,), documented_alarms(PAIR.applications, HOSTS))
 ENABLE_FIRST = evolve(TAKEOVER, vip_order=VipOrder.ENABLE_FIRST)
 
 
@@ -51,8 +50,8 @@ CASES = {
     "takeover, one fault": Case(TAKEOVER, 1),
     "takeover, two faults": Case(TAKEOVER, 2),
     "takeover, enable first": Case(ENABLE_FIRST, 1),
-    "voicemail, no fault": Case(voicemail_topology(), 0),
-    "voicemail, one fault": Case(voicemail_topology(), 1),
+    "voicemail, no fault": Case(VOICEMAIL, 0),
+    "voicemail, one fault": Case(VOICEMAIL, 1),
     "alarms of what is not its pair enable the VIP, and reactions are carried out to the letter": Case(
         voicemail_topology("vip-on-monitored", ReactionPolicy.LITERAL),
         1,

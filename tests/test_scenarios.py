@@ -5,10 +5,11 @@ from collections import Counter
 
 import pytest
 from attrs import evolve
-from obedient_hosts import ObedientHosts, start
+from switchover.agent.verify.obedient import ObedientHosts, start
 from switchover.fsm import (
     CommandSucceeded,
     ReactionPolicy,
+    Solution,
     SwitchoverRequested,
     TimerFired,
     Topology,
@@ -26,7 +27,7 @@ NAMES = [f"{scenario.name}-{old}" for scenario, old in CASES]
 
 
 def play(name: str, old: int, topology: Topology | None = None) -> ObedientHosts:
-    world = start(topology or voicemail_topology(), old)
+    world = start(Solution(topology or voicemail_topology()), old)
     for act in SCENARIOS[name].acts:
         world.act(act.format(**parts(world.solution.topology, old)))
     return world
@@ -99,7 +100,7 @@ def test_nothing_but_the_documented_steps_is_done(scenario, old):
 ])  # fmt: skip
 @pytest.mark.parametrize("old", [1, 2])
 def test_a_failure_on_the_backup_host_moves_nothing_and_loses_redundancy_until_it_returns(name, part, pair, old):
-    world = start(voicemail_topology(), old)
+    world = start(Solution(voicemail_topology()), old)
     before, topology = world.solution.state, world.solution.topology
     fail, again = (act.format(**parts(topology, old)) for act in SCENARIOS[name].acts)
     world.act(fail)
@@ -148,7 +149,7 @@ def test_vip_scripts_linked_to_monitored_components_take_the_vip_to_a_host_that_
     """With the other VM SIP Server down nothing can move; that wiring moves the VIP all the same."""
 
     def vip_after(wiring: str) -> str:
-        world = start(voicemail_topology(wiring), old)
+        world = start(Solution(voicemail_topology(wiring)), old)
         found = parts(world.solution.topology, old)
         world.act(f"fail {found['sip_new']}")
         world.act(f"fail {found['rm_old']}")
@@ -178,7 +179,7 @@ def test_vip_scripts_linked_to_the_vm_server_leave_the_sip_server_without_its_ad
 @pytest.mark.parametrize("old", [1, 2])
 def test_a_latched_alarm_keeps_the_vip_from_moving_a_second_time_if_reactions_are_literal(wiring, old):
     def vip_after_two(reactions: ReactionPolicy) -> str:
-        world = start(voicemail_topology(wiring, reactions), old)
+        world = start(Solution(voicemail_topology(wiring, reactions)), old)
         found = parts(world.solution.topology, old)
         for name in (found["sip_new"], found["sip_old"], found["sip_new"]):
             world.act(f"request {name}")
@@ -193,7 +194,7 @@ def test_a_latched_alarm_keeps_the_vip_from_moving_a_second_time_if_reactions_ar
 
 @pytest.mark.parametrize("old", [1, 2])
 def test_pairs_that_had_to_part_come_together_as_soon_as_one_host_can_take_all(old):
-    world = start(voicemail_topology(), old)
+    world = start(Solution(voicemail_topology()), old)
     found = parts(world.solution.topology, old)
     world.act(f"fail {found['sip_new']}")
     world.act(f"fail {found['vm_old']}")
@@ -208,7 +209,7 @@ def test_pairs_that_had_to_part_come_together_as_soon_as_one_host_can_take_all(o
 
 @pytest.mark.parametrize("old", [1, 2])
 def test_a_failure_that_could_not_be_escaped_is_escaped_when_the_other_host_is_whole_again(old):
-    world = start(voicemail_topology(), old)
+    world = start(Solution(voicemail_topology()), old)
     found = parts(world.solution.topology, old)
     world.act(f"fail {found['rm_new']}")
     world.act(f"fail {found['rm_old']}")
@@ -221,7 +222,7 @@ def test_a_failure_that_could_not_be_escaped_is_escaped_when_the_other_host_is_w
 @pytest.mark.parametrize("old", [1, 2])
 @pytest.mark.parametrize("asked", ["sip_new", "vm_new"])
 def test_an_operator_cannot_switch_to_a_host_that_lacks_a_component(asked, old):
-    world = start(voicemail_topology(), old)
+    world = start(Solution(voicemail_topology()), old)
     found = parts(world.solution.topology, old)
     world.act(f"fail {found['mcp_new']}")
     before = world.solution.state
@@ -231,7 +232,7 @@ def test_an_operator_cannot_switch_to_a_host_that_lacks_a_component(asked, old):
 
 
 def test_an_attempt_to_gather_that_fails_is_tried_again_after_a_while_and_not_at_once():
-    world = start(evolve(voicemail_topology(), alarms=()), 1)
+    world = start(Solution(evolve(voicemail_topology(), alarms=())), 1)
     solution = world.solution
     solution.handle(SwitchoverRequested("VM_Server_2"))
     for _ in range(2):  # demote, promote

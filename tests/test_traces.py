@@ -11,13 +11,10 @@ from switchover.agent.verify.host import Fault
 from switchover.agent.verify.plain import replay
 from switchover.agent.verify.properties import AT_REST
 from switchover.agent.verify.trace import COLD_START, TraceError, as_sequence_diagram, as_text, load, save, trace_of
-from switchover.fsm import Pair, ReactionPolicy, Topology, documented_alarms, voicemail_topology
+from switchover.fsm import ReactionPolicy, voicemail_topology
 from switchover.fsm.handling import MACHINES, Machines
 from switchover.fsm.table import Row
-
-HOSTS = ("host1", "host2")
-SIP_SERVER = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-TAKEOVER = Topology(HOSTS, (SIP_SERVER,), documented_alarms(SIP_SERVER.applications, HOSTS))
+from topologies import HOSTS, TAKEOVER
 
 BROKEN = {
     "VIP scripts linked to RM and MCP": (voicemail_topology("vip-on-monitored"), 1),

@@ -4,20 +4,15 @@ import itertools
 from collections import Counter
 
 import pytest
-from obedient_hosts import ObedientHosts, start
-from switchover.fsm import Pair, Topology, VipOrder, documented_alarms
+from attrs import evolve
+from switchover.agent.verify.obedient import ObedientHosts, start
+from switchover.fsm import Solution, VipOrder
 from switchover.fsm.workflows import WORKFLOWS, Workflow, recognise, roles, states_of
-
-HOSTS = ("host1", "host2")
-SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-
-
-def make_topology(order: VipOrder = VipOrder.TOGETHER) -> Topology:
-    return Topology(HOSTS, (SIP,), documented_alarms(SIP.applications, HOSTS), order)
+from topologies import HOSTS, TAKEOVER
 
 
 def run(workflow: Workflow, order: VipOrder, old: int) -> ObedientHosts:
-    world = start(make_topology(order), old)
+    world = start(Solution(evolve(TAKEOVER, vip_order=order)), old)
     if workflow.name == "reconnection":
         world.act(f"lose {HOSTS[old - 1]}")
         world.records.clear()

@@ -17,7 +17,7 @@ from ..settings import Configuration
 from .documented import unseen
 from .explorer import GIB, Bounds, Exploration, Verdict, explore
 from .plain import replay
-from .promela import promela
+from .promela.model import promela
 from .properties import AT_REST, DOCUMENTED, HEALED, REACHABLE, Property
 from .trace import TraceError, as_sequence_diagram, as_text, load, save, trace_of
 

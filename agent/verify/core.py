@@ -72,15 +72,17 @@ class _Remembered:
         return decision
 
 
+def _remembering(machines: Machines) -> Machines:
+    remembered: dict[str, Any] = {table.name: _Remembered(getattr(machines, table.name)) for table in fields(Machines)}
+    return Machines(**remembered)
+
+
 class TabulatedCore:
     """The core of one topology. Its states, and the leaves that were reached, are numbered as they are met."""
 
     def __init__(self, topology: Topology, machines: Machines = MACHINES, slow_ms: int = 0) -> None:
         self.topology = topology
-        remembered: dict[str, Any] = {
-            table.name: _Remembered(getattr(machines, table.name)) for table in fields(Machines)
-        }
-        self._machines = Machines(**remembered)
+        self._machines = _remembering(machines)
         self.things = things_of(topology)
         self.cells = tuple(cells_of(topology))
         self.positions = {cell: position for position, cell in enumerate(self.cells)}
@@ -89,8 +91,6 @@ class TabulatedCore:
         self._value_numbers: list[dict[Any, int]] = [{} for _ in range(self.timers_at + 1)]
         self.after_ms: dict[str, int] = {}
         self._slow_ms = slow_ms or slow_by_default_ms(topology)
-
-        self._states = RowSet(self.timers_at + 1)
 
         self.events: list[Occurrence] = []
         self._event_numbers: dict[Occurrence, int] = {}
@@ -106,7 +106,13 @@ class TabulatedCore:
         self._elapsed = np.full((64, 64), _UNKNOWN, np.int64)
 
         start = [self.value(at, initial_value(topology, cell)) for at, cell in enumerate(self.cells)]
-        self._states.add(np.array([[*start, self.value(self.timers_at, ())]], np.uint32))
+        self._start = np.array([[*start, self.value(self.timers_at, ())]], np.uint32)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Only the first state is known."""
+        self._states = RowSet(self.timers_at + 1)
+        self._states.add(self._start)
         self.initial = 0
 
     def __len__(self) -> int:
@@ -161,6 +167,30 @@ class TabulatedCore:
         """The timers that run in a numbered state, in the order in which they were started."""
         return self.values[self.timers_at][self._states.all[state, self.timers_at]]
 
+    # Other tables.
+
+    def change(self, machines: Machines, leaves: Numbers) -> None:
+        """Begin again with other tables, which differ only in what decided these leaves: they are forgotten."""
+        self._machines = _remembering(machines)
+        self._begin()
+        is_gone = np.zeros(len(self.leaves), np.bool_)
+        is_gone[leaves] = True
+        children, roots = self._children.all, self._roots.all
+        for ends in (children, roots):
+            at = np.flatnonzero(ends < _UNKNOWN)
+            ends[at[is_gone[-2 - ends[at]]]] = _UNKNOWN
+        first, last = self._node_first.all, self._node_first.all + self._node_size.all
+        is_dead = np.zeros(len(first), np.bool_)
+        while True:
+            known = np.concatenate(([0], np.cumsum(children != _UNKNOWN)))
+            died = (known[first] == known[last]) & ~is_dead
+            if not died.any():
+                break
+            is_dead |= died
+            for ends in (children, roots):
+                at = np.flatnonzero(ends >= 0)
+                ends[at[died[ends[at]]]] = _UNKNOWN
+
     # Steps.
 
     def handle(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
@@ -205,11 +235,10 @@ class TabulatedCore:
         end = -2 - self._add_leaf(self._run(watched, self.events[event]))
         cells, children = self._node_cell.all, self._children.all
         node, parent = int(self._roots.all[event]), (_UNKNOWN, _UNKNOWN)
-        for cell, value in watched.path:
+        for depth, (cell, value) in enumerate(watched.path):
             if node == _UNKNOWN:
-                node = self._add_node(cell)
-                self._link(event, parent, node)
-                cells, children = self._node_cell.all, self._children.all
+                self._link(event, parent, self._add_nodes(watched.path[depth:], end))
+                return
             if cells[node] != cell:
                 raise CoreError(f"the core is not deterministic on {self.events[event]}")
             parent = (node, value)
@@ -219,13 +248,18 @@ class TabulatedCore:
             node = int(children[self._node_first.all[node] + value])
         self._link(event, parent, end)
 
-    def _add_node(self, cell: int) -> int:
-        size = max(4, 2 * len(self.values[cell]))
-        self._node_cell.append(cell)
-        self._node_first.append(len(self._children))
-        self._node_size.append(size)
-        self._children.extend(np.full(size, _UNKNOWN, np.int64))
-        return len(self._node_cell) - 1
+    def _add_nodes(self, path: Sequence[tuple[int, int]], end: int) -> int:
+        """Add a node for each cell on the path, which leads to the next one, and the last one to the end."""
+        node = len(self._node_cell)
+        sizes = np.array([max(4, 2 * len(self.values[cell])) for cell, _ in path], np.int64)
+        first = np.cumsum(sizes) - sizes
+        children = np.full(int(sizes.sum()), _UNKNOWN, np.int64)
+        children[first + [value for _, value in path]] = [*range(node + 1, node + len(path)), end]
+        self._node_cell.extend(np.array([cell for cell, _ in path], np.int64))
+        self._node_first.extend(first + len(self._children))
+        self._node_size.extend(sizes)
+        self._children.extend(children)
+        return node
 
     def _enlarge(self, node: int, value: int) -> None:
         """Make room for a value: its cell has more values now than when the node was made."""

@@ -13,45 +13,29 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, frozen
 
 from ...fsm import (
-    ApplicationReported,
-    CommandSucceeded,
+    Command,
     CoreError,
     Event,
-    HostCommand,
-    HostConnected,
-    HostLost,
-    HostReport,
-    LogMessageReceived,
-    Mode,
     Pair,
     ReactionPolicy,
-    StartTimer,
-    SwitchoverRequested,
-    TimerFired,
+    Solution,
     Topology,
     VipOrder,
-    describe_command,
-    describe_event,
-    describe_step,
     documented_alarms,
 )
 from ...fsm.alarms import Alarm, Reaction, event_id
 from ...fsm.handling import MACHINES, Handling, Machines
 from ...fsm.scenarios import SCENARIOS, parts
-from ...fsm.state import SolutionState, initial_state
 from ...fsm.table import Decision
 from ...fsm.voicemail import MEDIA_CONTROL_PLATFORM, RESOURCE_MANAGER, VM_SERVER, VM_SIP_SERVER, voicemail_alarms
 from ...fsm.workflows import RECONNECTION, WORKFLOWS, Workflow, recognise, roles, states_of
+from .obedient import ObedientHosts, start
 
 _COMMANDS = ("promote", "demote", "look", "enable_vip", "disable_vip", "announce_vip")
 _WRITTEN = ("log", "alarm", "reaction")
-_SCRIPTS = ("enable_vip", "disable_vip")
-
-EVENTS_AT_MOST = 200
-"""No documented act leads to more events than this, unless hosts and core go on for ever."""
 
 
 @frozen
@@ -83,9 +67,7 @@ def decided(topology: Topology) -> set[tuple[str, Decision]]:
     """Which rows of which tables fire in the documented workflows and scenarios that apply to a topology."""
     found: set[tuple[str, Decision]] = set()
     for played, case in _cases(topology):
-        site = _Site(played, MACHINES)
-        _play(site, case)
-        found |= site.decided
+        found |= {(step.machine, step.decision) for step in _played(played, MACHINES, case).steps}
     return found
 
 
@@ -151,130 +133,73 @@ def _meaning(alarm: Alarm) -> tuple[str, str, frozenset[Reaction]]:
 
 
 def _missing(topology: Topology, machines: Machines, case: _Case) -> Iterator[str]:
-    site = _Site(topology, machines)
     try:
-        _play(site, case)
+        hosts = _played(topology, machines, case)
     except CoreError as error:
         yield f"{case.name}: {error}"
         return
-    yield from (f"{case.name}: {text}" for text in (*_unseen_steps(site, case), *_other_end(site, case)))
-    yield from (f"{case.name}: {text}" for text in (*_other_scripts(site, case), *_undocumented(site, case)))
+    yield from (f"{case.name}: {text}" for text in (*_unseen_steps(hosts, case), *_other_end(hosts, case)))
+    yield from (f"{case.name}: {text}" for text in (*_other_scripts(hosts, case), *_undocumented(hosts, case)))
 
 
-def _play(site: "_Site", case: _Case) -> None:
-    site.start(case.old)
+def _played(topology: Topology, machines: Machines, case: _Case) -> ObedientHosts:
+    hosts = start(_Tried(topology, machines=machines), case.old)
     for act in case.before:
-        site.act(act)
-    site.records.clear()
+        hosts.act(act)
+    hosts.records.clear()
     for act in case.workflow.acts:
-        site.act(case.named(act))
+        hosts.act(case.named(act))
+    return hosts
 
 
-def _unseen_steps(site: "_Site", case: _Case) -> Iterator[str]:
+def _unseen_steps(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
     """Steps that did not come, or not in order. The order `disable-first` is another one than that of [S1]."""
-    if site.topology.vip_order is VipOrder.DISABLE_FIRST and case.workflow.name in SCENARIOS:
+    if hosts.solution.topology.vip_order is VipOrder.DISABLE_FIRST and case.workflow.name in SCENARIOS:
         return
-    for step in recognise(case.workflow, dict(case.parts), site.records):
+    for step in recognise(case.workflow, dict(case.parts), hosts.records):
         if step.position is None:
             yield f"not seen: {step.number or '-'}. {step.text}"
 
 
-def _other_end(site: "_Site", case: _Case) -> Iterator[str]:
-    missing = {case.named(end) for end in case.workflow.ends} - states_of(site.topology, site.state)
+def _other_end(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
+    missing = {case.named(end) for end in case.workflow.ends} - states_of(hosts.solution.topology, hosts.solution.state)
     yield from (f"it does not end with {end}" for end in sorted(missing))
-    if site.state.pending:
+    if hosts.solution.state.pending:
         yield "it does not end: a command has no result"
 
 
-def _other_scripts(site: "_Site", case: _Case) -> Iterator[str]:
-    ran = Counter(text for text in site.records if text.startswith(_SCRIPTS))
+def _other_scripts(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
+    ran = Counter(hosts.scripts())
     documented = Counter(case.named(script) for script in case.workflow.scripts)
     if ran != documented:
         told = ", ".join(f"{text} ({count})" for text, count in sorted(ran.items())) or "none"
         yield f"the scripts that ran are others than the documented ones: {told}"
 
 
-def _undocumented(site: "_Site", case: _Case) -> Iterator[str]:
+def _undocumented(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
     """What no step and no rule beyond the steps asks for, or what comes twice.
 
     [S1] does not list what else is written: the SCS's own messages, and the other half of each mutual reaction.
     """
     verbs = _COMMANDS if case.workflow.name in SCENARIOS else (*_COMMANDS, *_WRITTEN)
-    given = Counter(text for text in site.records if text.split()[0] in (*_COMMANDS, *_WRITTEN))
+    given = Counter(text for text in hosts.records if text.split()[0] in (*_COMMANDS, *_WRITTEN))
     asked = {case.named(mark) for step in case.workflow.steps for mark in step.marks}
     beyond = {case.named(text) for text in case.workflow.beyond}
     others = sorted(text for text in given.keys() - asked - beyond if text.split()[0] in verbs)
     yield from (f"{text} is not documented" for text in others)
     yield from (f"{text} comes {count} times" for text, count in sorted(given.items()) if count > 1)
-    if site.topology.vip_order is not VipOrder.DISABLE_FIRST:  # which has nothing to announce again
+    if hosts.solution.topology.vip_order is not VipOrder.DISABLE_FIRST:  # which has nothing to announce again
         yield from (f"{text} does not come" for text in sorted(beyond - given.keys()))
 
 
-@define
-class _Site:
-    """Two hosts that do what they are told, at once, and the core; what passes between them is recorded."""
+@define(eq=False)
+class _Tried(Solution):
+    """A solution in which these tables decide, whether or not they are the real ones."""
 
-    topology: Topology
-    machines: Machines
-    state: SolutionState = field(init=False)
-    records: list[str] = field(factory=list[str])
-    decided: set[tuple[str, Decision]] = field(factory=set[tuple[str, Decision]])
+    machines: Machines = MACHINES
 
-    def __attrs_post_init__(self) -> None:
-        self.state = initial_state(self.topology)
-
-    def start(self, old: int) -> None:
-        """The state prior to a switchover: everything runs, side `old` is primary, and no alarm is active any more."""
-        for side, host in enumerate(self.topology.hosts, start=1):
-            self._happen(HostConnected(host, self._report(side, is_primary=side == old)))
-        self._happen(*(TimerFired(f"cancel {alarm.name}") for alarm in self.topology.alarms))
-        if (self.state.placement, self.state.vip, self.state.pending) != (f"together_{old}", f"held_{old}", ()):
-            raise CoreError("the state prior to it is not reached")
-
-    def _report(self, side: int, *, is_primary: bool) -> HostReport:
-        mode = Mode.PRIMARY if is_primary else Mode.BACKUP
-        modes = {pair.applications[side - 1]: mode for pair in self.topology.pairs}
-        return HostReport(
-            modes | {pair.applications[side - 1]: Mode.UP for pair in self.topology.monitored}, is_primary
-        )
-
-    def act(self, act: str) -> None:
-        """What the outside world does, as `Workflow.acts` says it; a host returns as it was when it was lost."""
-        verb, _, what = act.partition(" ")
-        match verb:
-            case "fail":
-                self._happen(ApplicationReported(what, Mode.DOWN))
-            case "start":
-                is_redundant = self.topology.find(what)[0] < len(self.topology.pairs)
-                self._happen(ApplicationReported(what, Mode.BACKUP if is_redundant else Mode.UP))
-            case "request":
-                self._happen(SwitchoverRequested(what))
-            case "lose":
-                self._happen(HostLost(what))
-            case "return":
-                self._happen(HostConnected(what, self._report(self.topology.side_of(what), is_primary=True)))
-            case _:
-                self._happen(LogMessageReceived(*what.split(" ", 1)))
-
-    def _happen(self, *events: Event) -> None:
-        waiting = list(events)
-        for _ in range(EVENTS_AT_MOST):
-            if not waiting:
-                return
-            waiting += self._take(waiting.pop(0))
-        raise CoreError("hosts and core go on for ever")
-
-    def _take(self, event: Event) -> Iterator[Event]:
-        """Tell the core, and carry out at once what it commands; of its timers only the drain is waited for."""
+    def handle(self, event: Event) -> tuple[Command, ...]:
         handling = Handling(self.topology, self.state, self.machines)
-        self.records.append(describe_event(event, self.state.pending))
         handling.take(event)
-        self.state = handling.state
-        self.decided.update((step.machine, step.decision) for step in handling.steps)
-        self.records.extend(describe_step(step) for step in handling.steps)
-        self.records.extend(describe_command(command) for command in handling.commands)
-        for command in handling.commands:
-            if isinstance(command, HostCommand):
-                yield CommandSucceeded(command.id)
-            elif isinstance(command, StartTimer) and command.timer == "drain VIP":
-                yield TimerFired(command.timer)
+        self.state, self.steps = handling.state, tuple(handling.steps)
+        return tuple(handling.commands)

@@ -127,8 +127,16 @@ def explore(
 
     With `stop_early` it ends as soon as a property is broken.
     """
+    space = Space(topology, bounds.kinds, bounds.rules, machines, bounds.slow_ms)
+    return explore_space(space, bounds, progress, stop_early=stop_early)
+
+
+def explore_space(
+    space: Space, bounds: Bounds, progress: Progress = _say_nothing, *, stop_early: bool = False
+) -> Exploration:
+    """As `explore`, in a space of which some is known already."""
     began = time.perf_counter()
-    found = Exploration(Space(topology, bounds.kinds, bounds.rules, machines, bounds.slow_ms), bounds)
+    found = Exploration(space, bounds)
     explorer = _Explorer(found)
     collects = gc.isenabled()
     gc.disable()  # millions of objects that all stay, and no circles among them: looking through them takes a tenth

@@ -84,16 +84,17 @@ class Host:
     """What is so on one host.
 
     `net`: the network is `fine`; the host is `parted` from the agent or `cut` off from everyone; it is `off`; or it is
-    `fresh`, its LCA just started. `link`: whether the agent has it `up`, `silent` or `down`. `vip`: `free`, `held`, or
-    `quiet`, which is held and not announced. `lanes`: for each thing, the commands that were received and are not
-    carried out; `wire`: those sent and not received, or that cannot be sent because there is no connection.
+    `fresh`, its LCA just started. `link`: whether the agent has it `up`, `silent` or `down`; it is `new` to an agent
+    that has just started and not given it up yet. `vip`: `free`, `held`, or `quiet`, which is held and not announced.
+    `lanes`: for each thing, the commands that were received and are not carried out; `wire`: those sent and not
+    received, or that cannot be sent because there is no connection.
     """
 
     modes: tuple[Mode, ...]
     lanes: Lanes
     wire: Lanes
     net: str = "fine"
-    link: str = "down"
+    link: str = "new"
     vip: str = "free"
 
     @property
@@ -102,15 +103,20 @@ class Host:
         return self.vip != "free"
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the agent has a connection to it, or believes so."""
+        return self.link in ("up", "silent")
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nothing is under way, and nothing that the agent has still to notice."""
-        is_noticed = self.link == ("up" if self.net == "fine" else "down")
+        is_noticed = self.is_connected == (self.net == "fine") and self.link != "silent"
         return is_noticed and self.net != "fresh" and not any(self.lanes) and not any(self.wire)
 
     @property
     def is_held_up(self) -> bool:
         """Whether the agent believes to be connected, and does not hear what the host says."""
-        return self.link != "down" and self.net != "fresh" and (self.net, self.link) != ("fine", "up")
+        return self.is_connected and self.net != "fresh" and (self.net, self.link) != ("fine", "up")
 
 
 @frozen
@@ -151,7 +157,7 @@ class HostModel:
 
     def receive(self, host: Host, commands: tuple[HostCommand, ...]) -> Host:
         """The host when the agent has sent it these commands."""
-        arrives = host.net == "fine" and host.link != "down"
+        arrives = host.net == "fine" and host.is_connected
         lanes = list(host.lanes if arrives else host.wire)
         for command in commands:
             lane = self._lane(command)
@@ -163,7 +169,7 @@ class HostModel:
 
     def forgotten(self, host: Host) -> Host:
         """The host when the agent has crashed: its connection is gone, what it has received is still carried out."""
-        return evolve(host, link="down", wire=self._nothing)
+        return evolve(host, link="new", wire=self._nothing)
 
     def parted(self, host: Host) -> Host | None:
         """The host when the network parts it from the agent, if it was not before."""
@@ -202,7 +208,9 @@ class HostModel:
             yield Move(f"the connection to {self.name} is lost", lost, (HostLost(self.name),))
         if is_fine and host.link == "silent":
             yield Move(f"{self.name} is heard again", evolve(host, link="up"), (HostHeard(self.name),))
-        if (host.net == "fresh" or (is_fine and host.link == "down")) and not any(host.lanes):
+        if host.link == "new":
+            yield Move(f"{self.name} does not answer", evolve(host, link="down"), (HostLost(self.name),))
+        if (host.net == "fresh" or (is_fine and not host.is_connected)) and not any(host.lanes):
             modes = dict(zip(self.applications, host.modes, strict=True))
             report = HostConnected(self.name, _Report(modes, host.holds_vip))
             connected = evolve(host, net="fine", link="up", wire=self._nothing)
@@ -216,7 +224,7 @@ class HostModel:
 
     def _healed(self, host: Host) -> Host:
         """What waited on a connection that still stands gets through."""
-        if host.link == "down":
+        if not host.is_connected:
             return evolve(host, net="fine")
         lanes = tuple((*here, *sent) for here, sent in zip(host.lanes, host.wire, strict=True))
         return evolve(host, net="fine", lanes=lanes, wire=self._nothing)
@@ -301,7 +309,7 @@ class HostModel:
             parted = evolve(host, net=net)
             yield Move(f"the network parts {self.name} from {text}", parted, fault=True)
             if any(host.lanes):
-                lost = evolve(parted, lanes=self._nothing, wire=host.lanes if host.link != "down" else self._nothing)
+                lost = evolve(parted, lanes=self._nothing, wire=host.lanes if host.is_connected else self._nothing)
                 yield Move(f"the network parts {self.name} from {text}, before commands reach it", lost, fault=True)
 
     def _is_announcing(self, host: Host) -> bool:

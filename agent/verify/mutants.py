@@ -16,9 +16,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 
+import numpy as np
 from attrs import define, evolve, field, fields, frozen
 
 from ...fsm import CoreError, Pair, ReactionPolicy, Topology, VipOrder, documented_alarms
@@ -37,8 +38,9 @@ from ...fsm.table import Row, Table, side
 from ...fsm.voicemail import HOSTS, voicemail_topology
 from .documented import decided, unseen
 from .equivalent import EXPLAINED, Explained
-from .explorer import GIB, Bounds, explore
+from .explorer import GIB, Bounds, explore_space
 from .host import Fault
+from .space import Space
 
 OWN_CHECK = "the table's own check"
 DOCUMENTED = "documented workflows"
@@ -180,11 +182,10 @@ class Trial:
 
 @frozen
 class Real:
-    """What an exploration of the real tables found: what is broken there already, what decided, and its memory."""
+    """What an exploration of the real tables found: what is broken there already, and what decided."""
 
     broken: frozenset[str]
     cells: frozenset[Cell]
-    bytes: int
 
 
 @frozen
@@ -234,34 +235,68 @@ def _trials() -> Iterator[Trial]:
     yield Trial("takeover, together, literal, 2 faults", takeover(together, ReactionPolicy.LITERAL), 2)
     yield Trial("takeover, other wiring, 2 faults", other_wiring(disable_first), 2)
     yield Trial("voicemail, 2 crashes or failing commands", voicemail_topology(), 2, fewer)
+    yield Trial("takeover, other wiring, together, 2 faults", other_wiring(together), 2)
+    yield Trial("voicemail, 2 crashes or messages", voicemail_topology(), 2, frozenset({Fault.CRASH, Fault.ALARM}))
     yield Trial("takeover, disable-first, 3 faults", takeover(disable_first), 3)
+    parting = frozenset({Fault.CRASH, Fault.PARTITION})
+    yield Trial("voicemail, 2 crashes or partitions", voicemail_topology(), 2, parting)
+    yield Trial("voicemail, 3 crashes", voicemail_topology(), 3, frozenset({Fault.CRASH}))
 
 
 TRIALS = {trial.name: trial for trial in _trials()}
 QUICK = 3
 
 
-def explore_real(name: str) -> Real:
+class Bench:
+    """Where mutants are tried: a space that the real tables have been explored in.
+
+    What a mutant does not change is known there already: before the next one is tried, only the leaves are forgotten
+    that its rows decide, or that those of the one before decided.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        bounds = Bounds(trial.faults, trial.kinds, is_strict=True)
+        self._space = Space(trial.topology, bounds.kinds, bounds.rules)
+        found = explore_space(self._space, bounds)
+        if not found.is_exhausted:
+            raise CoreError(f"{trial.name}: {found.reason}")
+        self._bounds = evolve(bounds, bytes=8 * found.bytes + GIB // 16)
+        self._cells, self._spoilt = list[frozenset[Cell]](), frozenset[Cell]()
+        broken = (verdict.property.name for verdict in found.verdicts if not verdict.holds)
+        self.real = Real(frozenset(broken), frozenset(itertools.chain.from_iterable(self._cells_of_leaves())))
+
+    def judge(self, mutant: Mutant) -> str:
+        """The property by which the trial kills the mutant, or `ENDLESS`; empty if it survives."""
+        cells = mutant.cells()
+        changed, self._spoilt = cells | self._spoilt, cells
+        leaves = [at for at, decided in enumerate(self._cells_of_leaves()) if not decided or decided & changed]
+        self._space.change(evolve(MACHINES, **{mutant.machine: mutant.table()}), np.array(leaves, np.int64))
+        found = explore_space(self._space, self._bounds, stop_early=not self.real.broken)
+        broken = (verdict.property.name for verdict in found.verdicts if not verdict.holds)
+        by = next((name for name in broken if name not in self.real.broken), "")
+        return by or ("" if found.is_exhausted or self.real.broken else ENDLESS)
+
+    def _cells_of_leaves(self) -> Sequence[frozenset[Cell]]:
+        """What decided each leaf; nothing, where the tables came to no decision."""
+        for leaf in self._space.core.leaves[len(self._cells) :]:
+            decisions = ((step.machine, step.decision) for step in leaf.steps)
+            self._cells.append(frozenset((machine, d.source, d.trigger, d.guard) for machine, d in decisions))
+        return self._cells
+
+
+@lru_cache(maxsize=1)
+def _bench(trial: str) -> Bench:
+    return Bench(TRIALS[trial])
+
+
+def explore_real(trial: str) -> Real:
     """What a trial finds of the real tables."""
-    trial = TRIALS[name]
-    found = explore(trial.topology, Bounds(trial.faults, trial.kinds, is_strict=True))
-    if not found.is_exhausted:
-        raise CoreError(f"{name}: {found.reason}")
-    steps = (step for leaf in found.space.core.leaves for step in leaf.steps)
-    cells = frozenset((s.machine, s.decision.source, s.decision.trigger, s.decision.guard) for s in steps)
-    broken = frozenset(verdict.property.name for verdict in found.verdicts if not verdict.holds)
-    return Real(broken, cells, found.bytes)
+    return _bench(trial).real
 
 
-def judge(mutant: str, name: str, real: Real) -> str:
+def judge(mutant: str, trial: str) -> str:
     """The property by which a trial kills a mutant, or `ENDLESS`; empty if it survives."""
-    trial, spoilt = TRIALS[name], all_mutants()[mutant]
-    machines = evolve(MACHINES, **{spoilt.machine: spoilt.table()})
-    bounds = Bounds(trial.faults, trial.kinds, 8 * real.bytes + GIB // 16, is_strict=True)
-    found = explore(trial.topology, bounds, stop_early=not real.broken, machines=machines)
-    broken = (verdict.property.name for verdict in found.verdicts if not verdict.holds)
-    by = next((name for name in broken if name not in real.broken), "")
-    return by or ("" if found.is_exhausted or real.broken else ENDLESS)
+    return _bench(trial).judge(all_mutants()[mutant])
 
 
 def refused(mutant: str) -> bool:
@@ -364,7 +399,7 @@ def run(
         real = pool.submit(explore_real, trial).result()
         reached |= real.cells
         left = _left(report, names, real.cells)
-        results = pool.map(judge, left, [trial] * len(left), [real] * len(left))
+        results = pool.map(judge, left, [trial] * len(left))
         _note(report, left, trial, results, progress)
     _explain(report, names)
     report.unreached = frozenset(name for name in names if not all_mutants()[name].cells() & reached)

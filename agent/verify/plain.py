@@ -135,7 +135,7 @@ class PlainModel:
                 text = f"the message {message} about {name} comes from outside"
                 yield self._told(PlainStep(text, OUTSIDE, world, True, told=(LogMessageReceived(message, name),)))
         if Fault.AGENT in self._faults:
-            first, second = (evolve(host, link="down", wire=_emptied(host.wire)) for host in world.hosts)
+            first, second = (evolve(host, link="new", wire=_emptied(host.wire)) for host in world.hosts)
             forgotten = evolve(world, core=initial_state(self.topology), timers=(), hosts=(first, second))
             yield PlainStep("the agent crashes and is started again", AGENT, self._canonical(forgotten), True)
         if Fault.PARTITION in self._faults and all(host.net == "fine" for host in world.hosts):

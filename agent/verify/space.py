@@ -147,15 +147,24 @@ class Space:
         self.sides = tuple(Side(HostModel(topology, side, faults), self.core.event) for side in (1, 2))
         self.commands: list[list[tuple[HostCommand, ...]]] = [[()], [()]]
         self._batch_numbers: list[dict[tuple[HostCommand, ...], int]] = [{(): 0}, {(): 0}]
-        self._told = KeySet()
-        self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint64)
+        self._begin()
         self._concerns = Column(np.uint64)
         self._judged: dict[int, tuple[RowSet, Column]] = {}
         self._batches = (Column(np.int64), Column(np.int64))
         self._timer_first, self._timer_count = Column(np.int64), Column(np.int64)
         self._timer_event, self._timer_slow = Column(np.int64), Column(np.bool_)
-        self._timers_of = Column(np.int64)
         self._asked = np.array([self.core.event((event,)) for event in self._requests()], np.int64)
+
+    def _begin(self) -> None:
+        """Nothing is known of the core's states."""
+        self._told = KeySet()
+        self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint64)
+        self._timers_of = Column(np.int64)
+
+    def change(self, machines: Machines, leaves: Numbers) -> None:
+        """Begin again with other tables, which differ only in what decided these leaves of the core."""
+        self.core.change(machines, leaves)
+        self._begin()
 
     def _requests(self) -> Iterable[Any]:
         if Fault.OPERATOR in self.faults:

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from switchover.agent.verify.arrays import KeySet
 from switchover.agent.verify.explorer import CHUNK, GIB, Bounds, Exploration, explore
-from switchover.agent.verify.promela import BUILD, promela, read_report, search
+from switchover.agent.verify.promela.model import promela
+from switchover.agent.verify.promela.spin import BUILD, read_report, search
 from switchover.fsm import Pair, Topology, documented_alarms
 from switchover.fsm.voicemail import voicemail_topology
 
