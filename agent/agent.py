@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import functools
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -22,6 +24,7 @@ from ..fsm import (
     Event,
     LogMessageReceived,
     Solution,
+    SolutionState,
     Start,
     StartRequested,
     StartTimer,
@@ -36,7 +39,8 @@ from ..fsm import (
 )
 from ..fsm.commands import HostCommand
 from ..fsm.records import describe_command, describe_event, describe_step
-from .journal import DECISION, REFUSED, Entry, Journal, JournalError, command_entry, event_entry, start_entry
+from .incidents import Incident, Tracker
+from .journal import DECISION, REFUSED, Entry, Handled, Journal, JournalError, command_entry, event_entry, start_entry
 from .settings import Configuration
 
 LOG = logging.getLogger("switchover.agent")
@@ -44,6 +48,9 @@ LOG = logging.getLogger("switchover.agent")
 ANSWER_MARGIN_MS = 500
 """How long after a command's deadline, in ms, the agent still waits for the host to say that it failed."""
 
+
+INCIDENTS_KEPT = 50
+"""How many incidents the agent keeps at hand; the journal has them all."""
 
 TIDY_AFTER_S = 1.0
 """How long after something was written into it the journal is tidied, in seconds."""
@@ -65,6 +72,9 @@ class HostConnection(Protocol):
         ...
 
 
+Listener = Callable[[Handled, Incident | None], None]
+"""Is told of everything that was handled, and of the incident that it belongs to."""
+
 Connect = Callable[[str, Callable[[Event], None]], HostConnection]
 """Makes the connection to the host of this name; its events go to the callable."""
 
@@ -75,6 +85,10 @@ class Agent:
     def __init__(self, configuration: Configuration, journal: Journal, connect: Connect) -> None:
         self.configuration = configuration
         self.solution = Solution(configuration.topology())
+        self.incidents = deque[Incident](maxlen=INCIDENTS_KEPT)
+        self.listeners = list[Listener]()
+        self._tracker = Tracker()
+        self._run = self._number = 0  # in the journal: of the entry with which this began, and of the last event
         self._journal = journal
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tidying: asyncio.TimerHandle | None = None
@@ -84,7 +98,7 @@ class Agent:
 
     def start(self) -> None:
         """Write the start into the journal and connect to the hosts; what they report is adopted."""
-        self._write(start_entry(self.solution.topology))
+        self._run = self._write(start_entry(self.solution.topology))
         for connection in self._hosts.values():
             connection.start()
 
@@ -97,17 +111,19 @@ class Agent:
 
     def post(self, event: Event) -> tuple[Step, ...]:
         """Handle one event; returns what was decided. Raises `CoreError`, after journalling it, if it is refused."""
-        text = describe_event(event, self.solution.state.pending)
+        before = self.solution.state
+        text = describe_event(event, before.pending)
         try:
             commands = self.solution.handle(event)
         except CoreError as error:
             self._refuse(text, str(error))
             raise
-        self._record(event, text, commands)
+        handled = self._record(event, text, commands, before)
         for command in commands:
             self._carry_out(command)
-        self._log(text, commands)
-        return self.solution.steps
+        incident = self._notice(handled)
+        self._log(handled, incident)
+        return handled.steps
 
     def switch(self, application: str) -> Step:
         """An operator asks for this application to be primary; returns the decision. Raises `CoreError` as `post`."""
@@ -148,21 +164,40 @@ class Agent:
             case _:
                 return True
 
-    def _record(self, event: Event, text: str, commands: tuple[Command, ...]) -> None:
-        self._write(
+    def _record(self, event: Event, text: str, commands: tuple[Command, ...], before: SolutionState) -> Handled:
+        steps, after, topology = self.solution.steps, self.solution.state, self.solution.topology
+        wall_ns, mono_ns = time.time_ns(), time.monotonic_ns()
+        self._number = self._write(
             event_entry(text, event),
-            *(Entry(DECISION, describe_step(step)) for step in self.solution.steps),
+            *(Entry(DECISION, describe_step(step)) for step in steps),
             *(command_entry(describe_command(command), command) for command in commands),
+            wall_ns=wall_ns,
+            mono_ns=mono_ns,
         )
+        stamps = self._number, wall_ns, mono_ns, text
+        return Handled(*stamps, event, steps, commands, before, after, topology, self._run)
 
-    def _write(self, *entries: Entry) -> None:
-        """Into the journal, before anything is done. A disk that is full is no reason to leave calls unserved."""
-        try:
-            self._journal.write(entries)
-        except JournalError as error:
-            LOG.error("going on without a journal: %s", error)
+    def _write(self, *entries: Entry, wall_ns: int = 0, mono_ns: int = 0) -> int:
+        """Into the journal, before anything is done; returns the first entry's number.
+
+        A disk that is full is no reason to leave calls unserved: then a number is made up.
+        """
         if self._tidying is None:
             self._tidying = asyncio.get_running_loop().call_later(TIDY_AFTER_S, self._tidy)
+        try:
+            return self._journal.write(entries, wall_ns, mono_ns)
+        except JournalError as error:
+            LOG.error("going on without a journal: %s", error)
+            return self._number + 1
+
+    def _notice(self, handled: Handled) -> Incident | None:
+        """Whoever listens is told, once everything has been done."""
+        incident = self._tracker.take(handled)
+        if incident is not None and (not self.incidents or self.incidents[-1] is not incident):
+            self.incidents.append(incident)
+        for listener in self.listeners:
+            listener(handled, incident)
+        return incident
 
     def _tidy(self) -> None:
         """The journal's upkeep, once in a while and after an event rather than during one."""
@@ -194,16 +229,18 @@ class Agent:
         except DriverError as error:
             LOG.warning("%s: %s", describe_command(command), error)  # its deadline tells that nothing came of it
 
-    def _log(self, text: str, commands: tuple[Command, ...]) -> None:
+    @staticmethod
+    def _log(handled: Handled, incident: Incident | None) -> None:
         """Last of all, because writing a log takes longer than deciding; the journal has been written before."""
-        LOG.info("event: %s", text)
-        for step in self.solution.steps:
-            LOG.info("decision: %s", describe_step(step))
-        for command in commands:
+        extra = {"incident": None if incident is None else incident.id}
+        LOG.info("event: %s", handled.text, extra=extra)
+        for step in handled.steps:
+            LOG.info("decision: %s", describe_step(step), extra=extra)
+        for command in handled.commands:
             if isinstance(command, WriteLog):
-                LOG.info("%s %s", command.event_id, command.text)
+                LOG.info("%s %s", command.event_id, command.text, extra=extra)
             else:
-                LOG.info("command: %s", describe_command(command))
+                LOG.info("command: %s", describe_command(command), extra=extra)
 
     def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandTimedOut) -> None:
         if name in self._timers:

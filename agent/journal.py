@@ -18,7 +18,7 @@ from attrs import frozen
 from cattrs import Converter
 from cattrs.strategies import configure_tagged_union
 
-from ..fsm import Command, Event, HostCommand, Solution, Topology
+from ..fsm import Command, Event, HostCommand, Solution, SolutionState, Step, Topology
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (
@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS journal (
     data    TEXT                  -- the whole, as JSON, where there is more than the line
 )
 """
+
+_INSERT = "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)"
 
 START, EVENT, DECISION, COMMAND, REFUSED = "start", "event", "decision", "command", "refused"
 
@@ -49,6 +51,28 @@ class Entry:
     mono_ns: int = 0
 
 
+@frozen
+class Handled:
+    """An event that the core handled, and what came of it.
+
+    `number` is that of the event's entry in the journal; its times are `wall_ns` (ns since 1970) and `mono_ns`
+    (CLOCK_MONOTONIC). `before` and `after` are the states of the solution; `run` is the number of the entry with which
+    the agent began that handled it.
+    """
+
+    number: int
+    wall_ns: int
+    mono_ns: int
+    text: str
+    event: Event
+    steps: tuple[Step, ...]
+    commands: tuple[Command, ...]
+    before: SolutionState
+    after: SolutionState
+    topology: Topology
+    run: int = 0
+
+
 class Journal:
     """The journal in one file, for one writer. Raises `JournalError` if it cannot be opened."""
 
@@ -64,18 +88,20 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
 
-    def write(self, entries: Iterable[Entry]) -> None:
-        """Append the entries, stamped with the present time, all or none. Raises `JournalError`."""
-        wall, mono = time.time_ns(), time.monotonic_ns()
+    def write(self, entries: Iterable[Entry], wall_ns: int = 0, mono_ns: int = 0) -> int:
+        """Append the entries, all or none, stamped with these times (0: the present); returns the first one's number.
+
+        Raises `JournalError`.
+        """
+        wall, mono = wall_ns or time.time_ns(), mono_ns or time.monotonic_ns()
         rows = [(wall, mono, entry.kind, entry.text, entry.data) for entry in entries]
         try:
             with self._database:  # commits, or rolls back: a transaction left open would refuse all that comes later
                 self._database.execute("BEGIN")
-                self._database.executemany(
-                    "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)", rows
-                )
+                numbers = [self._database.execute(_INSERT, row).lastrowid or 0 for row in rows]
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
+        return numbers[0] if numbers else 0
 
     def tidy(self) -> None:
         """Fold the write-ahead log into the file, which may take some milliseconds. Raises `JournalError`."""
@@ -121,15 +147,17 @@ def command_entry(text: str, command: Command) -> Entry:
     return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=HostCommand)))
 
 
-def replay(path: Path) -> Iterator[tuple[Entry, Solution, tuple[Command, ...]]]:
-    """Run the journal's events through the core again; yields each event's entry, the solution, and the commands."""
-    solution: Solution | None = None
-    for _, entry in read(path):
+def replay(path: Path) -> Iterator[Handled]:
+    """Run the journal's events through the core again."""
+    solution, run = None, 0
+    for number, entry in read(path):
         if entry.kind == START:
-            solution = Solution(_converter.structure(json.loads(entry.data or ""), Topology))
+            solution, run = Solution(_converter.structure(json.loads(entry.data or ""), Topology)), number
         elif entry.kind == EVENT and solution is not None:
             event = _converter.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
-            yield entry, solution, solution.handle(event)
+            before, commands = solution.state, solution.handle(event)
+            stamps = number, entry.wall_ns, entry.mono_ns, entry.text
+            yield Handled(*stamps, event, solution.steps, commands, before, solution.state, solution.topology, run)
 
 
 def _build_converter() -> Converter:
