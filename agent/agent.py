@@ -59,6 +59,11 @@ TIDY_AFTER_S = 1.0
 class HostConnection(Protocol):
     """What the agent needs of its link to a host: the real one, or a simulated host's."""
 
+    @property
+    def heard_at(self) -> float | None:
+        """When anything was heard of the host last, in seconds of `time.monotonic`; None: never."""
+        ...
+
     def start(self) -> None:
         """Begin to connect, and to deliver events."""
         ...
@@ -124,6 +129,11 @@ class Agent:
         incident = self._notice(handled)
         self._log(handled, incident)
         return handled.steps
+
+    def heard_ms_ago(self, host: str) -> float | None:
+        """How long ago anything was heard of a host, in ms: so old is what is known of it. None: never."""
+        heard_at = self._hosts[host].heard_at
+        return None if heard_at is None else (time.monotonic() - heard_at) * 1000
 
     def switch(self, application: str) -> Step:
         """An operator asks for this application to be primary; returns the decision. Raises `CoreError` as `post`."""

@@ -85,6 +85,11 @@ class MlcmdConnection:
         self._together.append(self)
         self._connection = self._connect(self.hear)
 
+    @property
+    def heard_at(self) -> float | None:
+        """See `HostConnection`."""
+        return self._connection.heard_at
+
     def start(self) -> None:
         """See `HostConnection`."""
         self._connection.start()

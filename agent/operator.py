@@ -148,7 +148,7 @@ def status(agent: Agent) -> Reply:
     return {
         "solution": configuration.solution.name,
         "hosts": [
-            {"name": host, "link": link, "vip_held": held}
+            {"name": host, "link": link, "vip_held": held, "heard_ms_ago": agent.heard_ms_ago(host)}
             for host, link, held in zip(topology.hosts, state.links, state.vip_held, strict=True)
         ],
         "pairs": [

@@ -23,6 +23,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 
 from ..fsm.commands import HostCommand
@@ -66,6 +67,8 @@ class HostLink:
         self._host_key = host_public_key
         self._timing = timing
         self._deliver = deliver
+        self.heard_at: float | None = None
+        """When anything was heard of the host last, in seconds of `time.monotonic`; None: never."""
         self._log = RefusalLog(f"host {host} at {self._endpoint}")
         self._context = Context()
         self._session = Session("")
@@ -227,6 +230,7 @@ class HostLink:
     def _heard(self, message: Message) -> None:
         if message.body == Heartbeat(hearing=False):
             return
+        self.heard_at = time.monotonic()
         self._silence.heard()
         self._loss.heard()
         self._drop_standby()

@@ -338,6 +338,7 @@ class Host:
     modes: dict[str, Mode]
     deliver: Callable[[Event], None]
     obedient: bool = True
+    heard_at: float | None = None
 
     def start(self) -> None:
         self.soon(HostConnected(self.name, HostReport(self.modes, vip_held=self.name == H1)))

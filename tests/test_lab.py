@@ -519,8 +519,8 @@ def check_kept(kept: Path, *logs: str) -> None:
     given = [entry.data for _, entry in read(kept / "journal.sqlite") if entry.kind == "command"]
     again = [
         command_entry(describe_command(found), found).data
-        for _, _, commands in replay(kept / "journal.sqlite")
-        for found in commands
+        for handled in replay(kept / "journal.sqlite")
+        for found in handled.commands
     ]
     assert given == again != []
 

@@ -640,6 +640,7 @@ class Lca:
     modes: Mapping[str, Mode]
     vip_held: bool = False
     scripts: list[str] = field(factory=list)
+    heard_at: float | None = None
 
     def start(self) -> None:
         report = HostReport(self.modes, self.vip_held)

@@ -45,6 +45,7 @@ class ObedientHost:
     modes: dict[str, Mode]
     deliver: Callable[[Event], None]
     told: list[HostCommand] = field(factory=list)
+    heard_at: float | None = None
 
     def start(self) -> None:
         self.soon(HostConnected(self.name, HostReport(self.modes, vip_held=self.name == H1)))
@@ -166,8 +167,8 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
         whole = {
             "solution": "lab",
             "hosts": [
-                {"name": H1, "link": "connected", "vip_held": True},
-                {"name": H2, "link": "connected", "vip_held": False},
+                {"name": H1, "link": "connected", "vip_held": True, "heard_ms_ago": None},
+                {"name": H2, "link": "connected", "vip_held": False, "heard_ms_ago": None},
             ],
             "pairs": [pair],
             "monitored": [],
@@ -185,7 +186,7 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
             "state": "peer_lost_1",
             "applications": [application(A1, H1, "primary"), application(A2, H2, None)],
         }
-        whole["hosts"][1] = {"name": H2, "link": "lost", "vip_held": None}
+        whole["hosts"][1] = {"name": H2, "link": "lost", "vip_held": None, "heard_ms_ago": None}
         vip["state"] = "owed_1"
         whole["redundancy"] = False
         assert await desk.ask(do="status") == {"ok": True, "status": whole}

@@ -63,11 +63,17 @@ class SimulatedHost:
         self._starts_as = modes
         self.vip_held = False
         self.reachable = True
+        self._lost_at: float | None = None
         self.deliver: Callable[[Event], None] = lambda _: None
         self._detection_ms = detection_ms
         self._world = world
         self._connection = 0  # counts connections: what belongs to an older one arrives nowhere
         self._connected = self._silent = False
+
+    @property
+    def heard_at(self) -> float | None:
+        """See `HostConnection`."""
+        return time.monotonic() if self.reachable else self._lost_at
 
     def start(self) -> None:
         """See `HostConnection`."""
@@ -96,7 +102,7 @@ class SimulatedHost:
 
     def set_reachable(self, reachable: bool) -> None:
         """The network fails, or works again."""
-        self.reachable = reachable
+        self.reachable, self._lost_at = reachable, time.monotonic()
         if not reachable:
             self._later(self._detection_ms / 2, self._fall_silent)
             self._later(self._detection_ms, self._lose)

@@ -91,12 +91,14 @@ def _asked_for(core: TabulatedCore, leaf: Leaf) -> tuple[int, int] | None:
 
 def breaks_a_tie_otherwise(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
     """Both are primary, or both backup, when both are seen again: and it is not the VIP's only holder that wins."""
+    said = leaf.told[0]
+    if not isinstance(said, HostConnected):
+        return False
     for step in leaf.steps:
         target = step.decision.destination or ""
         if step.decision.source.startswith("first_seen") and target.startswith(("split_brain", "no_brain")):
-            report = next(said.report for said in leaf.told if isinstance(said, HostConnected))
             second = 3 - int(step.decision.source[-1])
-            held = {second: report.vip_held, 3 - second: core.read(before, "held", 2 - second)}
+            held = {second: said.report.vip_held, 3 - second: core.read(before, "held", 2 - second)}
             holders = [side for side, holds in held.items() if holds]
             if int(target[-1]) != (holders[0] if len(holders) == 1 else 1):
                 return True
