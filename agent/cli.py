@@ -6,6 +6,7 @@ and `switchover status` answer at once.
 
 import argparse
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -128,12 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     event.add_argument("id", help="the log message's event id")
     event.add_argument("application", help="the application that it is about")
+    _add_questions(add, configured)
     diagram = add("diagram", _diagram, "write the machines' diagrams and tables", "switchover diagram diagrams")
     diagram.add_argument("directory", help="made if it does not exist; a page for each machine is written to it")
     _add_verification(add)
     lab = add(
         "lab",
-        _lab,
+        _lazily("lab.command", "run_lab"),
         "watch the documented workflows happen on hosts made of network namespaces",
         "switchover lab failure reconnection --order enable-first",
     )
@@ -154,20 +156,61 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_questions(
+    add: Callable[..., argparse.ArgumentParser],
+    configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
+) -> None:
+    """The commands that tell what was done, and what would be, and do nothing themselves."""
+    why = configured(
+        add("why", _lazily("why", "run_why"), "tell what was done in an incident, and why", "switchover why 262")
+    )
+    plan = configured(
+        add(
+            "plan",
+            _lazily("plan", "run_plan"),
+            "tell what would be done if this happened now; nothing is done",
+            "switchover plan 'fail SIP_Server_1' 'lose host2'",
+        )
+    )
+    plan.add_argument("event", nargs="+", metavar="EVENT", help="fail, start or switch NAME, lose or return HOST, ...")
+    simulate = add(
+        "simulate",
+        _lazily("simulate", "run_simulate"),
+        "play a script of faults on simulated hosts and a virtual clock",
+        "switchover simulate switchover.toml faults.txt",
+    )
+    simulate.add_argument("file", help="the configuration")
+    simulate.add_argument("scenario", help="a script of faults: a line for each, with its time in ms")
+    report = configured(
+        add(
+            "report",
+            _lazily("report.command", "run_report"),
+            "write an incident's report as one HTML file",
+            "switchover report 262 --output incident.html",
+        )
+    )
+    report.add_argument("--output", metavar="FILE", help="default: incident-ID.html")
+    for command in (why, plan, simulate):
+        command.add_argument("--json", action="store_true", help="for programs")
+    for command in (why, report):
+        command.add_argument("incident", nargs="?", type=int, help="its number in the journal; default: the last one")
+        command.add_argument("--journal", metavar="FILE", help="default: the configured one")
+
+
 def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
     """The commands that explore: their options are read without what they need, numpy."""
     from .verify.options import faults_in, kinds_in, memory_in
 
     verify = add(
         "verify",
-        _verify,
+        _lazily("verify.command", "run_verify", "verify"),
         "explore every interleaving of faults, and say which properties hold",
         "switchover verify switchover.toml --faults 2 --save traces",
         VERIFY_EXIT_STATUS,
     )
     replay = add(
         "replay",
-        _replay,
+        _lazily("verify.command", "run_replay", "verify"),
         "play a trace that verify saved through the core",
         "switchover replay traces/one-holder.json",
         "exit status: 0 it happens as recorded; 1 it does not; 2 no trace, or bad usage",
@@ -175,7 +218,7 @@ def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
     replay.add_argument("trace", help="a file that `switchover verify --save` has written")
     export = add(
         "export",
-        _export,
+        _lazily("verify.command", "run_export", "verify"),
         "write the explored model for another model checker",
         "switchover export switchover.toml --promela --output model.pml",
         VERIFY_EXIT_STATUS,
@@ -366,31 +409,18 @@ def _diagram(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _verify(options: argparse.Namespace) -> int:
-    return _explored(options, "run_verify")
+def _lazily(module: str, function: str, extra: str = "") -> Callable[[argparse.Namespace], int]:
+    """A command of another module, which is imported when it is run; of an extra, if that is not installed."""
 
+    def run(options: argparse.Namespace) -> int:
+        try:
+            found = importlib.import_module(f"..{module}", __name__)
+        except ModuleNotFoundError as error:
+            if not extra or (error.name or "").startswith("switchover"):
+                raise
+            needs = f"this needs {error.name}: pip install 'switchover[{extra}]'"
+            print(f"switchover: {needs}", file=sys.stderr)
+            return BAD_INPUT
+        return getattr(found, function)(options)
 
-def _replay(options: argparse.Namespace) -> int:
-    return _explored(options, "run_replay")
-
-
-def _export(options: argparse.Namespace) -> int:
-    return _explored(options, "run_export")
-
-
-def _explored(options: argparse.Namespace, run: str) -> int:
-    """Exploring needs numpy, which an agent or an LCA does not: it is an extra."""
-    try:
-        from .verify import command
-    except ModuleNotFoundError as error:
-        if error.name != "numpy":
-            raise
-        print("switchover: this needs numpy: pip install 'switchover[verify]'", file=sys.stderr)
-        return BAD_INPUT
-    return getattr(command, run)(options)
-
-
-def _lab(options: argparse.Namespace) -> int:
-    from .lab.command import run_lab
-
-    return run_lab(options)
+    return run

@@ -1,0 +1,1 @@
+"""The live page: the solution at a glance, served by the agent."""

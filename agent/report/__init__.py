@@ -1,0 +1,1 @@
+"""The report of an incident, as one HTML file."""
