@@ -70,7 +70,8 @@ class Drawing:
 
     def __str__(self) -> str:
         width, height = self._size.split()
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {self._size}" role="img">'
+        size = f'width="{width}" height="{height}" viewBox="0 0 {self._size}"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
         body = [f"<title>{escape(self._title)}</title>", f"<style>{STYLE}</style>", *self._parts]
         return "\n".join([head, *body, "</svg>"]) + "\n"
 
