@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -39,8 +38,22 @@ from ..fsm import (
 )
 from ..fsm.commands import HostCommand
 from ..fsm.records import describe_command, describe_event, describe_step
+from .clock import CLOCK, Clock
 from .incidents import Incident, Tracker
-from .journal import DECISION, REFUSED, Entry, Handled, Journal, JournalError, command_entry, event_entry, start_entry
+from .journal import (
+    DECISION,
+    OBSERVED,
+    REFUSED,
+    WITHHELD,
+    Entry,
+    Handled,
+    Journal,
+    JournalError,
+    command_entry,
+    event_entry,
+    start_entry,
+)
+from .observing import NOBODY_DID_IT, TEXT, as_reported, without_pending
 from .settings import Configuration
 
 LOG = logging.getLogger("switchover.agent")
@@ -51,6 +64,8 @@ ANSWER_MARGIN_MS = 500
 
 INCIDENTS_KEPT = 50
 """How many incidents the agent keeps at hand; the journal has them all."""
+
+OBSERVING = "this agent only observes: nothing is done; switch where the switching is done"
 
 TIDY_AFTER_S = 1.0
 """How long after something was written into it the journal is tidied, in seconds."""
@@ -85,16 +100,29 @@ Connect = Callable[[str, Callable[[Event], None]], HostConnection]
 
 
 class Agent:
-    """The SCS-side agent of one solution. One event is handled at a time, to its end."""
+    """The SCS-side agent of one solution. One event is handled at a time, to its end.
 
-    def __init__(self, configuration: Configuration, journal: Journal, connect: Connect) -> None:
+    With `observe` it tells hosts nothing: it journals what it would have done (`observing`).
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        journal: Journal,
+        connect: Connect,
+        *,
+        observe: bool = False,
+        clock: Clock = CLOCK,
+    ) -> None:
         self.configuration = configuration
+        self.observe = observe
         self.solution = Solution(configuration.topology())
         self.incidents = deque[Incident](maxlen=INCIDENTS_KEPT)
         self.listeners = list[Listener]()
         self._tracker = Tracker()
         self._run = self._number = 0  # in the journal: of the entry with which this began, and of the last event
         self._journal = journal
+        self._clock = clock
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tidying: asyncio.TimerHandle | None = None
         self._hosts: Mapping[str, HostConnection] = {
@@ -103,7 +131,7 @@ class Agent:
 
     def start(self) -> None:
         """Write the start into the journal and connect to the hosts; what they report is adopted."""
-        self._run = self._write(start_entry(self.solution.topology))
+        self._run = self._write(start_entry(self.solution.topology, observe=self.observe))
         for connection in self._hosts.values():
             connection.start()
 
@@ -123,7 +151,9 @@ class Agent:
         except CoreError as error:
             self._refuse(text, str(error))
             raise
-        handled = self._record(event, text, commands, before)
+        if self.observe:
+            self.solution.state = without_pending(self.solution.state)
+        handled = self._record(event_entry(text, event), event, self.solution.steps, commands, before)
         for command in commands:
             self._carry_out(command)
         incident = self._notice(handled)
@@ -133,11 +163,11 @@ class Agent:
     def heard_ms_ago(self, host: str) -> float | None:
         """How long ago anything was heard of a host, in ms: so old is what is known of it. None: never."""
         heard_at = self._hosts[host].heard_at
-        return None if heard_at is None else (time.monotonic() - heard_at) * 1000
+        return None if heard_at is None else self._clock.mono_ns() / 1e6 - heard_at * 1000
 
     def switch(self, application: str) -> Step:
         """An operator asks for this application to be primary; returns the decision. Raises `CoreError` as `post`."""
-        return self.post(SwitchoverRequested(application))[0]
+        return self._ask(SwitchoverRequested(application))
 
     def take_log_message(self, event_id: str, application: str) -> Step:
         """A log message came from outside; returns the decision. Raises `CoreError` as `post`."""
@@ -145,11 +175,17 @@ class Agent:
 
     def start_application(self, application: str) -> Step:
         """An operator asks that it be started; returns the decision. Raises `CoreError` as `post`."""
-        return self.post(StartRequested(application))[0]
+        return self._ask(StartRequested(application))
 
     def stop_application(self, application: str) -> Step:
         """An operator asks that it be stopped; returns the decision. Raises `CoreError` as `post`."""
-        return self.post(StopRequested(application))[0]
+        return self._ask(StopRequested(application))
+
+    def _ask(self, event: SwitchoverRequested | StartRequested | StopRequested) -> Step:
+        if self.observe:
+            self._refuse(describe_event(event), OBSERVING)
+            raise CoreError(OBSERVING)
+        return self.post(event)[0]
 
     def _hear(self, host: str, event: Event) -> None:
         """An event from a host's connection: refused if it speaks of what is not the host's own."""
@@ -174,17 +210,24 @@ class Agent:
             case _:
                 return True
 
-    def _record(self, event: Event, text: str, commands: tuple[Command, ...], before: SolutionState) -> Handled:
-        steps, after, topology = self.solution.steps, self.solution.state, self.solution.topology
-        wall_ns, mono_ns = time.time_ns(), time.monotonic_ns()
+    def _record(
+        self,
+        entry: Entry,
+        event: Event,
+        steps: tuple[Step, ...],
+        commands: tuple[Command, ...],
+        before: SolutionState,
+    ) -> Handled:
+        after, topology = self.solution.state, self.solution.topology
+        wall_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
         self._number = self._write(
-            event_entry(text, event),
+            entry,
             *(Entry(DECISION, describe_step(step)) for step in steps),
-            *(command_entry(describe_command(command), command) for command in commands),
+            *(command_entry(describe_command(command), command, withheld=self.observe) for command in commands),
             wall_ns=wall_ns,
             mono_ns=mono_ns,
         )
-        stamps = self._number, wall_ns, mono_ns, text
+        stamps = self._number, wall_ns, mono_ns, entry.text
         return Handled(*stamps, event, steps, commands, before, after, topology, self._run)
 
     def _write(self, *entries: Entry, wall_ns: int = 0, mono_ns: int = 0) -> int:
@@ -195,7 +238,7 @@ class Agent:
         if self._tidying is None:
             self._tidying = asyncio.get_running_loop().call_later(TIDY_AFTER_S, self._tidy)
         try:
-            return self._journal.write(entries, wall_ns, mono_ns)
+            return self._journal.write(entries, wall_ns or self._clock.wall_ns(), mono_ns or self._clock.mono_ns())
         except JournalError as error:
             LOG.error("going on without a journal: %s", error)
             return self._number + 1
@@ -225,6 +268,8 @@ class Agent:
                 pass  # to be seen in the log and in the journal, like every command
             case StartTimer():
                 self._start_timer(command.timer, command.after_ms, TimerFired(command.timer))
+            case _ if self.observe:
+                self._start_timer(OBSERVED, self.configuration.solution.command_deadline_ms, NOBODY_DID_IT)
             case _:
                 self._tell_host(command)
 
@@ -239,8 +284,7 @@ class Agent:
         except DriverError as error:
             LOG.warning("%s: %s", describe_command(command), error)  # its deadline tells that nothing came of it
 
-    @staticmethod
-    def _log(handled: Handled, incident: Incident | None) -> None:
+    def _log(self, handled: Handled, incident: Incident | None) -> None:
         """Last of all, because writing a log takes longer than deciding; the journal has been written before."""
         extra = {"incident": None if incident is None else incident.id}
         LOG.info("event: %s", handled.text, extra=extra)
@@ -250,7 +294,8 @@ class Agent:
             if isinstance(command, WriteLog):
                 LOG.info("%s %s", command.event_id, command.text, extra=extra)
             else:
-                LOG.info("command: %s", describe_command(command), extra=extra)
+                withheld = WITHHELD if self.observe and isinstance(command, HostCommand) else ""
+                LOG.info("command: %s%s", withheld, describe_command(command), extra=extra)
 
     def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandTimedOut) -> None:
         if name in self._timers:
@@ -259,5 +304,15 @@ class Agent:
 
     def _fire(self, name: str, event: TimerFired | CommandTimedOut) -> None:
         del self._timers[name]
-        if isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
+        if event is NOBODY_DID_IT:
+            self._give_up_wishes()
+        elif isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
             self._take(event)
+
+    def _give_up_wishes(self) -> None:
+        """Observing: the time in which another hand might have done what was withheld is over."""
+        before = self.solution.state
+        self.solution.state = as_reported(self.solution.topology, before)
+        if self.solution.state != before:
+            handled = self._record(Entry(OBSERVED, TEXT), NOBODY_DID_IT, (), (), before)
+            self._log(handled, self._notice(handled))

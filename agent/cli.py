@@ -6,6 +6,7 @@ and `switchover status` answer at once.
 
 import argparse
 import asyncio
+import functools
 import importlib
 import json
 import logging
@@ -20,6 +21,7 @@ from ..drivers.errors import DriverError
 from ..drivers.spool import put
 from ..fsm import CoreError, event_id
 from ..fsm.voicemail import WIRINGS
+from . import logs
 from .configuration import Configuration, ConfigurationError, load
 from .configuration import check as check_configuration
 from .examples import EXAMPLES, example_text
@@ -113,8 +115,15 @@ def _parser() -> argparse.ArgumentParser:
     lca.add_argument("host", help="the host's name in the configuration")
     for daemon in (agent, lca):
         daemon.add_argument("--quiet", action="store_true", help="log warnings only")
+        daemon.add_argument(
+            "--log-format", choices=logs.FORMATS, default=logs.TEXT, help="json: an object a line; default: %(default)s"
+        )
+    agent.add_argument("--observe", action="store_true", help="do nothing; journal what would have been done")
+    lca.add_argument("--observe", action="store_true", help="report, and touch neither the VIP nor applications")
     status = configured(add("status", _status, "show the solution as the agent knows it", "switchover status --json"))
-    status.add_argument("--json", action="store_true", help="for programs")
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="for programs")
+    how.add_argument("--watch", action="store_true", help="show it in this terminal, live, until Ctrl-C")
     switch = configured(
         add("switch", _switch, "make an application, or all of a host's, primary", "switchover switch host2")
     )
@@ -130,8 +139,15 @@ def _parser() -> argparse.ArgumentParser:
     event.add_argument("id", help="the log message's event id")
     event.add_argument("application", help="the application that it is about")
     _add_questions(add, configured)
-    diagram = add("diagram", _diagram, "write the machines' diagrams and tables", "switchover diagram diagrams")
-    diagram.add_argument("directory", help="made if it does not exist; a page for each machine is written to it")
+    diagram = add(
+        "diagram",
+        _lazily("pictures.gallery", "run_diagram"),
+        "draw the machines, the wiring and the workflows",
+        "switchover diagram diagrams",
+    )
+    diagram.add_argument("directory", help="made if it does not exist; README.md in it is the page to begin with")
+    diagram.add_argument("-c", "--config", metavar="FILE", help="draw this solution; default: those of the documents")
+    _add_installation(add, configured)
     _add_verification(add)
     lab = add(
         "lab",
@@ -156,6 +172,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_installation(
+    add: Callable[..., argparse.ArgumentParser],
+    configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
+) -> None:
+    """The commands for whoever installs it, and makes a home of it."""
+    units = add(
+        "units",
+        _lazily("units", "run_units"),
+        "write systemd units of the agent and of the LCA",
+        "switchover units /etc/systemd/system --user switchover",
+    )
+    units.add_argument("directory", help="it must be there; units in it that read otherwise are left alone")
+    units.add_argument("--user", default="root", metavar="USER", help="runs the agent; default: %(default)s")
+    completion = configured(
+        add("completion", _completion, "write a script by which a shell completes", "switchover completion bash")
+    )
+    completion.add_argument(
+        "what",
+        choices=("bash", "zsh", "fish", "hosts", "applications", "switchable"),
+        help="the shell; or whose names, of the configuration, as the scripts ask for them",
+    )
+    add("manual", _manual, "show the manual page, or write it as roff if nobody watches", "switchover manual")
+
+
 def _add_questions(
     add: Callable[..., argparse.ArgumentParser],
     configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
@@ -164,6 +204,7 @@ def _add_questions(
     why = configured(
         add("why", _lazily("why", "run_why"), "tell what was done in an incident, and why", "switchover why 262")
     )
+    why.add_argument("--all", action="store_true", help="list all incidents of the journal instead, in a line each")
     plan = configured(
         add(
             "plan",
@@ -172,7 +213,14 @@ def _add_questions(
             "switchover plan 'fail SIP_Server_1' 'lose host2'",
         )
     )
-    plan.add_argument("event", nargs="+", metavar="EVENT", help="fail, start or switch NAME, lose or return HOST, ...")
+    plan.add_argument(
+        "event",
+        nargs="+",
+        metavar="EVENT",
+        help="'fail NAME', 'start NAME' (it is up again), 'switch NAME' (or a host), 'lose HOST', 'return HOST', "
+        "'message ID NAME'; several happen one after the other",
+    )
+    plan.add_argument("--journal", metavar="FILE", help="on the state at the end of this journal; no agent is asked")
     simulate = add(
         "simulate",
         _lazily("simulate", "run_simulate"),
@@ -181,6 +229,7 @@ def _add_questions(
     )
     simulate.add_argument("file", help="the configuration")
     simulate.add_argument("scenario", help="a script of faults: a line for each, with its time in ms")
+    simulate.add_argument("--journal", metavar="FILE", help="keep the journal there, for `switchover why`")
     report = configured(
         add(
             "report",
@@ -292,7 +341,8 @@ def _agent(options: argparse.Namespace) -> int:
 
     configuration = _begin(options)
     try:
-        asyncio.run(run_agent(configuration, lambda: logging.getLogger("switchover").info("the agent is ready")))
+        ready = functools.partial(logging.getLogger("switchover").info, "the agent is ready")
+        asyncio.run(run_agent(configuration, ready, observe=options.observe))
     except OperatorError as error:  # its own socket, not another agent's that was to be reached
         print(f"switchover: {error}", file=sys.stderr)
         return NOT_SO
@@ -303,24 +353,22 @@ def _lca(options: argparse.Namespace) -> int:
     from .services import run_lca
 
     configuration = _begin(options)
-    asyncio.run(run_lca(configuration, options.host, lambda: logging.getLogger("switchover").info("the LCA is ready")))
+    ready = functools.partial(logging.getLogger("switchover").info, "the LCA is ready")
+    asyncio.run(run_lca(configuration, options.host, ready, observe=options.observe))
     return DONE
 
 
 def _begin(options: argparse.Namespace) -> Configuration:
     configuration, doubts = check_configuration(options.config)
-    # Only our own loggers: `transitions` logs a dozen lines a step, which cost the agent 5 ms a takeover.
-    logging.getLogger("switchover").setLevel(logging.WARNING if options.quiet else logging.INFO)
-    logging.basicConfig(
-        format="%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-    )
+    logs.configure(options.log_format, quiet=options.quiet)
     for doubt in doubts:
         logging.getLogger("switchover").warning("%s", doubt)
     return configuration
 
 
 def _status(options: argparse.Namespace) -> int:
+    if options.watch:
+        return _lazily("watch", "run_watch", "terminal")(options)
     status = ask(load(options.config).agent.socket, {"do": "status"})["status"]
     print(json.dumps(status, indent=2) if options.json else as_text(status))
     return DONE if is_whole(status) else NOT_SO
@@ -392,21 +440,18 @@ def _told(reply: dict[str, Any]) -> int:
     return DONE if reply["ok"] else NOT_SO
 
 
-def _diagram(options: argparse.Namespace) -> int:
-    from ..fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP
-    from ..fsm.diagram import page
+def _completion(options: argparse.Namespace) -> int:
+    from .completion import run_completion
+    from .usage import usage_of
 
-    directory = Path(options.directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for table in (LINK, APPLICATION, PAIR, ALARM, PLACEMENT, VIP):
-            name = table.name.lower().replace(" ", "-")
-            (directory / f"{name}.md").write_text(page(table), encoding="utf-8")
-    except OSError as error:
-        print(f"switchover: {directory} cannot be written: {error.strerror}", file=sys.stderr)
-        return NOT_SO
-    print(f"six pages written to {directory}")
-    return DONE
+    return run_completion(options, usage_of(_parser()))
+
+
+def _manual(_: argparse.Namespace) -> int:
+    from .manual import show
+    from .usage import usage_of
+
+    return show(usage_of(_parser()))
 
 
 def _lazily(module: str, function: str, extra: str = "") -> Callable[[argparse.Namespace], int]:

@@ -14,6 +14,7 @@ from .settings import (
     Configuration,
     Host,
     Member,
+    PageSettings,
     PairKind,
     PairSettings,
     SolutionSettings,
@@ -37,6 +38,7 @@ class Sections:
     hosts: tuple[Host, ...] = ()
     pairs: tuple[PairSettings, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    page: PageSettings | None = None
 
     def host_names(self) -> list[str]:
         """The names that others may refer to; empty while the hosts themselves are in doubt."""
@@ -73,6 +75,8 @@ def findings(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
     yield from _host_findings(hosts)
     if sections.vip:
         yield from _vip_findings(sections.vip, hosts)
+    if sections.page:
+        yield from _page_findings(sections.page)
     for index, pair in enumerate(pairs):
         yield from _pair_findings(("pairs", index, "members"), pair)
         for number, member in enumerate(pair.members):
@@ -149,6 +153,18 @@ def _subnet_findings(path: TomlPath, vip: IPv4Interface | IPv6Interface, hosts: 
         for index, host in outside:
             what = f"address is {host.address}; it must be in the subnet of the VIP, {vip.network}"
             yield Fault(("hosts", index, "address"), what)
+
+
+def _page_findings(page: PageSettings) -> Iterator[Fault]:
+    """Who reaches the page can switch the solution over: from elsewhere only with a secret, and not in the clear."""
+    needed = {"tls_certificate": page.tls_certificate, "tls_key": page.tls_key, "token_file": page.token_file}
+    missing = [name for name, given in needed.items() if given is None]
+    if not page.address.is_loopback and missing:
+        what = f"address is {page.address}, which is not loopback: that needs TLS and a token; add"
+        yield Fault(("page", "address"), f"{what} {' and '.join(missing)}")
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if needed[name] and not needed[other] and page.address.is_loopback:
+            yield Fault(("page", name), f"{name} is nothing without {other}; add it")
 
 
 def _pair_findings(path: TomlPath, pair: PairSettings) -> Iterator[Fault]:

@@ -34,13 +34,16 @@ from ..fsm.alarm import ALARM
 from ..fsm.facts import pair_of_the_vip
 from ..fsm.link import LINK
 from .journal import Handled, replay
+from .telling import event_in_words
 
 _ASKING = (SwitchoverRequested, StartRequested, StopRequested, LogMessageReceived)
 _WISHES = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disable_asked")
 _HAS_PRIMARY = ("redundant_", "no_redundancy_", "peer_lost_")
+_HAS_VIP = ("held_", "owed_")
+_NOT_SEEN = ("out_of_sight", "first_seen_")
 _SETTLED_PAIR = (*_HAS_PRIMARY, "cut_off_", "out_of_service", "out_of_sight")
 _SETTLED_PLACEMENT = ("together_", "apart", "unplaced")
-_SETTLED_VIP = ("held_", "owed_", "absent_", "off", "out_of_sight")
+_SETTLED_VIP = (*_HAS_VIP, "absent_", "off", "out_of_sight")
 
 
 @frozen
@@ -84,7 +87,10 @@ class Incident:
 
     @property
     def cause(self) -> str:
-        """What began it: the first machine that moved, or was asked for something, and the reason of its row."""
+        """What began it: what was asked for, or the first machine that moved, and the reason of its row."""
+        first = self.handled[0]
+        if isinstance(first.event, _ASKING):
+            return event_in_words(first.event, first.before)
         steps = [step for each in self.handled for step in each.steps if step.machine != ALARM.name]
         step = next((step for step in steps if step.moved and step.machine != LINK.name), None) or steps[0]
         return f"{step.subject}: {step.decision.reason}"
@@ -93,12 +99,8 @@ class Incident:
     def moves(self) -> list[str]:
         """What is on another host now, or on none, or was on none before."""
         names = (*(pair.name for pair in self.topology.pairs), "VIP")
-        places = zip(names, places_of(self.before), places_of(self.after), strict=True)
-        return [
-            f"{name}: {_host(self.topology, old)} -> {_host(self.topology, new)}"
-            for name, old, new in places
-            if old != new
-        ]
+        places = zip(names, places_of(self.topology, self.before), places_of(self.topology, self.after), strict=True)
+        return [f"{name}: {old} -> {new}" for name, old, new in places if old != new]
 
     @property
     def refusals(self) -> list[str]:
@@ -191,10 +193,15 @@ def result_of(handled: Handled) -> HostCommand | None:
     return handled.before.told_by_id(event.id) if isinstance(event, CommandSucceeded) else None
 
 
-def places_of(state: SolutionState) -> tuple[int, ...]:
-    """On which side (0: none that is known) each pair's primary is, and the VIP."""
-    primaries = (int(pair.state[-1]) if pair.state.startswith(_HAS_PRIMARY) else 0 for pair in state.pairs)
-    return (*primaries, int(state.vip[-1]) if state.vip.startswith(("held_", "owed_")) else 0)
+def places_of(topology: Topology, state: SolutionState) -> tuple[str, ...]:
+    """On which host each pair's primary is, and the VIP: its name, `none`, or `unknown`."""
+
+    def place(found: str, settled: tuple[str, ...]) -> str:
+        if found.startswith(_NOT_SEEN):
+            return "unknown"
+        return topology.hosts[int(found[-1]) - 1] if found.startswith(settled) else "none"
+
+    return (*(place(pair.state, _HAS_PRIMARY) for pair in state.pairs), place(state.vip, _HAS_VIP))
 
 
 def has_redundancy(topology: Topology, state: SolutionState) -> bool:
@@ -226,7 +233,3 @@ def _is_detection(handled: Handled) -> bool:
 
 def _changes(command: object) -> bool:
     return isinstance(command, Promote | Demote | EnableVip | DisableVip)
-
-
-def _host(topology: Topology, side: int) -> str:
-    return topology.hosts[side - 1] if side else "none"

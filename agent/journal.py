@@ -8,6 +8,7 @@ Events are stored whole, so that a journal replays through the core (`replay`): 
 """
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -19,21 +20,29 @@ from cattrs import Converter
 from cattrs.strategies import configure_tagged_union
 
 from ..fsm import Command, Event, HostCommand, Solution, SolutionState, Step, Topology
+from .observing import NOBODY_DID_IT, as_reported, without_pending
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (
     id      INTEGER PRIMARY KEY,  -- order of happening
     wall_ns INTEGER NOT NULL,     -- time of day, ns since 1970
     mono_ns INTEGER NOT NULL,     -- CLOCK_MONOTONIC, for durations
-    kind    TEXT NOT NULL,        -- start, event, decision, command or refused
+    kind    TEXT NOT NULL,        -- start, event, decision, command, refused or observed
     text    TEXT NOT NULL,        -- in one line
     data    TEXT                  -- the whole, as JSON, where there is more than the line
 )
 """
 
+_OBSERVES = "observes"  # beside the topology of an agent that only observes
+
 _INSERT = "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)"
 
 START, EVENT, DECISION, COMMAND, REFUSED = "start", "event", "decision", "command", "refused"
+OBSERVED = "observed"
+"""The agent only observes, and nobody did what it would have done: see `observing`."""
+
+WITHHELD = "withheld: "
+"""Before the text of a command that an agent that only observes would have given."""
 
 
 class JournalError(Exception):
@@ -86,7 +95,7 @@ class Journal:
             self._database.execute("PRAGMA wal_autocheckpoint = 0")  # it would hold an event up: see `tidy`
             self._database.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+            raise JournalError(f"the journal {path} cannot be opened: {error}{_advice(path, error)}") from error
 
     def write(self, entries: Iterable[Entry], wall_ns: int = 0, mono_ns: int = 0) -> int:
         """Append the entries, all or none, stamped with these times (0: the present); returns the first one's number.
@@ -127,12 +136,25 @@ def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
         finally:
             database.close()
     except sqlite3.Error as error:
-        raise JournalError(f"the journal {path} cannot be read: {error}") from error
+        what = "" if path.exists() else "; it is not there: no agent has run with it on this machine"
+        raise JournalError(f"the journal {path} cannot be read: {error}{what}") from error
 
 
-def start_entry(topology: Topology) -> Entry:
+def _advice(path: Path, error: Exception) -> str:
+    """What to do about a journal that cannot be opened, if that is known."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        return "; another program holds it: end that one, or whoever reads the journal for long"
+    if isinstance(error, PermissionError) or not os.access(path.parent, os.W_OK):
+        return f"; is this the agent's user, who may write to {path.parent}?"
+    return ""
+
+
+def start_entry(topology: Topology, *, observe: bool = False) -> Entry:
     """The entry with which an agent begins: what follows was decided on this topology, from a fresh state."""
-    return Entry(START, "the agent starts", json.dumps(_converter.unstructure(topology)))
+    data = _converter.unstructure(topology)
+    if not observe:
+        return Entry(START, "the agent starts", json.dumps(data))
+    return Entry(START, "the agent starts, observing: nothing is done", json.dumps(data | {_OBSERVES: True}))
 
 
 def event_entry(text: str, event: Event) -> Entry:
@@ -140,24 +162,35 @@ def event_entry(text: str, event: Event) -> Entry:
     return Entry(EVENT, text, json.dumps(_converter.unstructure(event, unstructure_as=Event)))
 
 
-def command_entry(text: str, command: Command) -> Entry:
-    """The entry of a command, and with one for a host the command itself; of any other the text tells all."""
+def command_entry(text: str, command: Command, *, withheld: bool = False) -> Entry:
+    """The entry of a command, and with one for a host the command itself; of any other the text tells all.
+
+    One for a host that is withheld is marked so.
+    """
     if not isinstance(command, HostCommand):
         return Entry(COMMAND, text)
+    text = f"{WITHHELD}{text}" if withheld else text
     return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=HostCommand)))
 
 
 def replay(path: Path) -> Iterator[Handled]:
     """Run the journal's events through the core again."""
-    solution, run = None, 0
+    solution, run, observes = None, 0, False
     for number, entry in read(path):
+        stamps = number, entry.wall_ns, entry.mono_ns, entry.text
         if entry.kind == START:
-            solution, run = Solution(_converter.structure(json.loads(entry.data or ""), Topology)), number
+            data = json.loads(entry.data or "")
+            solution, run, observes = Solution(_converter.structure(data, Topology)), number, _OBSERVES in data
         elif entry.kind == EVENT and solution is not None:
             event = _converter.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
             before, commands = solution.state, solution.handle(event)
-            stamps = number, entry.wall_ns, entry.mono_ns, entry.text
+            if observes:
+                solution.state = without_pending(solution.state)
             yield Handled(*stamps, event, solution.steps, commands, before, solution.state, solution.topology, run)
+        elif entry.kind == OBSERVED and solution is not None:
+            before, topology = solution.state, solution.topology
+            solution.state = as_reported(topology, before)
+            yield Handled(*stamps, NOBODY_DID_IT, (), (), before, solution.state, topology, run)
 
 
 def _build_converter() -> Converter:

@@ -26,6 +26,7 @@ from ..fsm import (
     EnableVip,
     HostCommand,
     HostReport,
+    LookAt,
     LookAtVip,
     VipReported,
 )
@@ -49,12 +50,18 @@ class AgentConnection(Protocol):
 
 
 class Lca:
-    """One host: its Virtual IP and its applications, as the agent sees and moves them."""
+    """One host: its Virtual IP and its applications, as the agent sees and moves them.
 
-    def __init__(self, configuration: Configuration, host: Host, addresses: VirtualIp) -> None:
+    One that observes reports both and touches neither: whatever it is told to do, it refuses.
+    """
+
+    def __init__(
+        self, configuration: Configuration, host: Host, addresses: VirtualIp, *, observe: bool = False
+    ) -> None:
         vip = [str(address) for address in configuration.vip.addresses]
         self._host = host.name
         self._addresses = addresses
+        self._observes = observe
         self._announcer = Announcer(host.interface, vip, configuration.vip.announce)
         self._claims = ClaimWatch(host.interface, vip, self._claimed)
         self._agent: AgentConnection | None = None
@@ -77,7 +84,8 @@ class Lca:
     async def start(self) -> None:
         """Take the VIP down, look at the applications, and watch both. Raises `DriverError`."""
         await self._addresses.start()
-        await self._addresses.disable()
+        if not self._observes:
+            await self._addresses.disable()
         self._announcer.start()
         self._claims.start()
         await self._address_watch.start()
@@ -97,7 +105,8 @@ class Lca:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._announcer.close()
         try:
-            await self._addresses.disable()
+            if not self._observes:
+                await self._addresses.disable()
         finally:
             await self._addresses.close()
 
@@ -125,6 +134,8 @@ class Lca:
         """Whether the VIP is here. A part of it is taken away: no other host may be given what this one has of it."""
         if await self._addresses.held():
             return True
+        if self._observes:
+            return bool(await self._addresses.present())
         try:
             await self._addresses.disable()
         except DriverError as error:
@@ -152,6 +163,8 @@ class Lca:
         try:
             if self._closing:
                 raise DriverError(f"{self._host} is stopping")
+            if self._observes and not isinstance(command, LookAt | LookAtVip):
+                raise DriverError(f"{self._host} is only observed")
             async with asyncio.timeout(deadline_ms / 1000):
                 if isinstance(command, ApplicationCommand):
                     application = self._here(command, command.application, self._applications.get(command.application))

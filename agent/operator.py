@@ -1,6 +1,6 @@
 """How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
 
-The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}`,
+The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}`, `{"do": "state"}`,
 `{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`, `{"do": "stop", "application": NAME}` and
 `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or what was asked for.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from ..fsm import CoreError, Solution, Step
 from ..fsm.records import describe_command
 from .agent import Agent
+from .state_json import as_json
 
 LOG = logging.getLogger("switchover.operator")
 
@@ -53,7 +54,8 @@ class OperatorServer:
             finally:
                 os.umask(before)
         except OSError as error:
-            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror}") from error
+            what = "; is this the agent's user?" if isinstance(error, PermissionError) else ""
+            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror}{what}") from error
 
     async def close(self) -> None:
         """Stop listening, hang up on whoever is connected, and remove the socket."""
@@ -95,6 +97,8 @@ def answer(agent: Agent, request: object) -> Reply:
         match request:
             case {"do": "status"}:
                 return {"ok": True, "status": status(agent)}
+            case {"do": "state"}:
+                return {"ok": True, "state": as_json(agent.solution.topology, agent.solution.state)}
             case {"do": "switch", "to": str(name)}:
                 return _decided([(agent.switch(each), _is_wanted(agent, each)) for each in _applications(agent, name)])
             case {"do": "start", "application": str(name)}:
@@ -147,6 +151,7 @@ def status(agent: Agent) -> Reply:
     state, topology = solution.state, solution.topology
     return {
         "solution": configuration.solution.name,
+        "observing": agent.observe,
         "hosts": [
             {"name": host, "link": link, "vip_held": held, "heard_ms_ago": agent.heard_ms_ago(host)}
             for host, link, held in zip(topology.hosts, state.links, state.vip_held, strict=True)
@@ -202,8 +207,11 @@ def ask(path: Path, request: Reply, timeout_s: float = 10.0) -> Reply:
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as answer:
                 return json.loads(answer.readline())
+    except PermissionError as error:
+        raise OperatorError(f"you may not ask the agent at {path}: do it as root, or as the agent's user") from error
     except (OSError, ValueError) as error:
-        raise OperatorError(f"no agent answers at {path} ({error}); is `switchover agent` running here?") from error
+        reason = getattr(error, "strerror", None) or error
+        raise OperatorError(f"no agent answers at {path} ({reason}); is `switchover agent` running here?") from error
 
 
 def _answers(path: Path) -> bool:

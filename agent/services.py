@@ -17,16 +17,21 @@ from .journal import Journal
 from .lca import Lca
 from .messages import MessageSources
 from .mlcmd_connection import MlcmdConnection, controlled_on
-from .operator import OperatorServer
+from .notify import ServiceManager
+from .operator import OperatorServer, status
+from .page import LivePage
 from .realtime import be_punctual
 from .settings import AddressesBy, Configuration, Host
+from .status_text import as_text
 
 
-async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> None:
+async def run_agent(configuration: Configuration, ready: Callable[[], None], *, observe: bool = False) -> None:
     """Run the agent until SIGTERM, SIGINT or SIGHUP; `ready` is called when it answers operators.
 
+    With `observe` it tells hosts nothing, and journals what it would have done.
     Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
     """
+    manager = ServiceManager()
     keys = configuration.agent.keys
     identity = load_identity(keys, AGENT)
     timing = LinkTiming(configuration.solution.detection_ms)
@@ -48,30 +53,39 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None]) -> 
 
     be_punctual()
     journal = Journal(configuration.agent.journal)
-    agent = Agent(configuration, journal, connect)
+    agent = Agent(configuration, journal, connect, observe=observe)
     operators = OperatorServer(agent)
     messages = MessageSources(agent)
+    page = LivePage(agent, configuration.page)
     try:
         await operators.start()
         agent.start()
         messages.start()
         ready()
+        page.start()
+        manager.ready(_in_one_line(agent))
+        agent.listeners.append(manager.follow(lambda: _in_one_line(agent)))
         await _asked_to_stop()
+        manager.stopping()
     finally:
         messages.close()
         await operators.close()
         await agent.close()
+        await page.close()
         journal.close()
 
 
-async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None]) -> None:
+async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None], *, observe: bool = False) -> None:
     """Run the LCA of the host of this name until SIGTERM, SIGINT or SIGHUP; `ready` is called when it is reachable.
+
+    With `observe` it reports, and touches neither the VIP nor the applications.
 
     Raises `DriverError` if it cannot start.
     """
+    manager = ServiceManager()
     host = _host(configuration.hosts, name)
     keys = configuration.agent.keys
-    lca = Lca(configuration, host, _virtual_ip(configuration, host))
+    lca = Lca(configuration, host, _virtual_ip(configuration, host), observe=observe)
     link = LcaLink(
         name,
         str(host.address),
@@ -86,27 +100,37 @@ async def run_lca(configuration: Configuration, name: str, ready: Callable[[], N
     released = False
     try:
         link.start()  # before anything is touched: a second LCA of this host ends here, and takes no VIP down
-        await _serve(lca, link, ready)
+        await _serve(lca, link, manager, ready)
         released = True
     finally:
         await link.close(goodbye=released)
 
 
-async def _serve(lca: Lca, link: LcaLink, ready: Callable[[], None]) -> None:
+async def _serve(lca: Lca, link: LcaLink, manager: ServiceManager, ready: Callable[[], None]) -> None:
     try:
         lca.connect(link)
         await lca.start()
         ready()
+        manager.ready("the agent can reach this host")
         await _asked_to_stop()
+        manager.stopping()
     finally:
         await lca.close()
 
 
+def _in_one_line(agent: Agent) -> str:
+    """The solution as `switchover status` begins, then the VIP and the hosts: what `systemctl status` shows."""
+    told = status(agent)
+    whole, *_ = as_text(told).splitlines()
+    hosts = ", ".join(f"{host['name']} {host['link']}" for host in told["hosts"])
+    return f"{whole}; VIP {told['vip']['state']}; {hosts}"
+
+
 def _host(hosts: Iterable[Host], name: str) -> Host:
-    for host in hosts:
-        if host.name == name:
-            return host
-    raise DriverError(f"no host is named {name!r} in the configuration")
+    by_name = {host.name: host for host in hosts}
+    if name not in by_name:
+        raise DriverError(f"no host is named {name!r} in the configuration; known are {', '.join(by_name)}")
+    return by_name[name]
 
 
 def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:

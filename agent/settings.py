@@ -22,6 +22,7 @@ from ..fsm.topology import Pair, Topology, VipOrder
 from .toml_structure import Rule, UnfitError, shown
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_.-])?")
+_LOOPBACK = IPv4Address("127.0.0.1")
 _SOCKET_BYTES = 107  # what sockaddr_un.sun_path holds besides its closing zero byte (unix(7))
 
 
@@ -181,6 +182,22 @@ class ScsLogSettings:
 
 
 @frozen
+class PageSettings:
+    """`[page]`: where the agent serves its live page; without this table it serves none.
+
+    `names` are host names by which browsers may ask for it, besides its address. Elsewhere than on loopback it needs
+    a certificate with its key (PEM files) and a token (one line in a file that is open to its owner alone).
+    """
+
+    address: HostAddress = _LOOPBACK
+    port: Annotated[int, _between(1024, 65_535)] = 4900
+    names: tuple[HostName, ...] = ()
+    tls_certificate: AbsolutePath | None = None
+    tls_key: AbsolutePath | None = None
+    token_file: AbsolutePath | None = None
+
+
+@frozen
 class VipSettings:
     """`[vip]`: the addresses that move together, in which order they leave and arrive, and by what means.
 
@@ -255,6 +272,7 @@ class Configuration:
     agent: AgentSettings = AgentSettings()
     mlcmd: MlcmdSettings | None = None
     scs_log: ScsLogSettings | None = None
+    page: PageSettings | None = None
     alarms: tuple[Alarm, ...] | None = None
 
     def topology(self) -> Topology:

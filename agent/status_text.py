@@ -16,7 +16,8 @@ def as_text(status: dict[str, Any]) -> str:
         return "unknown" if value is None else words
 
     how = "as it should be" if is_whole(status) else "NOT as it should be"
-    lines = [f"solution {status['solution']}: {how}{'' if status['redundancy'] else '; no redundancy'}"]
+    observing = "; observing: nothing is done" if status["observing"] else ""
+    lines = [f"solution {status['solution']}: {how}{'' if status['redundancy'] else '; no redundancy'}{observing}"]
     for host in status["hosts"]:
         vip = known(host["vip_held"], "has the VIP" if host["vip_held"] else "has not the VIP")
         lines.append(f"  host {host['name']:<20} {host['link']:<10} {vip}")

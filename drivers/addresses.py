@@ -190,7 +190,7 @@ def _keep_secondary_addresses(interface: str) -> None:
             return
         (settings / interface / "promote_secondaries").write_text("1")
     except FileNotFoundError:
-        raise DriverError(f"there is no interface {interface} with IPv4") from None
+        raise DriverError(f"there is no interface {interface} with IPv4; which one is it on this host?") from None
     except OSError as error:
         raise DriverError(
             f"net.ipv4.conf.{interface}.promote_secondaries must be 1, and cannot be set from here: {error.strerror}"

@@ -87,7 +87,7 @@ def _check_free(directory: Path, names: list[str]) -> None:
         for suffix in (".key", ".key_secret"):
             path = _path(directory, name, suffix)
             if path.exists():
-                raise DriverError(f"{path} exists already and is not overwritten")
+                raise DriverError(f"for new keys, move the old ones away: {path} exists already and is not overwritten")
 
 
 def _path(directory: Path, name: str, suffix: str) -> Path:
@@ -97,7 +97,13 @@ def _path(directory: Path, name: str, suffix: str) -> Path:
 
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
+        if not path.exists():
+            what = "`switchover keys` makes the keys, once for all; then each machine gets its own"
+            raise DriverError(f"cannot read the key {path}: it is not there; {what}")
+        path.open("rb").close()
         public, secret = zmq.auth.load_certificate(path)  # pyright: ignore[reportUnknownMemberType]  # PathLike[Unknown]
+    except PermissionError as error:
+        raise DriverError(f"cannot read the key {path}: {error.strerror}; it belongs to another user") from error
     except (OSError, ValueError) as error:
         raise DriverError(f"cannot read the key {path}: {error}") from error
     if not _is_key(public):

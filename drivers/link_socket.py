@@ -6,6 +6,7 @@ agent's key. libzmq works in a thread of its own, which takes in what comes whil
 """
 
 import asyncio
+import errno
 import ipaddress
 from collections.abc import Callable, Sequence
 
@@ -31,6 +32,12 @@ _MIN_UNACKNOWLEDGED_MS = 100
 _PING_IDLE_MS = 5000
 # Longer messages never reach memory; those between the two limits are refused with a reason.
 _HARD_LIMIT_BYTES = 4 * MAX_BYTES
+
+_ADVICE = {
+    errno.EADDRINUSE: "; does another LCA run here already?",
+    errno.EADDRNOTAVAIL: "; the host's `address` must be one of this machine's: is it another host's?",
+    errno.ENODEV: "; the host's `address` must be one of this machine's: is it another host's?",
+}
 
 _HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 _KEY_REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -157,7 +164,8 @@ def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close(0)
-        raise DriverError(f"cannot listen at {endpoint}: {error.strerror}") from error
+        what = _ADVICE.get(error.errno or 0, "")
+        raise DriverError(f"cannot listen at {endpoint}: {error.strerror}{what}") from error
     return socket
 
 

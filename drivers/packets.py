@@ -23,7 +23,8 @@ def packet_socket(interface: str, ethertype: int = 0, bpf: tuple[Instruction, ..
         # Type 0 until it is bound: otherwise frames of every interface come in before the program is in place.
         link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     except OSError as error:
-        raise DriverError(f"a packet socket cannot be opened: {error.strerror}") from error
+        what = "; run this as root, or with CAP_NET_RAW" if isinstance(error, PermissionError) else ""
+        raise DriverError(f"a packet socket cannot be opened: {error.strerror}{what}") from error
     try:
         if bpf:
             _attach(link, bpf)

@@ -13,7 +13,9 @@ A state names the side that is, or is to become, primary (*this*), and what is k
     taking_over              backup, being promoted      down
     taking_over_lost         backup, being promoted      its host is lost
     cut_off                  down                        its host is lost
-    first_seen_*             primary, backup or down     not heard of yet
+    first_seen_primary       primary                     not heard of yet
+    first_seen_backup        backup                      not heard of yet
+    first_seen_down          down                        not heard of yet
     out_of_service           both down
     out_of_sight             neither host is heard
 

@@ -430,7 +430,7 @@ def test_the_status_is_a_text_for_people_and_json_for_programs(on_site):
         assert (status, errors) == (0, "")
         told = json.loads(output)
         assert list(told) == [
-            *("solution", "hosts", "pairs", "monitored", "outside"),
+            *("solution", "observing", "hosts", "pairs", "monitored", "outside"),
             *("placement", "redundancy", "alarms", "vip", "pending"),
         ]
         assert told["vip"] == {"state": "held_1", "addresses": list(VIP)}

@@ -17,6 +17,7 @@ from switchover.agent.settings import (
     Configuration,
     Host,
     Member,
+    PageSettings,
     PairSettings,
     ScsLogSettings,
     SolutionSettings,
@@ -43,6 +44,7 @@ TABLES = {
     "solution": [SolutionSettings],
     "agent": [AgentSettings],
     "scs_log": [ScsLogSettings],
+    "page": [PageSettings],
     "mlcmd": [MlcmdSettings],
     "vip": [VipSettings],
     "vip.announce": [AnnounceSchedule],
@@ -75,6 +77,9 @@ TO_PRIMARY = 'to_primary = ["/opt/sip-server/control", "SIP_Server_1", "primary"
 MLCMD_STATUS = 'status = ["-getappstatus", "{application}"]'
 MLCMD = BARE[BARE.index("cshost") : BARE.index("password_file")]
 MLCMD_LOGIN = 'password_file = "/etc/switchover/mlcmd.password"'
+PAGE = BARE[BARE.index('address = "127.0.0.1"') : BARE.index("[mlcmd]")]
+PAGE_TLS = PAGE[PAGE.index("tls_certificate") : PAGE.index("token_file")]
+PAGE_TOKEN = PAGE[PAGE.index("token_file") :]
 STATUS = 'status = ["/opt/sip-server/control", "SIP_Server_1", "status"]'
 
 NAME = "1 to 64 letters, digits, '_', '.', '-' and inner spaces"
@@ -87,7 +92,8 @@ WORD = "a string that is not empty"
 PORT = "an integer from 1024 to 65535"
 ORDERS = "'together', 'disable-first', 'enable-first'"
 HOST_KEYS = "'name', 'address', 'port', 'interface'"
-SECTIONS = "'solution', 'vip', 'hosts', 'pairs', 'agent', 'mlcmd', 'scs_log', 'alarms'"
+FAR_PAGE = "address is 198.51.100.20, which is not loopback: that needs TLS and a token; add"
+SECTIONS = "'solution', 'vip', 'hosts', 'pairs', 'agent', 'mlcmd', 'scs_log', 'page', 'alarms'"
 EVENTS = ", ".join(f"{known!r} ({meaning})" for known, meaning in LOG_MESSAGES.items())
 REACTION_KINDS = "'enable_vip', 'disable_vip', 'to_primary'"
 REACTION_KEYS = "'do', 'host', 'application'"
@@ -317,6 +323,18 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (f"[mlcmd]\n{MLCMD}{MLCMD_LOGIN}\n", f'»[mlcmd]\n{MLCMD}{MLCMD_LOGIN}\npassword_env = "X"\n', [
         "mlcmd needs either 'password_file' or 'password_env', and not both",
     ]),
+    # page
+    ('port = 4900', 'port = »443', [f"port is 443; it must be {PORT}"]),
+    (PAGE, 'address = »"198.51.100.20"\n', [f"{FAR_PAGE} tls_certificate and tls_key and token_file"]),
+    (PAGE, f'address = »"198.51.100.20"\n{PAGE_TLS}', [f"{FAR_PAGE} token_file"]),
+    (PAGE, f'address = »"198.51.100.20"\n{PAGE_TOKEN}', [f"{FAR_PAGE} tls_certificate and tls_key"]),
+    (PAGE, PAGE_TLS.partition("tls_key")[0].replace('= "', '= »"'), [
+        "tls_certificate is nothing without tls_key; add it",
+    ]),
+    (PAGE, "tls_key" + PAGE_TLS.partition("tls_key")[2].replace('= "', '= »"'), [
+        "tls_key is nothing without tls_certificate; add it",
+    ]),
+    (PAGE, 'address = »"::"\n', [f"address is '::'; it must be {UNICAST}"]),
 ]
 
 # The same for the bare text of the voicemail solution.
@@ -456,7 +474,12 @@ def test_what_is_commented_out_in_the_example_is_the_default(file: Path) -> None
         *("config.example", 2020, "switchover", "default"), password_file=Path("/etc/switchover/mlcmd.password")
     )
     assert written.scs_log == ScsLogSettings(Path("/var/log/genesys/scs.log"))
-    assert short.mlcmd is short.scs_log is None
+    assert written.page == PageSettings(
+        tls_certificate=Path("/etc/switchover/page.crt"),
+        tls_key=Path("/etc/switchover/page.key"),
+        token_file=Path("/etc/switchover/page.token"),
+    )
+    assert short.mlcmd is short.scs_log is short.page is None
 
 
 def test_every_key_is_explained_in_the_example() -> None:

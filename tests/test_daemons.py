@@ -156,7 +156,7 @@ def test_a_host_or_a_key_that_is_not_there_is_told_before_the_vip_is_touched(sit
     site.configure()
     site.hold()
     status, said = site.run("lca", "host3")
-    assert (status, said) == (1, "switchover: no host is named 'host3' in the configuration\n")
+    assert (status, said) == (1, "switchover: no host is named 'host3' in the configuration; known are host1, host2\n")
     for name in ("host1.key_secret", "agent.key_secret"):
         (site.directory / "state" / "keys" / name).unlink()
     for daemon, key in ((("lca", "host1"), "host1.key_secret"), (("agent",), "agent.key_secret")):
@@ -173,7 +173,7 @@ def test_an_interface_that_is_not_there_is_told_in_one_line(site):
     site.namespace.ip("link set eth0 down")
     site.namespace.ip("link set eth0 name eth5")
     status, said = site.run("lca", "host1")
-    assert (status, said) == (1, "switchover: there is no interface eth0 with IPv4\n")
+    assert (status, said) == (1, "switchover: there is no interface eth0 with IPv4; which one is it on this host?\n")
 
 
 def test_a_journal_or_a_socket_that_cannot_be_made_is_told_in_one_line(site):

@@ -87,11 +87,13 @@ Scenario = Callable[[Lca, Agent], Coroutine[Any, Any, None]]
 def with_lca(tmp_path) -> Callable[..., None]:
     """Runs a scenario in a namespace, with an LCA that has been started and is closed at the end."""
 
-    def run(namespace, scenario: Scenario, addresses: type[IpAddresses] = IpAddresses) -> None:
+    def run(
+        namespace, scenario: Scenario, addresses: type[IpAddresses] = IpAddresses, *, observe: bool = False
+    ) -> None:
         settings = configuration(tmp_path)
 
         async def main() -> None:
-            lca = Lca(settings, settings.hosts[0], addresses("eth0", VIP))
+            lca = Lca(settings, settings.hosts[0], addresses("eth0", VIP), observe=observe)
             agent = Agent(lca)
             try:
                 await lca.start()
@@ -174,6 +176,20 @@ def test_it_ends_with_the_vip_released(host, with_lca):
 
     with_lca(host, scenario)
     assert held(host) == set()
+
+
+@pytest.mark.parametrize("here", [VIP, VIP[:1]])
+def test_one_that_observes_reports_the_vip_and_leaves_it_alone(host, with_lca, here):
+    change(host, "add", *here)
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=True, primary_for_ms={})
+        for number, command in enumerate((DisableVip(H1), EnableVip(H1), Promote(H1, A1)), start=1):
+            assert await agent.result(command) == CommandFailed(number, "host1 is only observed")
+        assert held(host) == set(here)
+
+    with_lca(host, scenario, observe=True)
+    assert held(host) == set(here)
 
 
 def test_what_is_ordered_while_it_ends_is_refused_and_the_vip_stays_released(host, with_lca):

@@ -166,6 +166,7 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
         }
         whole = {
             "solution": "lab",
+            "observing": False,
             "hosts": [
                 {"name": H1, "link": "connected", "vip_held": True, "heard_ms_ago": None},
                 {"name": H2, "link": "connected", "vip_held": False, "heard_ms_ago": None},

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..configuration import ConfigurationError
+from ..progress import Progress, progress
 from .namespaces import STATE, LabError, enter, is_inside, prepare, why_not
 from .player import play, playable
 from .real_stage import RealStage
@@ -100,15 +101,18 @@ async def _run_real(names: Sequence[str], settings: LabSettings, options: argpar
 
 async def _run(stage: Stage, names: Sequence[str], options: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
+    bar = progress("lab", len(names) * options.repeat)
     try:
         await stage.start()
         if not options.json:
             print(*_heading(stage, options), sep="\n", end="\n\n", flush=True)
-        async for outcome in play(stage, names, options.repeat, _hide if options.json else _show_line):
+        async for outcome in play(stage, names, options.repeat, _hide if options.json else bar.print):
             outcomes.append(outcome)
             if not options.json:
-                _show(outcome)
+                _show(outcome, bar)
+            bar.at(len(outcomes), outcome.title)
     finally:
+        bar.close()
         await stage.close()
     if options.json:
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
@@ -132,11 +136,7 @@ def _hide(_: str) -> None:
     pass
 
 
-def _show_line(line: str) -> None:
-    print(line, flush=True)
-
-
-def _show(outcome: Outcome) -> None:
+def _show(outcome: Outcome, bar: Progress) -> None:
     """The report of one workflow, after what was shown live."""
     lines = ["", title(outcome), *(step_line(step) for step in outcome.steps), *summary_lines(outcome)]
-    print("\n".join(lines), end="\n\n", flush=True)
+    bar.print("\n".join(lines) + "\n")

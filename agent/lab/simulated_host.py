@@ -1,11 +1,10 @@
 """A simulated host: its LCA, its applications and the agent's connection to it, without a network or a process.
 
 A message takes `LINK_MS`, a control command `CONTROL_MS`, a VIP script `SCRIPT_MS`; a host that can be reached again is
-connected after `RECONNECT_MS`.
+connected after `RECONNECT_MS`. All times are those of the loop on which it runs.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVarTuple
 
@@ -33,6 +32,7 @@ from ...fsm import (
     VipReported,
 )
 from ...fsm.commands import ApplicationCommand
+from ...fsm.records import describe_command
 from .network import VIP
 from .observers import AddressEvent
 
@@ -63,6 +63,8 @@ class SimulatedHost:
         self._starts_as = modes
         self.vip_held = False
         self.reachable = True
+        self.failing = set[str]()
+        """The commands, by their texts, that it cannot carry out."""
         self._lost_at: float | None = None
         self.deliver: Callable[[Event], None] = lambda _: None
         self._detection_ms = detection_ms
@@ -73,7 +75,7 @@ class SimulatedHost:
     @property
     def heard_at(self) -> float | None:
         """See `HostConnection`."""
-        return time.monotonic() if self.reachable else self._lost_at
+        return _now() if self.reachable else self._lost_at
 
     def start(self) -> None:
         """See `HostConnection`."""
@@ -102,7 +104,7 @@ class SimulatedHost:
 
     def set_reachable(self, reachable: bool) -> None:
         """The network fails, or works again."""
-        self.reachable, self._lost_at = reachable, time.monotonic()
+        self.reachable, self._lost_at = reachable, _now()
         if not reachable:
             self._later(self._detection_ms / 2, self._fall_silent)
             self._later(self._detection_ms, self._lose)
@@ -137,6 +139,8 @@ class SimulatedHost:
             return
         result: Event = CommandSucceeded(command.id)
         match command:
+            case _ if describe_command(command) in self.failing:
+                result = CommandFailed(command.id, "exit status 1")
             case Promote() | Demote():
                 if self.modes[command.application] is Mode.DOWN:
                     result = CommandFailed(command.id, f"{command.application} is down")
@@ -165,7 +169,7 @@ class SimulatedHost:
 
     def _set_vip(self, held: bool) -> None:
         self.vip_held = held
-        now = time.monotonic()
+        now = _now()
         self._world.events += [AddressEvent(now, self.name, address, held) for address in VIP]
 
     def _tell(self, event: Event) -> None:
@@ -177,3 +181,8 @@ class SimulatedHost:
         asyncio.get_running_loop().call_later(
             after_ms / 1000, lambda: what(*arguments) if connection == self._connection else None
         )
+
+
+def _now() -> float:
+    """The time of the loop on which this runs, in seconds: that of `time.monotonic`, or a virtual one."""
+    return asyncio.get_running_loop().time()

@@ -5,15 +5,16 @@ hosts. There are no calls here.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from attrs import evolve
 
 from ...fsm import Event, Mode, voicemail_topology
+from ...fsm.facts import pair_of_the_vip
 from ..agent import Agent
-from ..configuration import load
+from ..clock import CLOCK, Clock
+from ..configuration import Configuration, load
 from ..journal import Journal
 from ..operator import Reply, answer
 from .client import Request, summarise
@@ -27,20 +28,24 @@ FRAMES = 10
 """What one announcement sends: five gratuitous ARP frames of each form."""
 
 
-class SimulatedStage:
-    """See `Stage`. The journal and the configuration are real files in `directory`."""
+class SimulatedSolution:
+    """A solution in operation (see `Stage`): what a configuration describes, on simulated hosts, and its agent.
 
-    def __init__(self, directory: Path, settings: LabSettings) -> None:
-        file = directory / "switchover.toml"
-        file.write_text(_configuration_text(directory, settings))
-        self.configuration = load(file)
-        self.topology = self.configuration.topology()
-        self.journal = self.configuration.agent.journal
+    The journal is a real file, where the configuration says. All times are those of the loop on which it runs; `clock`
+    must agree with it.
+    """
+
+    def __init__(self, configuration: Configuration, clock: Clock = CLOCK) -> None:
+        self.configuration = configuration
+        self.topology = configuration.topology()
+        self.journal = configuration.agent.journal
         self.events: list[AddressEvent] = []
+        self._clock = clock
         self._hosts = [
-            SimulatedHost(name, self._modes(side), settings.detection_ms, self) for side, name in enumerate(HOSTS)
+            SimulatedHost(name, self._modes(side), configuration.solution.detection_ms, self)
+            for side, name in enumerate(self.topology.hosts)
         ]
-        self._servers = self.topology.pairs[0].applications  # the SIP Servers, in either solution
+        self._servers = self.topology.pairs[pair_of_the_vip(self.topology)].applications
         self._cuts: list[Cut] = []
         self._arp: str | None = None
         self._announcements: list[float] = []
@@ -54,7 +59,7 @@ class SimulatedStage:
     async def start(self) -> None:
         """Start the agent."""
         self._journal = Journal(self.journal)
-        self._agent = Agent(self.configuration, self._journal, self._connect)
+        self._agent = Agent(self.configuration, self._journal, self._connect, clock=self._clock)
         self._agent.start()
 
     async def close(self) -> None:
@@ -68,7 +73,7 @@ class SimulatedStage:
         """A host has announced the VIP; if it can be reached, the client has heard it."""
         if self._host(host).reachable:
             self._arp = host
-            self._announcements += [time.monotonic()] * FRAMES
+            self._announcements += [_now()] * FRAMES
 
     async def ask(self, request: Reply) -> Reply:
         """Ask the agent, without a socket."""
@@ -77,29 +82,39 @@ class SimulatedStage:
     async def crash(self, application: str) -> float:
         """An application dies."""
         self._host_of(application).crash(application)
-        return time.monotonic()
+        return _now()
 
     async def start_application(self, application: str) -> None:
         """An application starts."""
         self._host_of(application).start_application(application)
 
+    def is_down(self, application: str) -> bool:
+        """Whether an application does not run."""
+        return self._host_of(application).modes[application] is Mode.DOWN
+
+    def set_failing(self, host: str, command: str, *, fails: bool) -> None:
+        """A host cannot carry out a command, told by its text, any more; or it can again."""
+        failing = self._host(host).failing
+        (failing.add if fails else failing.discard)(command)
+
     async def lose(self, side: int) -> float:
         """The host of this side cannot be reached any more."""
-        now = time.monotonic()
-        self._cuts.append(Cut(HOSTS[side - 1], now))
+        now = _now()
+        self._cuts.append(Cut(self.topology.hosts[side - 1], now))
         self._hosts[side - 1].set_reachable(False)
         return now
 
     async def restore(self, side: int) -> float:
         """The host of this side can be reached again."""
-        now = time.monotonic()
-        self._cuts = [evolve(cut, end=min(cut.end, now)) if cut.host == HOSTS[side - 1] else cut for cut in self._cuts]
+        now = _now()
+        host = self.topology.hosts[side - 1]
+        self._cuts = [evolve(cut, end=min(cut.end, now)) if cut.host == host else cut for cut in self._cuts]
         self._hosts[side - 1].set_reachable(True)
         return now
 
     async def say(self, event_id: str, application: str) -> float:
         """The agent hears what the SCS would log."""
-        now = time.monotonic()
+        now = _now()
         self._agent.take_log_message(event_id, application)
         return now
 
@@ -112,7 +127,7 @@ class SimulatedStage:
         """End the client and sum up."""
         if self._client is not None:
             self._client.cancel()
-        now = time.monotonic()
+        now = _now()
         summary, window = summarise(self._requests), (since, now)
         return Measured(
             outage_ms=summary.outage_ms,
@@ -131,14 +146,14 @@ class SimulatedStage:
         return host
 
     def _host(self, name: str) -> SimulatedHost:
-        return self._hosts[HOSTS.index(name)]
+        return self._hosts[self.topology.hosts.index(name)]
 
     def _host_of(self, application: str) -> SimulatedHost:
         return next(host for host in self._hosts if application in host.modes)
 
     async def _ask_again_and_again(self) -> None:
         while True:
-            self._requests.append(self._ask(time.monotonic_ns()))
+            self._requests.append(self._ask(round(_now() * 1e9)))
             await asyncio.sleep(0.001)
 
     def _ask(self, now_ns: int) -> Request:
@@ -147,6 +162,19 @@ class SimulatedStage:
         if host is None or server is None or not host.reachable or not host.vip_held or host.modes[server] is Mode.DOWN:
             return Request(now_ns, None, None)
         return Request(now_ns, now_ns, server)
+
+
+class SimulatedStage(SimulatedSolution):
+    """The lab's own solution. The journal and the configuration are real files in `directory`."""
+
+    def __init__(self, directory: Path, settings: LabSettings) -> None:
+        file = directory / "switchover.toml"
+        file.write_text(_configuration_text(directory, settings))
+        super().__init__(load(file))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _configuration_text(directory: Path, settings: LabSettings) -> str:

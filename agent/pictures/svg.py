@@ -5,11 +5,13 @@ everywhere. The style is one for all pictures, and works on paper in black and w
 dashed line, never only a colour.
 """
 
+import re
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 FONT_PX = 13
 LINE_PX = 17
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NARROW, _WIDE = "fijlrtI.,:;|!'()[] ", "mwMW@%"
 
 STYLE = """
@@ -19,14 +21,38 @@ text { fill: #111 } .small { font-size: 11px } .strong { font-weight: bold } .fa
 .box { fill: #fff; stroke: #111; stroke-width: 1.2 } .soft { fill: #f2f2f2; stroke: #777 }
 .trouble { stroke-width: 3; stroke-dasharray: 7 3 } .lit { fill: #ffe08a; stroke-width: 3 }
 .line { fill: none; stroke: #111; stroke-width: 1.2 } .dashed { stroke-dasharray: 5 4 } .faded { stroke: #888 }
-.head { fill: #111; stroke: none }
+.head { fill: #111; stroke: none } .thick { stroke-width: 2.4 } .black { fill: #111 } .white { fill: #fff }
+.title { font-size: 16px } .halo { paint-order: stroke; stroke: #fff; stroke-width: 5px; stroke-linejoin: round }
+.ghost { fill: none; stroke: #aaa; stroke-width: 1 } .pale { fill: #aaa } .paper { fill: #fff }
+.big { font-size: 16px } .rule { stroke: #999; stroke-width: 0.7 }
 """
+
+
+def showable(text: str) -> str:
+    """The text without what neither XML nor HTML can hold, such as control characters from a program's output.
+
+    >>> showable("failed: \\x1b[31mno\\x00")
+    'failed: \ufffd[31mno\ufffd'
+    """
+    return _UNSHOWABLE.sub("\ufffd", text)
 
 
 def width_of(text: str, size_px: float = FONT_PX) -> float:
     """About how wide a text is, in px; rather too wide than too narrow."""
     em = sum(0.36 if char in _NARROW else 0.95 if char in _WIDE else 0.64 for char in text)
     return em * size_px
+
+
+def wrapped(text: str, width_px: float, size_px: float = FONT_PX) -> list[str]:
+    """A text in lines of at most this width; a word that is longer stands alone."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and width_of(longer, size_px) > width_px:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def number(value: float) -> str:
@@ -48,7 +74,7 @@ class Drawing:
 
     def text(self, x: float, y: float, text: str, style: str = "") -> None:
         """A line of text; its baseline begins, ends or is centred at the point, as the style's classes say."""
-        self.add(f'<text x="{number(x)}" y="{number(y)}"{_class(style)}>{escape(text)}</text>')
+        self.add(f'<text x="{number(x)}" y="{number(y)}"{_class(style)}>{escape(showable(text))}</text>')
 
     def box(self, x: float, y: float, width: float, height: float, style: str = "box", radius: float = 6) -> None:
         """A rectangle with round corners."""
@@ -68,11 +94,16 @@ class Drawing:
         corners = ((x, y), (x - dx - dy * 0.45, y - dy + dx * 0.45), (x - dx + dy * 0.45, y - dy - dx * 0.45))
         self.add(f'<polygon points="{" ".join(f"{number(a)},{number(b)}" for a, b in corners)}" class="head"/>')
 
+    def cross(self, x: float, y: float, arm: float = 6) -> None:
+        """A thick cross: what does not arrive, or runs no more."""
+        for rise in (-arm, arm):
+            self.line([(x - arm, y - rise), (x + arm, y + rise)], "line thick")
+
     def __str__(self) -> str:
         width, height = self._size.split()
         size = f'width="{width}" height="{height}" viewBox="0 0 {self._size}"'
         head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
-        body = [f"<title>{escape(self._title)}</title>", f"<style>{STYLE}</style>", *self._parts]
+        body = [f"<title>{escape(showable(self._title))}</title>", f"<style>{STYLE}</style>", *self._parts]
         return "\n".join([head, *body, "</svg>"]) + "\n"
 
 

@@ -1,9 +1,9 @@
 """`switchover verify`, `replay` and `export`: what an operator or a program is told of an exploration."""
 
 import argparse
+import itertools
 import json
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from attrs import frozen
 from ...fsm import Topology
 from ...fsm.handling import MACHINES, Machines
 from ..configuration import check
+from ..progress import progress
 from ..settings import Configuration
 from .documented import unseen
 from .explorer import GIB, Bounds, Exploration, Verdict, explore
@@ -22,8 +23,6 @@ from .properties import AT_REST, DOCUMENTED, HEALED, REACHABLE, Property
 from .trace import TraceError, as_sequence_diagram, as_text, load, save, trace_of
 
 HOLDS, BROKEN, BAD_INPUT, NOT_EXHAUSTED = 0, 1, 2, 3
-
-_SAY_AFTER_S, _SAY_EVERY_S = 2.0, 1.0
 
 
 @frozen
@@ -50,9 +49,7 @@ class Report:
 
 def verify(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Report:
     """Explore a configuration's worlds and judge all properties."""
-    progress = _Progress()
-    found = explore(configured, bounds, progress, machines=machines)
-    progress.clear()
+    found = _explore(configured, bounds, machines)
     missing = tuple(unseen(configured, machines))
     verdicts = (*found.verdicts, Verdict(DOCUMENTED, not missing))
     judged = {verdict.property for verdict in verdicts}
@@ -60,39 +57,46 @@ def verify(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) 
     return Report(found, verdicts, not_judged, missing)
 
 
-class _Progress:
-    """Says on standard error how far a long exploration is: one line that is overwritten, or a line now and then."""
+def _exploring(found: Exploration, frontier: int) -> str:
+    """What is said of an exploration that is under way."""
+    worlds, transitions = len(found.worlds), found.transitions
+    return f"{worlds:,} states, {transitions:,} transitions, {frontier:,} to go on from, {found.bytes / GIB:.2f} GiB"
 
-    def __init__(self) -> None:
-        self._began = self._said = time.monotonic()
-        self._is_terminal = sys.stderr.isatty()
 
-    def __call__(self, found: Exploration, frontier: int) -> None:
-        now = time.monotonic()
-        pause = _SAY_EVERY_S if self._is_terminal else 10 * _SAY_EVERY_S
-        if now - self._began < _SAY_AFTER_S or now - self._said < pause:
-            return
-        self._said = now
-        text = (
-            f"{len(found.worlds):,} states, {found.transitions:,} transitions, {frontier:,} to go on from,"
-            f" {now - self._began:.0f} s, {found.bytes / GIB:.2f} GiB"
+def _explore(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Exploration:
+    """Explore, and show whoever waits at a terminal how far it is."""
+    bar = progress("exploring")
+    try:
+        return explore(
+            configured, bounds, lambda found, frontier: bar.at(0, _exploring(found, frontier)), machines=machines
         )
-        print(f"\r\033[K{text}" if self._is_terminal else text, end="" if self._is_terminal else "\n", file=sys.stderr)
+    finally:
+        bar.close()
 
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._is_terminal:
-            print("\r\033[K", end="", file=sys.stderr)
+
+def _try_mutants(jobs: int) -> int:
+    """The score of the checker itself, trial by trial."""
+    from .mutants import TRIALS, mutants_command
+
+    bar = progress("mutants", len(TRIALS) + 2)  # and the tables' own check, and what is documented
+    tried = itertools.count(1)
+
+    def say(text: str) -> None:
+        bar.print(text, sys.stderr)
+        bar.at(next(tried), f"after {text.partition(':')[0]}")
+
+    try:
+        report = mutants_command(jobs, say)
+    finally:
+        bar.close()
+    print(report.as_text())
+    return HOLDS if not report.survived else BROKEN
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """`switchover verify CONFIG`, or with `--mutants` the score of the checker itself."""
     if options.mutants:
-        from .mutants import mutants_command
-
-        report = mutants_command(options.jobs, lambda text: print(text, file=sys.stderr))
-        print(report.as_text())
-        return HOLDS if not report.survived else BROKEN
+        return _try_mutants(options.jobs)
     configuration, doubts = check(options.file)
     for doubt in doubts:
         print(f"warning: {doubt}", file=sys.stderr)
@@ -227,9 +231,7 @@ def run_replay(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """`switchover export CONFIG --promela`: write the compiled model for SPIN."""
     configuration, _ = check(options.file)
-    progress = _Progress()
-    found = explore(configuration.topology(), _bounds(options, configuration), progress)
-    progress.clear()
+    found = _explore(configuration.topology(), _bounds(options, configuration))
     if not found.is_exhausted:
         print(f"switchover: not exhausted: {found.reason}", file=sys.stderr)
         return NOT_EXHAUSTED

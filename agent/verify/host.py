@@ -42,7 +42,7 @@ from ...fsm import (
     describe_command,
 )
 from ...fsm.commands import ApplicationCommand
-from .core import Occurrence, Result
+from .watched import Occurrence, Result
 
 
 class Fault(enum.StrEnum):

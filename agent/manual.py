@@ -1,0 +1,163 @@
+"""switchover(1), the manual page: what the parser knows, and the little that it does not, as roff for `man`."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+
+from .usage import Argument, Usage
+
+DESCRIPTION = """\
+switchover moves a telephony solution (pairs of components on two hosts, and the one Virtual IP that their clients
+use) from one host to the other: once, for the right reason. When the network parted the hosts, it heals the split
+brain afterwards.
+
+The agent (switchover agent) runs on the SCS side, one for a solution; it decides. An LCA (switchover lca) runs on
+each of the two hosts; it watches the components there, moves the Virtual IP, and carries out what the agent tells it.
+Each decision is a row of a table, with its reason and its source; the journal keeps them all, and what they led to.
+
+To begin: switchover init, check, keys; then units, and let the service manager run the daemons. To try it first, on
+one machine and away from its network: switchover lab."""
+
+FILES = (
+    ("/etc/switchover/switchover.toml", "the configuration, the same on the agent's machine and on both hosts"),
+    (
+        "/etc/switchover/keys",
+        "keys: the agent's machine needs agent.key_secret and each HOST.key; a host HOST.key_secret and agent.key",
+    ),
+    ("/var/lib/switchover/journal.sqlite", "the journal: every event, decision, command and result; it grows"),
+    ("/var/lib/switchover/spool", "messages of switchover event that wait for the agent"),
+    ("/var/lib/switchover/scs_log.bookmark", "how far the log of an SCS was read, if it is followed"),
+    ("/run/switchover/agent.sock", "where the agent answers operators, who are its own user or root"),
+)
+
+ENVIRONMENT = (
+    ("NO_COLOR", "if set and not empty, nothing is coloured"),
+    ("JOURNAL_STREAM", "set by systemd: the log then has priorities for its journal, and no times of its own"),
+    (
+        "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
+        "set by systemd: it is told when a daemon is ready, how it is, that its loop turns, and that it stops",
+    ),
+    ("the variable that password_env names", "the password of mlcmd, unless it is in a file"),
+)
+
+EXIT_STATUS = (
+    ("0", "done, or all is as it should be"),
+    ("1", "refused, failed, or not as it should be; a property that is broken"),
+    ("2", "bad usage or bad configuration, or an extra that is not installed"),
+    ("3", "the agent cannot be reached; of verify and export: not exhausted within the memory that was given"),
+    ("130", "ended by Ctrl-C"),
+)
+
+EXAMPLES = (
+    ("See the documented workflows happen, away from this machine's network:", ("switchover lab",)),
+    (
+        "Set up the SCS side, as root:",
+        ("cd /etc/switchover", "switchover init", "switchover check", "switchover keys"),
+    ),
+    (
+        "Let systemd run it:",
+        (
+            "switchover units /etc/systemd/system",
+            "systemctl daemon-reload",
+            "systemctl enable --now switchover-agent           # on the SCS side",
+            "systemctl enable --now switchover-lca@host1       # on host1",
+        ),
+    ),
+    ("Look, and move everything to host2:", ("switchover status", "switchover switch host2")),
+    (
+        "Read what the agent logged of incident 262:",
+        ("journalctl -u switchover-agent --grep '\\[262\\]'",),
+    ),
+    (
+        "Let bash, zsh or fish complete what is typed:",
+        (
+            "switchover completion bash > /usr/share/bash-completion/completions/switchover",
+            "switchover completion zsh > /usr/local/share/zsh/site-functions/_switchover",
+            "switchover completion fish > ~/.config/fish/completions/switchover.fish",
+        ),
+    ),
+)
+
+SOURCES = (
+    ("[S1]", "SIP Voicemail HA Deployment Guide, Solution HA Failure Scenarios"),
+    ("[S2]", "SIP Server HA Deployment Guide, IP Address Takeover HA Workflows"),
+)
+
+
+def show(usage: Usage) -> int:
+    """Show the page by `man`, if a person watches and there is one; else print its roff. Returns the exit status."""
+    text = page(usage)
+    man = shutil.which("man") if sys.stdout.isatty() else None
+    if man is None:
+        print(text, end="")
+        return 0
+    return subprocess.run([man, "--local-file", "-"], input=text, text=True, check=False).returncode  # noqa: S603
+
+
+def page(usage: Usage) -> str:
+    """The page, as roff with the macros of man(7)."""
+    lines = [
+        f'.TH SWITCHOVER 1 "" "switchover {metadata.version("switchover")}" "High availability"',
+        *(".nh", ".ad l"),
+        *_section("NAME", ["switchover \\- move a telephony solution and its Virtual IP between two hosts"]),
+        *_section("SYNOPSIS", [".B switchover", ".I COMMAND", "[\\fIargument\\fR ...]"]),
+        *_section("DESCRIPTION", _paragraphs(DESCRIPTION)),
+        *_section("COMMANDS", (line for command in usage.commands for line in _command(command, usage))),
+        *_section("FILES", _listed(FILES)),
+        *_section("ENVIRONMENT", _listed(ENVIRONMENT)),
+        *_section("EXIT STATUS", _listed(EXIT_STATUS)),
+        *_section("EXAMPLES", (line for text, typed in EXAMPLES for line in _shown(text, typed))),
+        *_section("SEE ALSO", _paragraphs("ip(8), systemctl(1), systemd.service(5), journalctl(1)")),
+        *_section("SOURCES", _listed(SOURCES)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield f".SH {title}"
+    yield from lines
+
+
+def _command(command: Usage, program: Usage) -> Iterator[str]:
+    arguments = [found for found in command.arguments if "--help" not in found.flags]
+    ordered = sorted(arguments, key=lambda found: not found.flags)  # as argparse has it: options first
+    yield f".SS switchover {command.name}"
+    yield " ".join(["\\fBswitchover", f"{command.name}\\fR", *(_escaped(found.synopsis) for found in ordered)])
+    yield from _paragraphs(command.description)
+    yield from _listed((_heading(found), found.help) for found in ordered)
+    if command.example:
+        yield from (".PP", "Example:", *_typed([command.example]))
+    if command.exit_status != program.exit_status:
+        yield from _paragraphs(f"Exit status: {command.exit_status}.")
+
+
+def _heading(argument: Argument) -> str:
+    return " ".join(word for word in (", ".join(argument.flags), argument.value) if word)
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for paragraph in text.split("\n\n"):
+        yield from (".PP", _escaped(paragraph))
+
+
+def _listed(entries: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, text in entries:
+        yield from (".TP", f"\\fB{_escaped(term)}\\fR", _escaped(text))
+
+
+def _shown(text: str, typed: Iterable[str]) -> Iterator[str]:
+    yield from (".PP", _escaped(text), *_typed(typed))
+
+
+def _typed(lines: Iterable[str]) -> Iterator[str]:
+    """What is typed, line by line, indented."""
+    yield from (".PP", ".RS 4", ".nf", *(_escaped(line) for line in lines), ".fi", ".RE")
+
+
+def _escaped(text: str) -> str:
+    """A text as roff: a backslash, a hyphen that is to be copied as one, an apostrophe, and no request by accident."""
+    for plain, roff in (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("`", "\\(ga")):
+        text = text.replace(plain, roff)
+    return f"\\&{text}" if text.startswith(".") else text

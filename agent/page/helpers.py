@@ -1,0 +1,60 @@
+"""Helper processes: what takes long is done by them, so that the agent never waits for the page."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from asyncio.subprocess import PIPE, Process
+
+LOG = logging.getLogger("switchover.page")
+
+WITHIN_S = 120.0
+"""How long a helper may take, in seconds, on a machine that has much else to do."""
+
+
+class Helpers:
+    """Runs modules of this package as processes, one at a time of each module."""
+
+    def __init__(self) -> None:
+        self._running: set[Process] = set()
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._is_closed = False
+
+    async def run(self, module: str, *arguments: str, text: str = "") -> str | None:
+        """What the module writes when it is given this text; None, and a line in the log, if it fails."""
+        async with self._turns.setdefault(module, asyncio.Lock()):
+            if self._is_closed:
+                return None
+            command = [sys.executable, "-m", module, *arguments]
+            child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            self._running.add(child)
+            try:
+                return await self._hear_out(child, " ".join(command[2:]), text)
+            finally:
+                self._running.discard(child)
+                _kill(child)
+                await child.wait()
+
+    async def _hear_out(self, child: Process, what: str, text: str) -> str | None:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                output, errors = await child.communicate(text.encode())
+        except TimeoutError:
+            LOG.error("%s took longer than %g s", what, WITHIN_S)
+            return None
+        if child.returncode != 0:
+            if not self._is_closed:
+                LOG.error("%s failed: %s", what, errors.decode(errors="replace").strip() or child.returncode)
+            return None
+        return output.decode()
+
+    def close(self) -> None:
+        """End those that run, and start none any more."""
+        self._is_closed = True
+        for child in self._running:
+            _kill(child)
+
+
+def _kill(child: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()

@@ -1,0 +1,122 @@
+"""What `switchover diagram` writes: all pictures and pages, of the documents' solutions or of a user's own.
+
+Everything is made from the tables and from what the core does; the same tables give the same bytes on any machine.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ...fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, CoreError, Topology, voicemail_topology
+from ...fsm.diagram import page
+from ...fsm.table import Table
+from ..configuration import load
+from .coupling import coupling_svg, wiring_svg
+from .documents import TAKEOVER, Played, configurations, play, workflows_of
+from .figures import figure_svg
+from .messages import hosts_of, lifelines_of
+from .pages import Drawn, Machine, index, own_index, workflows_page
+from .sequence import sequence_svg
+from .states import state_svg, views
+
+INDEX = "README.md"
+"""The page to begin with: a repository's web page shows it with its directory."""
+
+_MACHINES: tuple[tuple[Table, str], ...] = (
+    (LINK, "Does the SCS side hear this host?"),
+    (APPLICATION, "Does this application run?"),
+    (PAIR, "Who of two redundant applications is primary?"),
+    (ALARM, "When does this alarm condition react?"),
+    (VIP, "Where is the Virtual IP?"),
+    (PLACEMENT, "Is everything on one host?"),
+)
+
+_WRITTEN, _NOT_WRITTEN = 0, 1
+
+Files = dict[str, str]
+"""Texts by file name."""
+
+
+def run_diagram(options: argparse.Namespace) -> int:
+    """`switchover diagram`: write the files; `ConfigurationError` if the configuration is wrong."""
+    directory = Path(options.directory)
+    files = documents() if options.config is None else own(*_configured(options.config))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_bytes(text.encode())
+    except OSError as error:
+        print(f"switchover: {directory} cannot be written: {error.strerror}", file=sys.stderr)
+        return _NOT_WRITTEN
+    print(f"{len(files)} files written to {directory}; begin with {INDEX}")
+    return _WRITTEN
+
+
+def documents() -> Files:
+    """The files of both documents."""
+    files: Files = {"coupling.svg": coupling_svg()}
+    machines = [_draw_machine(files, table, question) for table, question in _MACHINES]
+    takeover = _draw(files, "IP address takeover", TAKEOVER, "takeover-")
+    voicemail = _draw(files, "Voicemail solution", voicemail_topology(), "voicemail-", with_figures=False)
+    files[INDEX] = index("coupling.svg", machines, takeover, voicemail)
+    files[takeover.page] = workflows_page("The workflows of [S2]", takeover)
+    files[voicemail.page] = workflows_page("The scenarios of [S1]", voicemail)
+    return files
+
+
+def own(name: str, topology: Topology) -> Files:
+    """The files of a solution of one's own."""
+    files: Files = {}
+    drawn = _draw(files, name, topology)
+    files[INDEX] = own_index(drawn)
+    files[drawn.page] = workflows_page(f"The workflows of {name}", drawn)
+    return files
+
+
+def _configured(path: str) -> tuple[str, Topology]:
+    configuration = load(path)
+    return configuration.solution.name, configuration.topology()
+
+
+def _draw_machine(files: Files, table: Table, question: str) -> Machine:
+    name = table.name.lower().replace(" ", "-")
+    pictures: list[tuple[str, str]] = []
+    for view in views(table):
+        file = f"{name}-{view.name}.svg"
+        files[file] = state_svg(table, view)
+        pictures.append((view.title, file))
+    files[f"{name}.md"] = page(table, pictures)
+    return Machine(table, question, f"{name}.md", tuple(pictures))
+
+
+def _draw(files: Files, title: str, topology: Topology, prefix: str = "", *, with_figures: bool = True) -> Drawn:
+    files[f"{prefix}wiring.svg"] = wiring_svg(topology)
+    found: list[tuple[Played, str]] = []
+    refused: list[tuple[str, str]] = []
+    for workflow in workflows_of(topology):
+        file = f"{prefix}{workflow.name}.svg"
+        try:
+            played = play(topology, workflow)
+        except CoreError as error:
+            refused.append((workflow.title, str(error)))
+            continue
+        files[file] = _sequence(topology, played)
+        found.append((played, file))
+    figures = _draw_figures(files, topology, prefix) if with_figures else ()
+    page_name = f"{prefix}workflows.md"
+    return Drawn(title, topology, f"{prefix}wiring.svg", figures, tuple(found), page_name, tuple(refused))
+
+
+def _sequence(topology: Topology, played: Played) -> str:
+    lifelines = lifelines_of(topology, played.messages)
+    return sequence_svg(played.workflow.title, lifelines, played.messages, played.steps, hosts_of(topology))
+
+
+def _draw_figures(files: Files, topology: Topology, prefix: str) -> tuple[tuple[str, str], ...]:
+    """The configurations, if they can be brought about; if not, the workflows tell why."""
+    try:
+        found = {f"{prefix}figure-{name}.svg": shown for name, shown in configurations(topology)}
+    except CoreError:
+        return ()
+    files |= {file: figure_svg(topology, shown) for file, shown in found.items()}
+    return tuple((shown.title, file) for file, shown in found.items())

@@ -1,0 +1,43 @@
+"""The sequence diagram of an incident, in parts that fit on a page each and remain legible there."""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from ..incidents import Incident
+from ..pictures.messages import Message, hosts_of, lifelines_of, messages_of
+from ..pictures.sequence import sequence_svg
+
+_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+_FLATNESS, _HIGH_PX = 0.6, 660.0
+"""How high a part may be for its width, as A4 across with a heading; and however narrow it is."""
+
+
+def sequence_parts(incident: Incident) -> list[str]:
+    """The pictures, in order; what happened at one moment stands together, however high that is."""
+    topology = incident.topology
+    messages = messages_of(topology, incident.handled)
+    lifelines = lifelines_of(topology, messages)
+    hosts = {host: tuple(name for name in names if name in lifelines) for host, names in hosts_of(topology).items()}
+
+    def drawn(part: Sequence[Message], which: str = "") -> str:
+        return sequence_svg(f"Incident {incident.id}{which}", lifelines, part, hosts=hosts)
+
+    def fits(part: Sequence[Message]) -> bool:
+        found = _SIZE.search(drawn(part))
+        return found is None or float(found[2]) <= max(_FLATNESS * float(found[1]), _HIGH_PX)
+
+    parts = list[list[Message]]()
+    for moment in _moments(messages):
+        if parts and fits([*parts[-1], *moment]):
+            parts[-1] += moment
+        else:
+            parts.append(moment)
+    if len(parts) == 1:
+        return [drawn(parts[0])]
+    return [drawn(part, f", part {number} of {len(parts)}") for number, part in enumerate(parts, start=1)]
+
+
+def _moments(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    for _, group in itertools.groupby(messages, key=lambda message: message.at_ms):
+        yield list(group)

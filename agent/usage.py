@@ -1,0 +1,88 @@
+"""What can be typed, as values: the parser's commands and options, for the manual page and for shells' completion.
+
+argparse keeps what it was told in attributes of which some begin with an underscore; they are looked at here only.
+"""
+
+import argparse
+from typing import Any, cast
+
+from attrs import frozen
+
+
+@frozen
+class Argument:
+    """An option with its `flags`, or, without any, a word in its place. `value` is what stands for its value, if any.
+
+    `name` is by which the command knows it; `choices` are all the values that there are, if they are few.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    value: str
+    help: str
+    choices: tuple[str, ...] = ()
+    is_optional: bool = True
+    is_many: bool = False
+
+    @property
+    def synopsis(self) -> str:
+        """How it stands in a command line, such as `[--output FILE]` or `HOST`."""
+        text = " ".join(word for word in (*self.flags[-1:], self.value) if word)
+        text = f"{text} ..." if self.is_many else text
+        return f"[{text}]" if self.is_optional else text
+
+
+@frozen
+class Usage:
+    """A command, or the whole program with its commands: what it does, its arguments, and what its help ends with."""
+
+    name: str
+    description: str
+    arguments: tuple[Argument, ...]
+    epilog: str
+    commands: tuple["Usage", ...] = ()
+
+    @property
+    def example(self) -> str:
+        """The example of its help, as it is typed; "" if there is none."""
+        first = self.epilog.partition("\n")[0]
+        return first.removeprefix("example: ") if first.startswith("example: ") else ""
+
+    @property
+    def exit_status(self) -> str:
+        """What its help says of its exit status, in one line."""
+        return " ".join(self.epilog.partition("exit status: ")[2].split())
+
+
+def usage_of(parser: argparse.ArgumentParser) -> Usage:
+    """What a parser takes, and what its commands take."""
+    arguments: list[Argument] = []
+    commands: tuple[Usage, ...] = ()
+    for action in parser._actions:  # pyright: ignore[reportPrivateUsage]
+        if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage]
+            parsers = cast(dict[str, argparse.ArgumentParser], action.choices)
+            commands = tuple(usage_of(command) for command in parsers.values())
+        else:
+            arguments.append(_argument(action))
+    description, epilog = parser.description or "", parser.epilog or ""
+    return Usage(parser.prog.rpartition(" ")[2], description, tuple(arguments), epilog, commands)
+
+
+def _argument(action: argparse.Action) -> Argument:
+    flags, choices = tuple(action.option_strings), tuple(map(str, action.choices or ()))
+    facts: dict[str, Any] = vars(action)
+    return Argument(
+        name=action.dest,
+        flags=flags,
+        value="" if action.nargs == 0 else _value(action, choices),
+        help=(action.help or "") % facts,
+        choices=choices,
+        is_optional=not action.required if flags else action.nargs in ("?", "*"),
+        is_many=action.nargs in ("*", "+"),
+    )
+
+
+def _value(action: argparse.Action, choices: tuple[str, ...]) -> str:
+    if isinstance(action.metavar, str):
+        return action.metavar
+    return "|".join(choices) or action.dest.upper()

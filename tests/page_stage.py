@@ -1,0 +1,147 @@
+"""An agent with its live page, on simulated hosts and in a thread of its own, for the tests of the page."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import evolve, field, frozen
+from switchover.agent.agent import Agent
+from switchover.agent.lab.settings import LabSettings
+from switchover.agent.lab.simulated_stage import SimulatedStage
+from switchover.agent.operator import OperatorServer, status
+from switchover.agent.page import LivePage
+from switchover.agent.settings import PageSettings
+
+T = TypeVar("T")
+
+PATIENCE_S = 30
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@frozen
+class Answer:
+    """What came back; `headers` by their names in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: str = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class PageStage:
+    """The simulated stage and its agent's page; use it with `with`. Whatever is done to it is done in its own loop."""
+
+    def __init__(self, directory: Path, solution: str = "sip", page: PageSettings | None = None) -> None:
+        self.settings = evolve(page or PageSettings(), port=free_port())
+        self.directory = directory
+        self._lab = LabSettings(300, solution=solution)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> "PageStage":
+        self._thread.start()
+        self.stage = SimulatedStage(self.directory, self._lab)
+        self.run(self._start())
+        self.until(lambda: self.agent.solution.state.vip == "held_1" and not self.agent.solution.state.pending)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _start(self) -> None:
+        await self.stage.start()
+        self.page = LivePage(self.agent, self.settings)
+        self.page.start()
+        self._operators = OperatorServer(self.agent)
+        await self._operators.start()
+
+    async def _close(self) -> None:
+        await self._operators.close()
+        await self.page.close()
+        await self.stage.close()
+
+    @property
+    def agent(self) -> Agent:
+        return self.stage._agent
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the agent's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_S)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so, as seen in the agent's loop."""
+
+        async def wait() -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                while not condition():
+                    await asyncio.sleep(0.01)
+
+        self.run(wait())
+
+    def status(self) -> dict[str, Any]:
+        """What the agent tells of the solution."""
+
+        async def tell() -> dict[str, Any]:
+            return status(self.agent)
+
+        return self.run(tell())
+
+    def pause(self) -> threading.Event:
+        """Stop the agent's loop until the event is set: as if the machine had not a moment for it."""
+        go_on = threading.Event()
+        self._loop.call_soon_threadsafe(go_on.wait, PATIENCE_S)
+        return go_on
+
+    def ask(self, method: str, path: str, body: object = None, host: str = "", **headers: str) -> Answer:
+        """One request; a body is sent as JSON unless it is a string, and `_` in the headers' names are `-`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings.port, timeout=PATIENCE_S)
+        return answer_of(connection, method, path, body, host, headers)
+
+    def post(self, path: str, body: object, **headers: str) -> Answer:
+        """A POST as the page's own script sends it."""
+        return self.ask("POST", path, body, **({"origin": self.url} | headers))
+
+    def switch(self, to: str) -> Answer:
+        """Plan a switchover, and do it."""
+        ticket = self.ask("GET", f"/plan?to={to}").json["ticket"]
+        return self.post("/switch", {"to": to, "ticket": ticket})
+
+
+def answer_of(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: object = None,
+    host: str = "",
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """One request on a connection of its own."""
+    sent = body if isinstance(body, str | None) else json.dumps(body)
+    named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+    try:
+        connection.request(method, path, sent, named | ({"host": host} if host else {}))
+        reply = connection.getresponse()
+        return Answer(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read().decode())
+    finally:
+        connection.close()
