@@ -244,12 +244,15 @@ class Agent:
             return self._number + 1
 
     def _notice(self, handled: Handled) -> Incident | None:
-        """Whoever listens is told, once everything has been done."""
+        """Whoever listens is told, once everything has been done; what fails there holds nothing up."""
         incident = self._tracker.take(handled)
         if incident is not None and (not self.incidents or self.incidents[-1] is not incident):
             self.incidents.append(incident)
         for listener in self.listeners:
-            listener(handled, incident)
+            try:
+                listener(handled, incident)
+            except Exception:
+                LOG.exception("whoever was told of what happened failed")
         return incident
 
     def _tidy(self) -> None:

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..fsm import CoreError, Solution, Step
+from ..fsm import CoreError, Step
 from ..fsm.records import describe_command
 from .agent import Agent
+from .incidents import has_redundancy
 from .state_json import as_json
 
 LOG = logging.getLogger("switchover.operator")
@@ -179,7 +180,7 @@ def status(agent: Agent) -> Reply:
         ],
         "outside": list(topology.outside),
         "placement": state.placement,
-        "redundancy": _redundancy(solution),
+        "redundancy": has_redundancy(topology, state),
         "alarms": [
             {"name": alarm.name, "state": found}
             for alarm, found in zip(topology.alarms, state.alarms, strict=True)
@@ -188,14 +189,6 @@ def status(agent: Agent) -> Reply:
         "vip": {"state": state.vip, "addresses": [str(address) for address in configuration.vip.addresses]},
         "pending": [describe_command(command) for command in state.pending],
     }
-
-
-def _redundancy(solution: Solution) -> bool:
-    """Whether every component could fail on the host that serves and go on on the other one."""
-    applications = solution.state.applications[: 2 * len(solution.topology.components)]
-    return all(found == "up" for found in applications) and all(
-        pair.state.startswith("redundant_") for pair in solution.state.pairs
-    )
 
 
 def ask(path: Path, request: Reply, timeout_s: float = 10.0) -> Reply:

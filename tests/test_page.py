@@ -283,6 +283,20 @@ def test_a_plan_does_not_hold_when_the_solution_has_changed(stage):
     assert (refused.status, refused.json["ok"], refused.json["moved"]) == (409, False, False)
 
 
+def test_a_plan_holds_if_what_has_changed_makes_no_difference_to_it(stage):
+    """Such as an alarm that is cancelled, seconds after what it told of."""
+    plan = stage.ask("GET", "/plan?to=host2").json
+
+    async def cancel() -> None:
+        solution = stage.agent.solution
+        assert "active" in solution.state.alarms
+        solution.state = solution.state.with_alarm(solution.state.alarms.index("active"), "clear")
+
+    stage.run(cancel())
+    answer = stage.post("/switch", {"to": "host2", "ticket": plan["ticket"]})
+    assert (answer.status, answer.json["moved"]) == (200, True)
+
+
 def test_a_ticket_is_for_one_wish_only(stage):
     ticket = stage.ask("GET", "/plan?to=host1").json["ticket"]
     for wish in ({"to": "host2", "ticket": ticket}, {"to": "host2", "ticket": ""}, {"to": "host2", "ticket": "é"}):

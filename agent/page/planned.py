@@ -15,7 +15,6 @@ from ..plan import plan
 from ..state_json import as_json, from_json
 from .helpers import Helpers
 
-
 TRIES = 3
 """How often a plan is made again because the solution has changed while it was made."""
 
