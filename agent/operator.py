@@ -1,8 +1,9 @@
 """How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
 
-The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}`, `{"do": "state"}`,
-`{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`, `{"do": "stop", "application": NAME}` and
-`{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text` or what was asked for.
+The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}` (with `"incidents": N` also so
+many of the latest incidents), `{"do": "state"}`, `{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`,
+`{"do": "stop", "application": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text`
+or what was asked for.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from ..fsm import CoreError, Step
 from ..fsm.records import describe_command
 from .agent import Agent
 from .incidents import has_redundancy
+from .page.overview import summary
 from .state_json import as_json
 
 LOG = logging.getLogger("switchover.operator")
@@ -96,6 +98,9 @@ def answer(agent: Agent, request: object) -> Reply:
     """Do what an operator asks for, and say what came of it."""
     try:
         match request:
+            case {"do": "status", "incidents": int(count)}:
+                latest = list(agent.incidents)[::-1][: max(count, 0)]
+                return {"ok": True, "status": status(agent) | {"incidents": [summary(each) for each in latest]}}
             case {"do": "status"}:
                 return {"ok": True, "status": status(agent)}
             case {"do": "state"}:

@@ -24,7 +24,7 @@ CONFIGURATIONS = {"figure-prior.svg", "figure-manual.svg", "figure-failure.svg",
 
 def contents(directory: Path) -> dict[str, bytes]:
     """The files of a directory, byte for byte."""
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "screenshots"}
 
 
 def links(text: str) -> set[str]:

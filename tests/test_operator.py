@@ -208,6 +208,20 @@ def test_a_switch_by_application_or_by_host(at_desk, eventually, to):
     at_desk(scenario)
 
 
+def test_the_status_has_the_latest_incidents_for_who_asks_for_them(at_desk, eventually):
+    async def scenario(desk: Desk) -> None:
+        await desk.ask(do="switch", to=A2)
+        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and desk.agent.incidents[-1].is_over)
+        status = (await desk.ask(do="status", incidents=1))["status"]
+        (latest,) = status["incidents"]
+        cause, outcome = f"an operator asks for {A2} as primary", "SIP Server: host1 -> host2; VIP: host1 -> host2"
+        assert (latest["cause"], latest["outcome"], latest["is_over"]) == (cause, outcome, True)
+        assert len((await desk.ask(do="status", incidents=9))["status"]["incidents"]) == 2
+        assert "incidents" not in (await desk.ask(do="status"))["status"]
+
+    at_desk(scenario)
+
+
 def test_what_is_primary_already_is_all_right_and_moves_nothing(at_desk):
     async def scenario(desk: Desk) -> None:
         before = desk.agent.solution.state
