@@ -2,8 +2,8 @@
 
 The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}` (with `"incidents": N` also so
 many of the latest incidents), `{"do": "state"}`, `{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`,
-`{"do": "stop", "application": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and `text`
-or what was asked for.
+`{"do": "stop", "application": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and
+`text` or what was asked for.
 """
 
 import asyncio
