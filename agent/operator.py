@@ -1,7 +1,7 @@
 """How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
 
 The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}` (with `"incidents": N` also so
-many of the latest incidents), `{"do": "state"}`, `{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`,
+many of the latest), `{"do": "state"}`, `{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`,
 `{"do": "stop", "application": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and
 `text` or what was asked for.
 """
