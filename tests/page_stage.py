@@ -113,6 +113,21 @@ class PageStage:
         self._loop.call_soon_threadsafe(go_on.wait, PATIENCE_S)
         return go_on
 
+    def events(self, count: int, during: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+        """So many of the page's events, the first without the greeting; after it something is done."""
+        with socket.create_connection(("127.0.0.1", self.settings.port), PATIENCE_S) as connection:
+            connection.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{self.settings.port}\r\n\r\n".encode())
+            found: list[dict[str, Any]] = []
+            with connection.makefile("r", encoding="utf-8") as lines:
+                while len(found) < count:
+                    line = lines.readline()
+                    assert line, "the stream ended"
+                    if line.startswith('data: {"solution"'):
+                        found.append(json.loads(line[6:]))
+                        if len(found) == 1:
+                            during()
+        return found
+
     def ask(self, method: str, path: str, body: object = None, host: str = "", **headers: str) -> Answer:
         """One request; a body is sent as JSON unless it is a string, and `_` in the headers' names are `-`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.settings.port, timeout=PATIENCE_S)

@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -354,24 +354,8 @@ def test_the_kernel_tells_whose_a_connection_is(family, address):
             assert uid_of((address, 1), at) is None
 
 
-def events(stage: PageStage, count: int, during: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
-    """So many of the page's events, the first without the greeting; after it something is done."""
-    with socket.create_connection(("127.0.0.1", stage.settings.port), PATIENCE_S) as connection:
-        connection.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{stage.settings.port}\r\n\r\n".encode())
-        found: list[dict[str, Any]] = []
-        with connection.makefile("r", encoding="utf-8") as lines:
-            while len(found) < count:
-                line = lines.readline()
-                assert line, "the stream ended"
-                if line.startswith('data: {"solution"'):
-                    found.append(json.loads(line[6:]))
-                    if len(found) == 1:
-                        during()
-    return found
-
-
 def test_what_is_live_is_the_overview_and_comes_again_though_nothing_happens(stage):
-    first, second = events(stage, 2)
+    first, second = stage.events(2)
     seen = overview(stage.status(), 300)
     assert {key: value for key, value in first.items() if key not in ("hosts", "time_ms", "incidents", "alarms")} == {
         key: value for key, value in json.loads(json.dumps(asdict(seen))).items() if key not in ("hosts", "alarms")
@@ -385,7 +369,7 @@ def test_a_fault_is_told_as_an_incident(stage):
         stage.run(stage.stage.crash("SIP_Server_1"))
         stage.until(lambda: stage.agent.incidents[-1].is_over and len(stage.agent.incidents) == 2)
 
-    latest = events(stage, 3, fault)[-1]
+    latest = stage.events(3, fault)[-1]
     incident, start = latest["incidents"]
     (whole,) = list(incidents(stage.agent.configuration.agent.journal))[1:]
     assert incident["id"] == whole.id > start["id"]
