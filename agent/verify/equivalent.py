@@ -59,7 +59,32 @@ EXPLAINED: tuple[Explained, ...] = (
     Explained("application: up, stop_requested: command dropped: stop", _NO_REQUEST, is_outside=True),
     Explained(
         "application: unknown, lost: row taken out",
-        "the world model does not say of a host that it is lost before it was ever heard",
+        "of a host that is given up before it was ever heard it only tells that what runs there has started, when it is"
+        " heard: nothing else depends on whether an application is unknown or lost",
+    ),
+    Explained(
+        "pair: redundant, other_demotion_failed: command dropped: look other",
+        "the demotion follows a promotion that had begun, and that one's own result tells what became of it; the look"
+        " makes sure",
+    ),
+    Explained(
+        "pair: redundant, other_logged_primary (other_is_worse): command dropped: look other",
+        "no mode changes in the world model without being reported; the look is for a host that keeps it to itself",
         is_outside=True,
     ),
+    Explained(
+        "pair: cut_off, this_primary: *",
+        "what failed comes up again in backup mode in the world model; unit tests of the core have it come up primary",
+        is_outside=True,
+    ),
+    Explained(
+        "placement: unplaced, none: row taken out",
+        "`unplaced` and `apart` have the same rows: they differ in what they tell, not in what is done",
+    ),
+    Explained(
+        "placement: gathering, other_lacks this_gathers this_either other_either: moves to the other side",
+        "while it waits, both sides are the same to it: what is to be done then is looked at anew",
+    ),
+    Explained("vip: clearing, other_disable_failed (this_serves_not): moves to the other side", _SET_RIGHT),
+    Explained("vip: clearing, other_looked (this_serves_not): moves to the other side", _SET_RIGHT),
 )

@@ -33,6 +33,8 @@ MORE_STEP_RULES = (
              _commands_nothing, at_rest.lacks_vip, after=(*_REST, "pair", "held")),
     StepRule(Property("says what is so", "always", "whenever nothing is under way, the states say what the hosts have reported"),
              _commands_nothing, at_rest.tells_otherwise, after=(*_REST, "pair", "application", "vip", "placement")),
+    StepRule(Property("nothing half done", "always", "whenever nothing is under way, the VIP is not on its way from one host to the other"),
+             _commands_nothing, at_rest.half_done, after=(*_REST, "vip")),
     StepRule(Property("placed well", "always", "whenever nothing is under way, all primaries are on one host if one can take all, and not on the worse one"),
              _commands_nothing, at_rest.misplaced, after=(*_REST, "pair", "application")),
     StepRule(Property("knows what is in sight", "always", "everything is known of a host in sight, and nothing is believed of any other one"),

@@ -206,8 +206,8 @@ def takeover(order: VipOrder, reactions: ReactionPolicy = ReactionPolicy.ONCE) -
 def other_wiring(order: VipOrder) -> Topology:
     """Plain IP takeover with alarm conditions of another kind, for the rows that the documented wiring leaves idle.
 
-    The VIP is only enabled where a server becomes primary; each condition is cancelled by its contrary; and conditions
-    of their own wait for applications that fail or start.
+    The VIP is only enabled where a server becomes primary, and leaves a host whose server fails; each condition is
+    cancelled by its contrary; and conditions of their own wait for applications that fail or start.
     """
     plain, alarms = takeover(order), list[Alarm]()
     for number, name in enumerate(plain.pairs[0].applications):
@@ -215,7 +215,7 @@ def other_wiring(order: VipOrder) -> Topology:
         alarms += (
             Alarm(f"{name} primary", CHANGED_TO_PRIMARY, name, (enable_here(here),), CHANGED_TO_BACKUP),
             Alarm(f"{name} backup", CHANGED_TO_BACKUP, name, (disable_here(here),), CHANGED_TO_PRIMARY),
-            Alarm(f"{name} terminated", FOUND_TERMINATED, name, (to_primary(other),), FOUND_STARTED),
+            Alarm(f"{name} terminated", FOUND_TERMINATED, name, (to_primary(other), disable_here(here)), FOUND_STARTED),
             Alarm(f"{name} started", FOUND_STARTED, name, ()),
         )
     return evolve(plain, alarms=tuple(alarms))

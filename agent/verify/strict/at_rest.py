@@ -57,6 +57,11 @@ def tells_otherwise(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) 
     return primary is not None and bool(core.topology.detecting) and vip != f"{debtor}_{primary}"
 
 
+def half_done(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """The VIP is on its way, and no script is under way that would bring it there."""
+    return _is_at_rest(core, after) and core.read(after, "vip").startswith(_ON_ITS_WAY)
+
+
 def misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
     """The primaries are on two hosts although one can take all, or on the worse one of two that can."""
     if not _is_at_rest(core, after):
@@ -70,6 +75,9 @@ def misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> boo
         return bool(can)
     (side,) = sides
     return 3 - side in can and better == 3 - side
+
+
+_ON_ITS_WAY = ("enabling", "moving", "clearing", "sharing", "covering", "draining", "releasing", "leaving")
 
 
 def _is_at_rest(core: TabulatedCore, state: int) -> bool:

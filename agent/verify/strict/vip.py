@@ -83,7 +83,7 @@ def arrives_quietly(leaf: Leaf) -> bool:
             source, target = step.decision.source, step.decision.destination or ""
             trigger, holder = step.decision.trigger, _wanted(target)
             by_script = trigger in (f"side{holder}_enabled", f"side{holder}_enable_ordered")
-            is_expected = source == "off" or _wanted(source) == holder
+            is_expected = source == "off" or source.startswith("absent") or _wanted(source) == holder
             came = (
                 is_expected
                 and not source.startswith("clearing")
