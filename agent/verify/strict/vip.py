@@ -21,12 +21,12 @@ def out_of_order(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> b
     """A reaction moves the VIP in another order than the configured one.
 
     With `disable-first` it is not enabled here while it is held there; with `enable-first` it is not taken from here
-    for a host that has it not yet. (What is retried, or put back, serves before it is pure; and where both scripts
-    are under way already, turning them round has no order.)
+    for a host that has it not yet. (What is retried, or put back, serves before it is pure; and where scripts are
+    under way already, turning them round has no order.)
     """
     order, held = core.topology.vip_order, [core.read(after, "held", side) for side in (0, 1)]
     asked = [s for s in leaf.steps if s.machine == VIP.name and s.decision.trigger.endswith("_asked")]
-    steps = [step for step in asked if not step.decision.source.startswith("moving")]
+    steps = [step for step in asked if not step.decision.source.startswith(("moving", "enabling"))]
     for output in (output for step in steps for output in step.decision.outputs if output.side):
         side = output.side or 1
         here, there = held[side - 1], held[2 - side]
