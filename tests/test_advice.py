@@ -164,13 +164,12 @@ def test_a_port_that_is_taken(told, file):
 
 
 def test_an_address_of_another_machine(told, file, host):
-    """192.0.2.0/24 is for documentation (RFC 5737)."""
     assert told("keys") == (0, "")
-    text = file.read_text().replace('"127.0.0.2"', '"192.0.2.2"').replace('"127.0.0.1"', '"192.0.2.1"')
-    file.write_text(text.replace("127.0.0.10/8", "192.0.2.10/24"))
+    text = file.read_text().replace('"127.0.0.2"', '"198.51.100.212"').replace('"127.0.0.1"', '"198.51.100.211"')
+    file.write_text(text.replace("127.0.0.10/8", "198.51.100.10/24"))
     status, said = host.call(told, "lca", "host2")
     assert status == 1
-    assert said.startswith("cannot listen at tcp://192.0.2.2:4999: ")
+    assert said.startswith("cannot listen at tcp://198.51.100.212:4999: ")
     assert said.endswith("; the host's `address` must be one of this machine's: is it another host's?")
 
 
