@@ -29,6 +29,9 @@ from ..fsm import (
     StopRequested,
     SwitchoverRequested,
     Topology,
+    pair,
+    placement,
+    vip,
 )
 from ..fsm.alarm import ALARM
 from ..fsm.facts import pair_of_the_vip
@@ -38,12 +41,8 @@ from .telling import event_in_words
 
 _ASKING = (SwitchoverRequested, StartRequested, StopRequested, LogMessageReceived)
 _WISHES = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disable_asked")
-_HAS_PRIMARY = ("redundant_", "no_redundancy_", "peer_lost_")
-_HAS_VIP = ("held_", "owed_")
+_HAS_VIP = ("held", "owed")
 _NOT_SEEN = ("out_of_sight", "first_seen_")
-_SETTLED_PAIR = (*_HAS_PRIMARY, "cut_off_", "out_of_service", "out_of_sight")
-_SETTLED_PLACEMENT = ("together_", "apart", "unplaced")
-_SETTLED_VIP = (*_HAS_VIP, "absent_", "off", "out_of_sight")
 
 
 @frozen
@@ -182,8 +181,8 @@ def moves(step: Step) -> bool:
 
 def is_at_rest(state: SolutionState) -> bool:
     """Whether nothing is under way: no command, nothing between two states, no host silent."""
-    is_settled = state.vip.startswith(_SETTLED_VIP) and state.placement.startswith(_SETTLED_PLACEMENT)
-    are_settled = all(pair.state.startswith(_SETTLED_PAIR) for pair in state.pairs)
+    is_settled = state.vip.startswith(vip.AT_REST) and state.placement.startswith(placement.AT_REST)
+    are_settled = all(found.state.startswith(pair.AT_REST) for found in state.pairs)
     return is_settled and are_settled and not state.pending and not {"silent", "doubtful"} & set(state.links)
 
 
@@ -201,7 +200,7 @@ def places_of(topology: Topology, state: SolutionState) -> tuple[str, ...]:
             return "unknown"
         return topology.hosts[int(found[-1]) - 1] if found.startswith(settled) else "none"
 
-    return (*(place(pair.state, _HAS_PRIMARY) for pair in state.pairs), place(state.vip, _HAS_VIP))
+    return (*(place(found.state, pair.HAS_PRIMARY) for found in state.pairs), place(state.vip, _HAS_VIP))
 
 
 def has_redundancy(topology: Topology, state: SolutionState) -> bool:

@@ -6,6 +6,7 @@ A guard is a name for a fact; what is to be done about it stands in the tables.
 from .alarms import HAPPENINGS, Alarm, Happening, ReactionKind, event_id
 from .commands import LookAt, Promote
 from .events import Mode
+from .pair import HAS_PRIMARY
 from .state import SolutionState
 from .topology import Topology, VipOrder
 from .vip import HELD
@@ -16,7 +17,6 @@ _ORDERS = {
     VipOrder.ENABLE_FIRST: "enable_first",
 }
 
-_HAS_PRIMARY = ("redundant", "no_redundancy", "peer_lost")
 _HAS_NONE = ("out_of_service", "out_of_sight", "cut_off")
 
 
@@ -144,7 +144,7 @@ def joint_view(topology: Topology, state: SolutionState) -> str:
     """The view that is a trigger of the placement (see there for what each one says)."""
     primaries: dict[str, int] = {}
     for pair, found in zip(topology.pairs, state.pairs, strict=True):
-        if found.state.startswith(_HAS_PRIMARY):
+        if found.state.startswith(HAS_PRIMARY):
             primaries[pair.name] = int(found.state[-1])
         elif not found.state.startswith(_HAS_NONE):
             return "busy"

@@ -39,6 +39,12 @@ If it cannot, it loses at least the Virtual IP.
 
 from .table import Ignored, Impossible, Row, Table
 
+HAS_PRIMARY = ("redundant", "no_redundancy", "peer_lost")
+"""The states in which *this* is primary, and nothing is under way."""
+
+AT_REST = (*HAS_PRIMARY, "cut_off", "out_of_service", "out_of_sight")
+"""The states in which nothing is under way."""
+
 # fmt: off
 ROWS = (
     #   source                                trigger                      guard                 destination           outputs                                 cite                                    reason

@@ -21,6 +21,9 @@ if it is another one than before:
 
 from .table import Ignored, Row, Table
 
+AT_REST = ("together", "apart", "unplaced")
+"""The states in which nothing is under way."""
+
 # fmt: off
 ROWS = (
     #   source                        trigger                     guard  destination   outputs         cite                        reason

@@ -60,6 +60,9 @@ HELD = {
 }
 """Whether *this* and the *other* host have it in a state, as the list above says; None: its host is lost."""
 
+AT_REST = ("held", "owed", "absent", "off", "out_of_sight")
+"""The states in which nothing is under way."""
+
 # fmt: off
 ROWS = (
     #   source                             trigger                                      guard               destination      outputs                       cite                                    reason

@@ -27,11 +27,11 @@ from ...fsm import (
 )
 from ...fsm.alarms import HAPPENINGS, Alarm, Happening, Reaction, ReactionKind
 from ...fsm.facts import better_side
+from ...fsm.pair import HAS_PRIMARY
 from .core import Leaf, TabulatedCore
 from .host import Host
 from .watched import Result
 
-SETTLED = ("redundant", "no_redundancy", "peer_lost")
 _MOVED = (PAIR.name, VIP.name)
 _UNDONE = ("backup", "released")
 _LEAVING = ("leaving", "leaving_owed")
@@ -107,7 +107,7 @@ def _script_for_nothing(core: TabulatedCore, before: int, after: int, leaf: Leaf
 
 def _is_at_rest(core: TabulatedCore, state: int) -> bool:
     placed = core.read(state, "placement").startswith("together")
-    settled = all(core.read(state, "pair", i).state.startswith(SETTLED) for i in range(len(core.topology.pairs)))
+    settled = all(core.read(state, "pair", i).state.startswith(HAS_PRIMARY) for i in range(len(core.topology.pairs)))
     return placed and settled and not any(core.read(state, "told", thing) for thing in core.things)
 
 
@@ -136,7 +136,7 @@ def _undoes(leaf: Leaf) -> bool:
     said = leaf.told[-1]
     if not isinstance(said, Result) or said.how != "done" or not isinstance(said.command, DisableVip | Demote):
         return False
-    settled = SETTLED if isinstance(said.command, Demote) else ("held", "owed")
+    settled = HAS_PRIMARY if isinstance(said.command, Demote) else ("held", "owed")
     undone = {(f"{state}_{side}", f"side{side}_{what}") for state in settled for side in (1, 2) for what in _UNDONE}
     return any(
         step.machine in _MOVED and (step.decision.source, step.decision.trigger) in undone for step in leaf.steps
@@ -240,7 +240,7 @@ LEFT_BEHIND = Property(
 
 def is_left_behind(pair: str, vip: str) -> bool:
     """Whether a pair is primary on one side, and the VIP is, or is being moved, elsewhere."""
-    return pair.startswith(SETTLED) and vip[-1] in "12" and (vip[-1] != pair[-1] or vip.startswith("leaving"))
+    return pair.startswith(HAS_PRIMARY) and vip[-1] in "12" and (vip[-1] != pair[-1] or vip.startswith("leaving"))
 
 
 TWO_HOLDERS = Property(

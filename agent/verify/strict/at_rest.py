@@ -6,6 +6,7 @@ is lost.
 
 from ....fsm import Mode
 from ....fsm.facts import better_side, pair_of_the_vip, sides_that_can
+from ....fsm.vip import AT_REST
 from ..core import Leaf, TabulatedCore
 from .sight import sides_in_sight
 
@@ -59,7 +60,7 @@ def tells_otherwise(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) 
 
 def half_done(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
     """The VIP is on its way, and no script is under way that would bring it there."""
-    return _is_at_rest(core, after) and core.read(after, "vip").startswith(_ON_ITS_WAY)
+    return _is_at_rest(core, after) and not core.read(after, "vip").startswith((*AT_REST, "conflict"))
 
 
 def misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
@@ -75,9 +76,6 @@ def misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> boo
         return bool(can)
     (side,) = sides
     return 3 - side in can and better == 3 - side
-
-
-_ON_ITS_WAY = ("enabling", "moving", "clearing", "sharing", "covering", "draining", "releasing", "leaving")
 
 
 def _is_at_rest(core: TabulatedCore, state: int) -> bool:

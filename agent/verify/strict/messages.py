@@ -16,8 +16,8 @@ from ....fsm import (
     event_id,
 )
 from ....fsm.alarms import HAPPENINGS, Happening, ReactionKind
+from ....fsm.pair import HAS_PRIMARY
 from ..core import Leaf, TabulatedCore
-from ..properties import SETTLED
 from .sight import sides_in_sight
 
 
@@ -35,8 +35,8 @@ def _pair_says(step: Step) -> bool:
     said = {(output.verb.partition("_")[2], output.side) for output in step.decision.outputs}
     source, target = step.decision.source, step.decision.destination or ""
     side = int(target[-1]) if target[-1] in "12" else 0
-    was_primary = source.startswith((*SETTLED, "split_brain")) and source[-1] == target[-1]
-    if target.startswith(SETTLED) and not was_primary and ("primary", side) not in said:
+    was_primary = source.startswith((*HAS_PRIMARY, "split_brain")) and source[-1] == target[-1]
+    if target.startswith(HAS_PRIMARY) and not was_primary and ("primary", side) not in said:
         return False
     is_demoted = source in (f"promoting_{side}", f"split_brain_{side}") and target == f"redundant_{side}"
     return not is_demoted or ("backup", 3 - side) in said
@@ -115,7 +115,7 @@ def turns_a_deaf_ear(core: TabulatedCore, before: int, after: int, leaf: Leaf) -
         if pair >= len(core.topology.pairs):
             return False
         found = core.read(before, "pair", pair)
-        is_so = found.state.startswith(SETTLED) and found.modes[side - 1] == Mode(happening)
+        is_so = found.state.startswith(HAS_PRIMARY) and found.modes[side - 1] == Mode(happening)
     else:
         condition = core.read(before, "application", core.topology.number_of(said.application))
         is_so = condition in (("up",) if happening is Happening.STARTED else ("down", "lost"))
