@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from page_stage import PageStage
 
 T = TypeVar("T")
 
@@ -95,6 +97,13 @@ def wired() -> Iterator[tuple[Namespace, Namespace]]:
     yield host, neighbour
     neighbour.close()
     host.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[PageStage]:
+    """An agent with its live page, on simulated hosts."""
+    with PageStage(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from rich.console import Console
 from switchover.agent import cli, watch
 from switchover.agent.page.overview import overview
 from switchover.agent.watch import Answer, asked, picture
-from test_page import STATUS, with_hosts
+from told_status import STATUS, with_hosts
 
 INCIDENT = {
     "id": 262,
