@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
+from ports import free_port
 from switchover.agent.agent import Agent
 from switchover.agent.lab.settings import LabSettings
 from switchover.agent.lab.simulated_stage import SimulatedStage
@@ -20,13 +21,6 @@ from switchover.agent.settings import PageSettings
 T = TypeVar("T")
 
 PATIENCE_S = 30
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @frozen
