@@ -1,15 +1,7 @@
 """`switchover plan`: what would be done if something happened now, by the core itself; nothing is executed.
 
 The core works on a copy of the present state. Hosts are assumed to do everything that they are told, at once; the time
-that is told passes only where the core waits. What happens is told in words, one event in each:
-
-    fail NAME           an application fails
-    start NAME          it is up again, in backup mode if it has one
-    switch NAME         an operator asks for an application, or all of a host's, as primary
-    lose HOST           a host is lost, with everything on it
-    return HOST         it is heard again, as it was when it was lost
-    message ID NAME     a log message comes, as an SCS writes it
-
+that is told passes only where the core waits. What happens is told in the words of `hosts_in_mind`, one event in each.
 How a host is that was lost before, nobody knows: it is assumed to return as [S2] has it, primary and with the VIP;
 `return HOST backup` assumes that its applications are backup, and the VIP is not there.
 """
@@ -26,17 +18,12 @@ from typing import Any
 from attrs import asdict, frozen
 
 from ..fsm import (
-    ApplicationReported,
     CoreError,
     Event,
     HostCommand,
-    HostConnected,
     HostFellSilent,
-    HostLost,
-    LogMessageReceived,
     Mode,
     SolutionState,
-    SwitchoverRequested,
     Topology,
     describe_command,
     event_id,
@@ -45,7 +32,7 @@ from ..fsm.alarm import ALARM
 from ..fsm.pair import PAIR
 from .chain import Link, chain
 from .configuration import load
-from .hosts_in_mind import HostsInMind, hosts_of, running_mode
+from .hosts_in_mind import HostsInMind, hosts_of
 from .incidents import Incident, has_redundancy, is_at_rest
 from .journal import JournalError, replay
 from .operator import OperatorError, ask
@@ -215,7 +202,11 @@ def _known(words: str, kind: str, name: str, names: Sequence[str]) -> None:
 def _happen(hosts: HostsInMind, words: str) -> Planned:
     """One event, to its end; what was under way before is done after the first of them."""
     begin = len(hosts.handled)
-    events, assumption = _events(hosts, words.strip())
+    act, assumption = words.strip(), ""
+    if act.startswith("return "):
+        _, host, *wanted = act.split()
+        act, assumption = f"return {host}", _assume(hosts, host, wanted)
+    events = [*_silence_before(hosts, act), *hosts.events_of(act)]
     pending = () if hosts.handled else hosts.solution.state.pending
     results = [answer for command in pending for answer in hosts.answers(command)]
     try:
@@ -226,48 +217,26 @@ def _happen(hosts: HostsInMind, words: str) -> Planned:
     return Planned(words, Incident(handled, is_at_rest(handled[-1].after)), "", assumption)
 
 
-def _events(hosts: HostsInMind, words: str) -> tuple[list[Event], str]:
-    """What the core would be told, and what is assumed."""
+def _silence_before(hosts: HostsInMind, act: str) -> list[Event]:
+    """A host that is lost was silent before."""
     topology, state = hosts.solution.topology, hosts.solution.state
-    verb, _, what = words.partition(" ")
-    match verb:
-        case "fail" | "start":
-            mode = Mode.DOWN if verb == "fail" else running_mode(topology, what)
-            hosts.modes[what] = mode
-            return [ApplicationReported(what, mode)], ""
-        case "switch":
-            side = topology.hosts.index(what) if what in topology.hosts else None
-            names = [what] if side is None else [pair.applications[side] for pair in topology.pairs]
-            return [SwitchoverRequested(name) for name in names], ""
-        case "lose":
-            silent = [HostFellSilent(what)] if state.links[topology.side_of(what) - 1] == "connected" else []
-            return [*silent, HostLost(what)], ""
-        case "message":
-            return [LogMessageReceived(*what.split(" ", 1))], ""
-        case _:
-            return _return(hosts, *what.split())
+    silent = (host for host, link in zip(topology.hosts, state.links, strict=True) if link == "connected")
+    return [HostFellSilent(host) for host in silent if act == f"lose {host}"]
 
 
-def _return(hosts: HostsInMind, host: str, wanted: str = "") -> tuple[list[Event], str]:
-    """A host returns: as it was, as far as that is known, unless it is said how."""
-    topology = hosts.solution.topology
-    as_primary = wanted != "backup"
+def _assume(hosts: HostsInMind, host: str, wanted: Sequence[str]) -> str:
+    """A host will return as it was, as far as that is known, unless it is said how; returns what was assumed, if so."""
+    topology, is_primary = hosts.solution.topology, wanted != ["backup"]
     side = topology.side_of(host)
-    redundant = [pair.applications[side - 1] for pair in topology.pairs]
-    others = [pair.applications[side - 1] for pair in topology.monitored]
+    mode = Mode.PRIMARY if is_primary else Mode.BACKUP
+    redundant = {pair.applications[side - 1]: mode for pair in topology.pairs}
+    assumed = redundant | {pair.applications[side - 1]: Mode.UP for pair in topology.monitored}
     if wanted:
-        for name in redundant:
-            hosts.modes.pop(name, None)
-        hosts.vip_held.pop(host, None)
-    is_known = {*redundant, *others} <= hosts.modes.keys() and host in hosts.vip_held
-
-    def assumed(name: str) -> Mode:
-        return Mode.UP if name in others else Mode.PRIMARY if as_primary else Mode.BACKUP
-
-    report = hosts.report_of(host, assumed, held=as_primary)
-    hosts.modes.update(report.modes)
-    hosts.vip_held[host] = report.vip_held
-    words = ", ".join(
-        [*(f"{name} {mode}" for name, mode in report.modes.items()), "the VIP" if report.vip_held else "no VIP"]
-    )
-    return [HostConnected(host, report)], "" if is_known else f"{host} returns with {words}"
+        hosts.modes.update(redundant)
+        hosts.vip_held[host] = is_primary
+    elif assumed.keys() <= hosts.modes.keys() and host in hosts.vip_held:
+        return ""
+    hosts.modes = assumed | hosts.modes
+    held = hosts.vip_held.setdefault(host, is_primary)
+    told = [*(f"{name} {hosts.modes[name]}" for name in assumed), "the VIP" if held else "no VIP"]
+    return f"{host} returns with {', '.join(told)}"

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import Protocol, TextIO
 
 QUIET_FOR_S, AT_MOST_EVERY_S = 2.0, 0.5
@@ -56,7 +57,7 @@ class Unseen:
         """There is nothing to take away."""
 
 
-class Drawn:
+class Drawn(ABC):
     """What bars and lines have in common: when they are drawn, and that they are taken away."""
 
     def __init__(self, title: str, whole: int | None) -> None:
@@ -86,9 +87,9 @@ class Drawn:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
             self._is_drawn = False
 
+    @abstractmethod
     def line(self, done: int, amount: str, text: str, width: int) -> str:
         """What is drawn: no wider than `width`, and without the end of a line."""
-        raise NotImplementedError
 
 
 class Line(Drawn):

@@ -98,12 +98,12 @@ SCENARIOS = {scenario.name: scenario for scenario in (
     _backup_fails("backup-vm-server", "VM Server fails in backup mode", "vm", "VM Server"),
     _backup_fails("backup-rm", "Resource Manager fails on the backup host", "rm", ""),
     _backup_fails("backup-mcp", "Media Control Platform fails on the backup host", "mcp", ""),
-    Workflow("manual-vm-server", "Manual switchover by the VM Server", acts=("request {vm_new}",), ends=_WHOLE, beyond=_ANNOUNCED, steps=(
+    Workflow("manual-vm-server", "Manual switchover by the VM Server", acts=("switch {vm_new}",), ends=_WHOLE, beyond=_ANNOUNCED, steps=(
             WorkflowStep(0, "an administrator switches the VM Server to primary mode", ("requested {vm_new}", "demote {vm_old}", "promote {vm_new}")),
             *_AFTER_VM,
         ),
     ),
-    Workflow("manual-vm-sip-server", "Manual switchover by the VM SIP Server", acts=("request {sip_new}",), ends=_WHOLE, beyond=_ANNOUNCED, steps=(
+    Workflow("manual-vm-sip-server", "Manual switchover by the VM SIP Server", acts=("switch {sip_new}",), ends=_WHOLE, beyond=_ANNOUNCED, steps=(
             WorkflowStep(0, "an administrator switches the VM SIP Server to primary mode", ("requested {sip_new}", "demote {sip_old}", "promote {sip_new}")),
             *_AFTER_SIP,
         ),

@@ -4,7 +4,7 @@ from attrs import Factory, define, field
 
 from .commands import Command
 from .events import Event
-from .handling import Handling, Step
+from .handling import MACHINES, Handling, Machines, Step
 from .state import SolutionState, initial_state
 from .topology import Topology
 
@@ -14,7 +14,8 @@ class Solution:
     """The core: a topology, and the state that events move.
 
     `state` is a value: read it, store it, or give a stored one to a new `Solution` to go on from there.
-    `steps` are the decisions that the last event led to, in order.
+    `steps` are the decisions that the last event led to, in order. `machines` are the tables that decide; whoever tests
+    the tests of the tables gives others.
 
     >>> from switchover.fsm import *
     >>> pair = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
@@ -29,6 +30,7 @@ class Solution:
 
     topology: Topology
     state: SolutionState = Factory(lambda self: initial_state(self.topology), takes_self=True)
+    machines: Machines = MACHINES
     steps: tuple[Step, ...] = field(default=(), init=False)
 
     def handle(self, event: Event) -> tuple[Command, ...]:
@@ -37,7 +39,7 @@ class Solution:
         Raises `CoreError` if the event names what is not in the topology, speaks for a host that is not connected, or
         comes where a table calls it impossible. An event that is refused changes nothing.
         """
-        handling = Handling(self.topology, self.state)
+        handling = Handling(self.topology, self.state, self.machines)
         handling.take(event)
         self.state, self.steps = handling.state, tuple(handling.steps)
         return tuple(handling.commands)

@@ -27,8 +27,8 @@ class WorkflowStep:
 class Workflow:
     """A documented workflow.
 
-    `acts` is what the outside world does, in order: `request`, `fail` or `start` an application, `lose` a host or let
-    it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the VIP
+    `acts` is what the outside world does, in order: `fail` or `start` an application, `switch` to it, `lose` a host or
+    let it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the VIP
     scripts that run, once each; no other script runs.
     """
 
@@ -53,7 +53,7 @@ class SeenStep:
 
 # fmt: off
 MANUAL = Workflow(
-    "manual", "Manual switchover", acts=("request {new}",),
+    "manual", "Manual switchover", acts=("switch {new}",),
     ends=("{pair} redundant_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
         WorkflowStep(1, "an operator asks for the switchover",                  ("requested {new}",)),
         WorkflowStep(2, "the primary is told to go into backup mode",           ("demote {old}",)),

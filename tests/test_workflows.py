@@ -5,17 +5,17 @@ from collections import Counter
 
 import pytest
 from attrs import evolve
-from switchover.agent.verify.obedient import ObedientHosts, start
+from switchover.agent.hosts_in_mind import HostsInMind, prior_to_switchover
 from switchover.fsm import Solution, VipOrder
 from switchover.fsm.workflows import WORKFLOWS, Workflow, recognise, roles, states_of
 from topologies import HOSTS, TAKEOVER
 
 
-def run(workflow: Workflow, order: VipOrder, old: int) -> ObedientHosts:
-    world = start(Solution(evolve(TAKEOVER, vip_order=order)), old)
+def run(workflow: Workflow, order: VipOrder, old: int) -> HostsInMind:
+    world = prior_to_switchover(Solution(evolve(TAKEOVER, vip_order=order)), old)
     if workflow.name == "reconnection":
         world.act(f"lose {HOSTS[old - 1]}")
-        world.records.clear()
+        world.untold = len(world.handled)
     for act in workflow.acts:
         world.act(act.format(**roles(world.solution.topology, 0, 3 - old)))
     return world

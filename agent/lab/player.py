@@ -23,7 +23,7 @@ REVERSE = "reverse-"
 """Before a scenario's name: with the second side as primary before it."""
 
 _ACTS = {
-    "request": "an operator asks for {}",
+    "switch": "an operator asks for {}",
     "fail": "kill -9 of {}",
     "start": "{} is started again",
     "lose": "{} is lost",
@@ -45,7 +45,7 @@ def playable(solution: str) -> tuple[str, ...]:
     """
     if solution == "sip":
         return tuple(WORKFLOWS)
-    of_primary = [n for n, found in SCENARIOS.items() if found.scripts and not found.acts[0].startswith("request")]
+    of_primary = [n for n, found in SCENARIOS.items() if found.scripts and not found.acts[0].startswith("switch")]
     return (*SCENARIOS, *(f"{REVERSE}{name}" for name in of_primary))
 
 
@@ -93,7 +93,7 @@ class _Player:
     async def _act(self, verb: str, what: str) -> float:
         side = self._stage.topology.hosts.index(what) + 1 if verb in ("lose", "return") else 0
         match verb:
-            case "request":
+            case "switch":
                 now = time.monotonic()
                 await self._stage.ask({"do": "switch", "to": what})
                 return now
@@ -134,7 +134,7 @@ class _Player:
         old = await self._prior_state()
         wanted = (2 if name.startswith(REVERSE) else 1) if workflow.name in SCENARIOS else old
         if old != wanted:
-            await self._prepare("request", hosts[wanted - 1])
+            await self._prepare("switch", hosts[wanted - 1])
             old = await self._prior_state()
         return old
 

@@ -3,26 +3,23 @@
 import string
 from collections.abc import Iterator, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from ...fsm import (
     AnnounceVip,
-    Command,
     CommandSucceeded,
     EnableVip,
-    Event,
     Pair,
     Solution,
     SolutionState,
     Topology,
-    describe_event,
     documented_alarms,
 )
 from ...fsm.facts import pair_of_the_vip
 from ...fsm.scenarios import SCENARIOS, parts
 from ...fsm.workflows import DISCONNECTED, FAILURE, MANUAL, RECONNECTION, WORKFLOWS, Workflow, recognise, roles
+from ..hosts_in_mind import prior_to_switchover
 from ..journal import Handled
-from ..verify.obedient import start
 from .figures import Configuration
 from .messages import Message, messages_of
 from .sequence import DocumentedStep
@@ -36,21 +33,6 @@ _FIGURES = (
     (FAILURE, "after the primary's failure"),
     (DISCONNECTED, "after the primary's host was disconnected"),
 )
-
-
-@define(eq=False)
-class _Recorded(Solution):
-    """A solution that keeps what it handled."""
-
-    handled: list[Handled] = field(factory=list[Handled], init=False)
-
-    def handle(self, event: Event) -> tuple[Command, ...]:
-        before, text = self.state, describe_event(event, self.state.pending)
-        commands = super().handle(event)
-        number = len(self.handled) + 1
-        handled = Handled(number, 0, 0, text, event, self.steps, commands, before, self.state, self.topology)
-        self.handled.append(handled)
-        return commands
 
 
 @frozen
@@ -87,18 +69,17 @@ def _failure(name: str, pair: Pair) -> Workflow:
 def play(topology: Topology, workflow: Workflow) -> Played:
     """Play a workflow, the first side being primary before it. `CoreError` if that cannot be brought about."""
     given = _parts(topology, workflow)
-    solution = _Recorded(topology)
-    hosts = start(solution, 1)
+    hosts = prior_to_switchover(Solution(topology), 1)
     if workflow is RECONNECTION:
         hosts.act(f"lose {given['old_host']}")
-    earlier, solution.handled = solution.handled, []
-    before = solution.state
+    begin, before = len(hosts.handled), hosts.solution.state
     for act in workflow.acts:
         hosts.act(act.format(**given))
-    messages = messages_of(topology, solution.handled, is_timed=False)
+    handled = hosts.handled[begin:]
+    messages = messages_of(topology, handled, is_timed=False)
     steps = tuple(_steps(workflow, given, [message.record for message in messages]))
-    announced = _announced_by(earlier), _announced_by([*earlier, *solution.handled])
-    return Played(workflow, tuple(solution.handled), tuple(messages), steps, before, solution.state, announced)
+    announced = _announced_by(hosts.handled[:begin]), _announced_by(hosts.handled)
+    return Played(workflow, tuple(handled), tuple(messages), steps, before, hosts.solution.state, announced)
 
 
 def configurations(topology: Topology) -> Iterator[tuple[str, Configuration]]:

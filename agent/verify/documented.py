@@ -1,4 +1,4 @@
-"""What must be possible at all: the documented workflows and scenarios, driven through the core with obedient hosts.
+"""What must be possible at all: the documented workflows and scenarios, with hosts that do what they are told.
 
 Properties say what must never be otherwise, and a core that does nothing breaks few of them. So the acts of every
 workflow of [S2] and of every scenario of [S1] that apply to a topology are played, from both sides: each documented
@@ -13,28 +13,28 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from ...fsm import (
-    Command,
     CoreError,
-    Event,
     Pair,
     ReactionPolicy,
     Solution,
+    TimerFired,
     Topology,
     VipOrder,
     documented_alarms,
 )
 from ...fsm.alarms import Alarm, Reaction, event_id
-from ...fsm.handling import MACHINES, Handling, Machines
+from ...fsm.handling import MACHINES, Machines
 from ...fsm.scenarios import SCENARIOS, parts
 from ...fsm.table import Decision
 from ...fsm.voicemail import MEDIA_CONTROL_PLATFORM, RESOURCE_MANAGER, VM_SERVER, VM_SIP_SERVER, voicemail_alarms
 from ...fsm.workflows import RECONNECTION, WORKFLOWS, Workflow, recognise, roles, states_of
-from .obedient import ObedientHosts, start
+from ..hosts_in_mind import HostsInMind, prior_to_switchover
 
 _COMMANDS = ("promote", "demote", "look", "enable_vip", "disable_vip", "announce_vip")
+_DRAIN = "drain VIP"
 _WRITTEN = ("log", "alarm", "reaction")
 
 
@@ -67,7 +67,8 @@ def decided(topology: Topology) -> set[tuple[str, Decision]]:
     """Which rows of which tables fire in the documented workflows and scenarios that apply to a topology."""
     found: set[tuple[str, Decision]] = set()
     for played, case in _cases(topology):
-        found |= {(step.machine, step.decision) for step in _played(played, MACHINES, case).steps}
+        handled = _played(played, MACHINES, case).handled
+        found |= {(step.machine, step.decision) for each in handled for step in each.steps}
     return found
 
 
@@ -142,17 +143,17 @@ def _missing(topology: Topology, machines: Machines, case: _Case) -> Iterator[st
     yield from (f"{case.name}: {text}" for text in (*_other_scripts(hosts, case), *_undocumented(hosts, case)))
 
 
-def _played(topology: Topology, machines: Machines, case: _Case) -> ObedientHosts:
-    hosts = start(_Tried(topology, machines=machines), case.old)
+def _played(topology: Topology, machines: Machines, case: _Case) -> HostsInMind:
+    hosts = prior_to_switchover(Solution(topology, machines=machines), case.old)
     for act in case.before:
         hosts.act(act)
-    hosts.records.clear()
+    hosts.untold = len(hosts.handled)
     for act in case.workflow.acts:
         hosts.act(case.named(act))
     return hosts
 
 
-def _unseen_steps(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
+def _unseen_steps(hosts: HostsInMind, case: _Case) -> Iterator[str]:
     """Steps that did not come, or not in order. The order `disable-first` is another one than that of [S1]."""
     if hosts.solution.topology.vip_order is VipOrder.DISABLE_FIRST and case.workflow.name in SCENARIOS:
         return
@@ -161,14 +162,17 @@ def _unseen_steps(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
             yield f"not seen: {step.number or '-'}. {step.text}"
 
 
-def _other_end(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
+def _other_end(hosts: HostsInMind, case: _Case) -> Iterator[str]:
     missing = {case.named(end) for end in case.workflow.ends} - states_of(hosts.solution.topology, hosts.solution.state)
     yield from (f"it does not end with {end}" for end in sorted(missing))
     if hosts.solution.state.pending:
         yield "it does not end: a command has no result"
+    for handled in hosts.handled[hosts.untold :]:
+        if isinstance(handled.event, TimerFired) and handled.event.timer != _DRAIN:
+            yield f"it does not end by itself: {handled.text}"
 
 
-def _other_scripts(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
+def _other_scripts(hosts: HostsInMind, case: _Case) -> Iterator[str]:
     ran = Counter(hosts.scripts())
     documented = Counter(case.named(script) for script in case.workflow.scripts)
     if ran != documented:
@@ -176,7 +180,7 @@ def _other_scripts(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
         yield f"the scripts that ran are others than the documented ones: {told}"
 
 
-def _undocumented(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
+def _undocumented(hosts: HostsInMind, case: _Case) -> Iterator[str]:
     """What no step and no rule beyond the steps asks for, or what comes twice.
 
     [S1] does not list what else is written: the SCS's own messages, and the other half of each mutual reaction.
@@ -190,16 +194,3 @@ def _undocumented(hosts: ObedientHosts, case: _Case) -> Iterator[str]:
     yield from (f"{text} comes {count} times" for text, count in sorted(given.items()) if count > 1)
     if hosts.solution.topology.vip_order is not VipOrder.DISABLE_FIRST:  # which has nothing to announce again
         yield from (f"{text} does not come" for text in sorted(beyond - given.keys()))
-
-
-@define(eq=False)
-class _Tried(Solution):
-    """A solution in which these tables decide, whether or not they are the real ones."""
-
-    machines: Machines = MACHINES
-
-    def handle(self, event: Event) -> tuple[Command, ...]:
-        handling = Handling(self.topology, self.state, self.machines)
-        handling.take(event)
-        self.state, self.steps = handling.state, tuple(handling.steps)
-        return tuple(handling.commands)
