@@ -10,24 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve, field
+from agent_at_work import WillingHost, agent_at_work
+from attrs import define, evolve
 from switchover.agent.agent import Agent
 from switchover.agent.configuration import load
 from switchover.agent.examples import example_text
 from switchover.agent.journal import Journal, read
 from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.agent.operator import LONGEST_LINE, OperatorError, OperatorServer, ask
-from switchover.agent.settings import Configuration, PairKind
+from switchover.agent.settings import Configuration
 from switchover.fsm import (
     LOG_MESSAGES,
     ApplicationReported,
-    CommandSucceeded,
-    Event,
-    HostCommand,
-    HostConnected,
     HostFellSilent,
     HostLost,
-    HostReport,
     Mode,
     Start,
     Stop,
@@ -38,36 +34,9 @@ A1, A2 = "SIP_Server_1", "SIP_Server_2"
 
 
 @define(eq=False)
-class ObedientHost:
-    """A connection to a host that does what it is told at once."""
-
-    name: str
-    modes: dict[str, Mode]
-    deliver: Callable[[Event], None]
-    told: list[HostCommand] = field(factory=list)
-    heard_at: float | None = None
-
-    def start(self) -> None:
-        self.soon(HostConnected(self.name, HostReport(self.modes, vip_held=self.name == H1)))
-
-    async def close(self) -> None:
-        self.deliver = lambda _: None
-
-    def send(self, command: HostCommand, deadline_ms: int) -> None:
-        self.told.append(command)
-        if isinstance(command, Start | Stop):
-            running = Mode.UP if command.application.startswith("RM") else Mode.BACKUP
-            self.soon(ApplicationReported(command.application, running if isinstance(command, Start) else Mode.DOWN))
-        self.soon(CommandSucceeded(command.id))
-
-    def soon(self, event: Event) -> None:
-        asyncio.get_running_loop().call_soon(lambda: self.deliver(event))
-
-
-@define(eq=False)
 class Desk:
     agent: Agent
-    hosts: dict[str, ObedientHost]
+    hosts: dict[str, WillingHost]
     path: Path
     journal: Path
 
@@ -112,42 +81,16 @@ def with_long_alarms(settings: Configuration) -> Configuration:
     return evolve(settings, alarms=tuple(alarms))
 
 
-def modes_on(host: str, settings: Configuration) -> dict[str, Mode]:
-    """[S1] and [S2], state prior to switchover."""
-    redundant = Mode.PRIMARY if host == H1 else Mode.BACKUP
-    return {
-        member.application: redundant if pair.kind is PairKind.REDUNDANT else Mode.UP
-        for pair in settings.pairs
-        for member in pair.members
-        if member.host == host
-    }
-
-
 @pytest.fixture
-def at_desk(tmp_path: Path, eventually) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], None]:
+def at_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], None]:
     """Runs a scenario with an agent whose hosts are connected, and its operators' server."""
 
     async def run(
         scenario: Callable[[Desk], Coroutine[Any, Any, None]], configured: Callable[[Path], Configuration]
     ) -> None:
-        settings, hosts = configured(tmp_path), {}
-
-        def connect(name: str, deliver: Callable[[Event], None]) -> ObedientHost:
-            hosts[name] = ObedientHost(name, modes_on(name, settings), deliver)
-            return hosts[name]
-
-        journal = Journal(settings.agent.journal)
-        agent = Agent(settings, journal, connect)
-        server = OperatorServer(agent)
-        await server.start()
-        agent.start()
-        try:
-            await eventually(lambda: agent.solution.state.vip == "held_1" and not agent.solution.state.pending)
+        settings = configured(tmp_path)
+        async with agent_at_work(settings) as (agent, hosts):
             await scenario(Desk(agent, hosts, settings.agent.socket, settings.agent.journal))
-        finally:
-            await server.close()
-            await agent.close()
-            journal.close()
 
     return lambda scenario, configured=configuration: asyncio.run(asyncio.wait_for(run(scenario, configured), 60))
 
@@ -505,9 +448,8 @@ def test_a_socket_that_cannot_be_made_says_so(tmp_path):
     async def scenario() -> None:
         journal = Journal(settings.agent.journal)
         try:
-            await OperatorServer(
-                Agent(settings, journal, lambda name, deliver: ObedientHost(name, {}, deliver))
-            ).start()
+            agent = Agent(settings, journal, lambda name, deliver: WillingHost(name, {}, deliver))
+            await OperatorServer(agent).start()
         finally:
             journal.close()
 

@@ -2,28 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from attrs import define, evolve, field
+from agent_at_work import agent_at_work
+from attrs import evolve
 from simulated import example, played
 from switchover.agent import cli
-from switchover.agent.agent import Agent
 from switchover.agent.hosts_in_mind import HostsInMind, hosts_of
 from switchover.agent.journal import Journal, read, replay
-from switchover.agent.operator import OperatorServer
 from switchover.agent.plan import PlanError, plan
-from switchover.agent.settings import Configuration
 from switchover.agent.state_json import as_json, from_json
 from switchover.fsm import (
     ApplicationReported,
     CommandSucceeded,
     CoreError,
     Event,
-    HostCommand,
-    HostConnected,
-    HostReport,
     LookAt,
     LookAtVip,
     Mode,
@@ -323,28 +317,6 @@ def test_the_exit_status_tells_what_was_refused_what_was_bad_input_and_that_no_a
     assert "no agent answers" in capsys.readouterr().err
 
 
-@define(eq=False)
-class Host:
-    """A host that reports, and answers nothing."""
-
-    name: str
-    deliver: Callable[[Event], None]
-    sent: list[HostCommand] = field(factory=list)
-    heard_at: float | None = None
-
-    def start(self) -> None:
-        first = self.name == H1
-        mode = {A1: Mode.PRIMARY} if first else {A2: Mode.BACKUP}
-        self.deliver(HostConnected(self.name, HostReport(mode, vip_held=first)))
-
-    async def close(self) -> None:
-        pass
-
-    def send(self, command: HostCommand, deadline_ms: int) -> None:
-        self.sent.append(command)
-        self.deliver(CommandSucceeded(command.id))
-
-
 def own_configuration(directory: Path) -> Path:
     """The example, with all that it writes in a directory of its own."""
     example(directory, "sip")
@@ -359,34 +331,18 @@ def own_configuration(directory: Path) -> Path:
 
 def test_the_running_agent_is_asked_for_its_state_and_does_nothing(tmp_path, capsys):
     file = own_configuration(tmp_path)
-    hosts: list[Host] = []
+    settings = cli.load(file)
 
-    async def with_agent() -> int:
-        settings: Configuration = cli.load(file)
-
-        def connect(name: str, deliver: Callable[[Event], None]) -> Host:
-            hosts.append(Host(name, deliver))
-            return hosts[-1]
-
-        journal = Journal(settings.agent.journal)
-        agent = Agent(settings, journal, connect)
-        operators = OperatorServer(agent)
-        agent.start()
-        await operators.start()
-        try:
+    async def asked() -> list[str]:
+        async with agent_at_work(settings) as (agent, hosts):
             before, entries = agent.solution.state, len(list(read(settings.agent.journal)))
-            status = await asyncio.to_thread(cli.main, ["plan", "-c", str(file), "switch host2"])
+            assert await asyncio.to_thread(cli.main, ["plan", "-c", str(file), "switch host2"]) == 0
             assert agent.solution.state == before
             assert len(list(read(settings.agent.journal))) == entries
-            return status
-        finally:
-            await operators.close()
-            await agent.close()
-            journal.close()
+            return [type(command).__name__ for host in hosts.values() for command in host.told]
 
-    assert asyncio.run(with_agent()) == 0
+    assert asyncio.run(asked()) == ["AnnounceVip"]
     assert "  outcome   SIP Server: host1 -> host2; VIP: host1 -> host2" in capsys.readouterr().out.splitlines()
-    assert [type(command).__name__ for host in hosts for command in host.sent] == ["AnnounceVip"]
 
 
 def test_an_agent_that_tells_something_else_is_named(tmp_path, capsys, monkeypatch):
