@@ -1,43 +1,19 @@
-"""The one console command, `switchover`: what is typed, and the exit status that comes back.
-
-Heavy modules are imported by the commands that need them, so that `switchover event`, which an alarm reaction runs,
-and `switchover status` answer at once.
-"""
+"""The one console command, `switchover`: what can be typed, and the exit status that comes back."""
 
 import argparse
-import asyncio
-import functools
-import importlib
-import json
-import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 from ..drivers.errors import DriverError
-from ..drivers.spool import put
-from ..fsm import CoreError, event_id
 from ..fsm.voicemail import WIRINGS
-from . import logs
-from .configuration import Configuration, ConfigurationError, load
-from .configuration import check as check_configuration
-from .examples import EXAMPLES, example_text
+from . import commands, logs
+from .commands import BAD_INPUT, NOT_SO, UNREACHABLE, lazily
+from .configuration import ConfigurationError
 from .journal import JournalError
-from .operator import OperatorError, ask
-from .status_text import as_text, does_run, is_primary, is_whole
+from .operator import OperatorError
 
 DEFAULT_CONFIGURATION = "/etc/switchover/switchover.toml"
-
-DONE, NOT_SO, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
-
-EVENT_WITHIN_S = 1.0
-"""How long `switchover event` waits for the agent before it leaves the message in the spool."""
-
-SWITCH_WITHIN_S = 10.0
-"""How long `switchover switch` waits for a switchover to be done."""
 
 EXIT_STATUS = """\
 exit status: 0 done, or all is as it should be; 1 refused, failed, or not as it should be;
@@ -82,12 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXIT_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(
         name: str, run: Callable[[argparse.Namespace], int], text: str, example: str, status: str = EXIT_STATUS
     ) -> argparse.ArgumentParser:
-        command = commands.add_parser(
+        command = subcommands.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
@@ -103,15 +79,19 @@ def _parser() -> argparse.ArgumentParser:
         )
         return command
 
-    init = add("init", _init, "write a commented example configuration", "switchover init voicemail switchover.toml")
+    init = add(
+        "init", commands.init, "write a commented example configuration", "switchover init voicemail switchover.toml"
+    )
     init.add_argument("example", nargs="?", default="sip", help="sip (a pair of SIP Servers, the default) or voicemail")
     init.add_argument("file", nargs="?", help="default: switchover.toml; never overwritten")
     init.add_argument("--wiring", choices=WIRINGS, help=f"of voicemail, default: {WIRINGS[0]}")
-    check = add("check", _check, "check a configuration", "switchover check switchover.toml")
+    check = add("check", commands.check, "check a configuration", "switchover check switchover.toml")
     check.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
-    configured(add("keys", _keys, "make the keys of the agent and of every host", "switchover keys -c switchover.toml"))
-    agent = configured(add("agent", _agent, "run the SCS-side agent", "switchover agent -c switchover.toml"))
-    lca = configured(add("lca", _lca, "run the LCA of a host", "switchover lca host1 -c switchover.toml"))
+    configured(
+        add("keys", commands.keys, "make the keys of the agent and of every host", "switchover keys -c switchover.toml")
+    )
+    agent = configured(add("agent", commands.agent, "run the SCS-side agent", "switchover agent -c switchover.toml"))
+    lca = configured(add("lca", commands.lca, "run the LCA of a host", "switchover lca host1 -c switchover.toml"))
     lca.add_argument("host", help="the host's name in the configuration")
     for daemon in (agent, lca):
         daemon.add_argument("--quiet", action="store_true", help="log warnings only")
@@ -120,28 +100,30 @@ def _parser() -> argparse.ArgumentParser:
         )
     agent.add_argument("--observe", action="store_true", help="do nothing; journal what would have been done")
     lca.add_argument("--observe", action="store_true", help="report, and touch neither the VIP nor applications")
-    status = configured(add("status", _status, "show the solution as the agent knows it", "switchover status --json"))
+    status = configured(
+        add("status", commands.status, "show the solution as the agent knows it", "switchover status --json")
+    )
     how = status.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="for programs")
     how.add_argument("--watch", action="store_true", help="show it in this terminal, live, until Ctrl-C")
     switch = configured(
-        add("switch", _switch, "make an application, or all of a host's, primary", "switchover switch host2")
+        add("switch", commands.switch, "make an application, or all of a host's, primary", "switchover switch host2")
     )
     switch.add_argument("to", help="an application, or a host")
     for command in (
-        add("start", _start, "start an application on its host", "switchover start RM_1"),
-        add("stop", _stop, "stop an application on its host", "switchover stop RM_1"),
+        add("start", commands.start, "start an application on its host", "switchover start RM_1"),
+        add("stop", commands.stop, "stop an application on its host", "switchover stop RM_1"),
     ):
         configured(command).add_argument("application", help="its name in the configuration")
     event = configured(
-        add("event", _event, "pass a log message on to the agent", "switchover event 00-5150 SIP_Server_2")
+        add("event", commands.event, "pass a log message on to the agent", "switchover event 00-5150 SIP_Server_2")
     )
     event.add_argument("id", help="the log message's event id")
     event.add_argument("application", help="the application that it is about")
     _add_questions(add, configured)
     diagram = add(
         "diagram",
-        _lazily("pictures.gallery", "run_diagram"),
+        lazily("pictures.gallery", "run_diagram"),
         "draw the machines, the wiring and the workflows",
         "switchover diagram diagrams",
     )
@@ -151,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verification(add)
     lab = add(
         "lab",
-        _lazily("lab.command", "run_lab"),
+        lazily("lab.command", "run_lab"),
         "watch the documented workflows happen on hosts made of network namespaces",
         "switchover lab failure reconnection --order enable-first",
     )
@@ -179,7 +161,7 @@ def _add_installation(
     """The commands for whoever installs it, and makes a home of it."""
     units = add(
         "units",
-        _lazily("units", "run_units"),
+        lazily("units", "run_units"),
         "write systemd units of the agent and of the LCA",
         "switchover units /etc/systemd/system --user switchover",
     )
@@ -202,13 +184,13 @@ def _add_questions(
 ) -> None:
     """The commands that tell what was done, and what would be, and do nothing themselves."""
     why = configured(
-        add("why", _lazily("why", "run_why"), "tell what was done in an incident, and why", "switchover why 262")
+        add("why", lazily("why", "run_why"), "tell what was done in an incident, and why", "switchover why 262")
     )
     why.add_argument("--all", action="store_true", help="list all incidents of the journal instead, in a line each")
     plan = configured(
         add(
             "plan",
-            _lazily("plan", "run_plan"),
+            lazily("plan", "run_plan"),
             "tell what would be done if this happened now; nothing is done",
             "switchover plan 'fail SIP_Server_1' 'lose host2'",
         )
@@ -223,7 +205,7 @@ def _add_questions(
     plan.add_argument("--journal", metavar="FILE", help="on the state at the end of this journal; no agent is asked")
     simulate = add(
         "simulate",
-        _lazily("simulate", "run_simulate"),
+        lazily("simulate", "run_simulate"),
         "play a script of faults on simulated hosts and a virtual clock",
         "switchover simulate switchover.toml faults.txt",
     )
@@ -233,7 +215,7 @@ def _add_questions(
     report = configured(
         add(
             "report",
-            _lazily("report.command", "run_report"),
+            lazily("report.command", "run_report"),
             "write an incident's report as one HTML file",
             "switchover report 262 --output incident.html",
         )
@@ -252,14 +234,14 @@ def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     verify = add(
         "verify",
-        _lazily("verify.command", "run_verify", "verify"),
+        lazily("verify.command", "run_verify", "verify"),
         "explore every interleaving of faults, and say which properties hold",
         "switchover verify switchover.toml --faults 2 --save traces",
         VERIFY_EXIT_STATUS,
     )
     replay = add(
         "replay",
-        _lazily("verify.command", "run_replay", "verify"),
+        lazily("verify.command", "run_replay", "verify"),
         "play a trace that verify saved through the core",
         "switchover replay traces/one-holder.json",
         "exit status: 0 it happens as recorded; 1 it does not; 2 no trace, or bad usage",
@@ -267,7 +249,7 @@ def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
     replay.add_argument("trace", help="a file that `switchover verify --save` has written")
     export = add(
         "export",
-        _lazily("verify.command", "run_export", "verify"),
+        lazily("verify.command", "run_export", "verify"),
         "write the explored model for another model checker",
         "switchover export switchover.toml --promela --output model.pml",
         VERIFY_EXIT_STATUS,
@@ -297,149 +279,6 @@ def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
         )
 
 
-def _init(options: argparse.Namespace) -> int:
-    example, name = options.example, options.file or "switchover.toml"
-    if options.file is None and Path(example).suffix:  # "switchover init here.toml"
-        example, name = EXAMPLES[0], example
-    if example not in EXAMPLES:
-        print(f"switchover: unknown example {example!r}; known are {', '.join(EXAMPLES)}", file=sys.stderr)
-        return BAD_INPUT
-    if options.wiring and example != "voicemail":
-        print(f"switchover: --wiring is for voicemail, and not for {example}", file=sys.stderr)
-        return BAD_INPUT
-    try:
-        with Path(name).open("x", encoding="utf-8") as file:
-            file.write(example_text(example, options.wiring or WIRINGS[0]))
-    except OSError as error:
-        print(f"switchover: {name} is not written: {error.strerror}", file=sys.stderr)
-        return NOT_SO
-    print(f"{name} written: edit it, then run `switchover check {name}`")
-    return DONE
-
-
-def _check(options: argparse.Namespace) -> int:
-    configuration, doubts = check_configuration(options.file)
-    for doubt in doubts:
-        print(f"warning: {doubt}", file=sys.stderr)
-    names = " and ".join(host.name for host in configuration.hosts)
-    print(f"{options.file}: in order; solution {configuration.solution.name} on {names}")
-    return DONE
-
-
-def _keys(options: argparse.Namespace) -> int:
-    from ..drivers.keys import make_keys
-
-    configuration = load(options.config)
-    directory = configuration.agent.keys
-    make_keys(directory, [host.name for host in configuration.hosts])
-    print(f"keys written to {directory}; a host needs its own NAME.key_secret and agent.key, the agent all the rest")
-    return DONE
-
-
-def _agent(options: argparse.Namespace) -> int:
-    from .services import run_agent
-
-    configuration = _begin(options)
-    try:
-        ready = functools.partial(logging.getLogger("switchover").info, "the agent is ready")
-        asyncio.run(run_agent(configuration, ready, observe=options.observe))
-    except OperatorError as error:  # its own socket, not another agent's that was to be reached
-        print(f"switchover: {error}", file=sys.stderr)
-        return NOT_SO
-    return DONE
-
-
-def _lca(options: argparse.Namespace) -> int:
-    from .services import run_lca
-
-    configuration = _begin(options)
-    ready = functools.partial(logging.getLogger("switchover").info, "the LCA is ready")
-    asyncio.run(run_lca(configuration, options.host, ready, observe=options.observe))
-    return DONE
-
-
-def _begin(options: argparse.Namespace) -> Configuration:
-    configuration, doubts = check_configuration(options.config)
-    logs.configure(options.log_format, quiet=options.quiet)
-    for doubt in doubts:
-        logging.getLogger("switchover").warning("%s", doubt)
-    return configuration
-
-
-def _status(options: argparse.Namespace) -> int:
-    if options.watch:
-        return _lazily("watch", "run_watch", "terminal")(options)
-    status = ask(load(options.config).agent.socket, {"do": "status"})["status"]
-    print(json.dumps(status, indent=2) if options.json else as_text(status))
-    return DONE if is_whole(status) else NOT_SO
-
-
-def _switch(options: argparse.Namespace) -> int:
-    """Ask for it, and wait until it is so: an operator wants to know what became of it."""
-    socket = load(options.config).agent.socket
-    outcome = _told(ask(socket, {"do": "switch", "to": options.to}))
-    deadline = time.monotonic() + SWITCH_WITHIN_S
-    while outcome == DONE:
-        status = ask(socket, {"do": "status"})["status"]
-        if is_primary(status, options.to) and status["vip"]["state"].startswith(("held_", "owed_")):
-            print(as_text(status))
-            return DONE
-        if time.monotonic() > deadline:
-            print(f"switchover: not done within {SWITCH_WITHIN_S:g} s\n{as_text(status)}", file=sys.stderr)
-            return NOT_SO
-        time.sleep(0.05)
-    return outcome
-
-
-def _start(options: argparse.Namespace) -> int:
-    return _start_or_stop(options, "start", True)
-
-
-def _stop(options: argparse.Namespace) -> int:
-    return _start_or_stop(options, "stop", False)
-
-
-def _start_or_stop(options: argparse.Namespace, what: str, runs: bool) -> int:
-    """Ask for it, and wait for as long as its host is at it."""
-    socket, application = load(options.config).agent.socket, options.application
-    outcome = _told(ask(socket, {"do": what, "application": application}))
-    while outcome == DONE:
-        status = ask(socket, {"do": "status"})["status"]
-        if does_run(status, application) is runs:
-            return DONE
-        if f"{what} {application}" not in status["pending"]:
-            print(f"switchover: {what} {application} failed; the agent's log says why", file=sys.stderr)
-            return NOT_SO
-        time.sleep(0.05)
-    return outcome
-
-
-def _event(options: argparse.Namespace) -> int:
-    """An alarm reaction of the SCS runs this: it returns at once, and what the agent cannot hear now waits for it."""
-    configuration = load(options.config)
-    known = configuration.topology().applications
-    if options.application not in known:
-        print(f"switchover: unknown application {options.application!r}; known are {', '.join(known)}", file=sys.stderr)
-        return BAD_INPUT
-    try:
-        message = event_id(options.id)
-    except CoreError as error:
-        print(f"switchover: {error}", file=sys.stderr)
-        return BAD_INPUT
-    request = {"do": "event", "id": message, "application": options.application}
-    try:
-        return _told(ask(configuration.agent.socket, request, EVENT_WITHIN_S))
-    except OperatorError as error:
-        put(configuration.agent.spool, message, options.application)
-        print(f"the message waits in {configuration.agent.spool}: {error}")
-        return DONE
-
-
-def _told(reply: dict[str, Any]) -> int:
-    print(reply["text"], file=sys.stdout if reply["ok"] else sys.stderr)
-    return DONE if reply["ok"] else NOT_SO
-
-
 def _completion(options: argparse.Namespace) -> int:
     from .completion import run_completion
     from .usage import usage_of
@@ -452,20 +291,3 @@ def _manual(_: argparse.Namespace) -> int:
     from .usage import usage_of
 
     return show(usage_of(_parser()))
-
-
-def _lazily(module: str, function: str, extra: str = "") -> Callable[[argparse.Namespace], int]:
-    """A command of another module, which is imported when it is run; of an extra, if that is not installed."""
-
-    def run(options: argparse.Namespace) -> int:
-        try:
-            found = importlib.import_module(f"..{module}", __name__)
-        except ModuleNotFoundError as error:
-            if not extra or (error.name or "").startswith("switchover"):
-                raise
-            needs = f"this needs {error.name}: pip install 'switchover[{extra}]'"
-            print(f"switchover: {needs}", file=sys.stderr)
-            return BAD_INPUT
-        return getattr(found, function)(options)
-
-    return run

@@ -254,7 +254,7 @@ def test_a_message_that_cannot_wait_is_told_so(file):
 
 def test_an_agent_that_does_not_answer_in_time_counts_as_none(file, capsys, monkeypatch):
     """The message is left where it will be found; if the agent has heard it nonetheless, it hears it twice."""
-    monkeypatch.setattr(cli, "EVENT_WITHIN_S", 0.05)
+    monkeypatch.setattr("switchover.agent.commands.EVENT_WITHIN_S", 0.05)
     with socket.socket(socket.AF_UNIX) as deaf:
         (file.parent / "state").mkdir()
         deaf.bind(str(file.parent / "state" / "agent.sock"))

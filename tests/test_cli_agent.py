@@ -171,7 +171,7 @@ def test_a_switch_to_a_worse_side_is_refused_with_exit_status_1(on_site):
 
 
 def test_a_switch_that_is_not_done_in_time_says_how_far_it_came(on_site, file, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "SWITCH_WITHIN_S", 0.2)
+    monkeypatch.setattr("switchover.agent.commands.SWITCH_WITHIN_S", 0.2)
 
     async def scenario(site: Site) -> None:
         site.hosts[H1].is_willing = False

@@ -10,19 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from attrs import evolve
 from switchover.agent.verify.documented import unseen
-from switchover.agent.verify.equivalent import EXPLAINED, Explained
-from switchover.agent.verify.mutants import (
-    OWN_CHECK,
-    TABLES,
-    Killing,
-    Report,
-    all_mutants,
+from switchover.agent.verify.mutants.equivalent import EXPLAINED, Explained
+from switchover.agent.verify.mutants.score import OWN_CHECK, Killing, Report, fits, run
+from switchover.agent.verify.mutants.spoilt import TABLES, all_mutants
+from switchover.agent.verify.mutants.trials import (
     documented_cells,
     explore_real,
-    fits,
     judge,
     refused,
-    run,
     takeover,
     undocumented,
 )

@@ -9,6 +9,7 @@ from agent_at_work import agent_at_work
 from attrs import evolve
 from simulated import example, played
 from switchover.agent import cli
+from switchover.agent.configuration import load
 from switchover.agent.hosts_in_mind import HostsInMind, hosts_of
 from switchover.agent.journal import Journal, read, replay
 from switchover.agent.plan import PlanError, plan
@@ -331,7 +332,7 @@ def own_configuration(directory: Path) -> Path:
 
 def test_the_running_agent_is_asked_for_its_state_and_does_nothing(tmp_path, capsys):
     file = own_configuration(tmp_path)
-    settings = cli.load(file)
+    settings = load(file)
 
     async def asked() -> list[str]:
         async with agent_at_work(settings) as (agent, hosts):

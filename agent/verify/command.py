@@ -76,7 +76,8 @@ def _explore(configured: Topology, bounds: Bounds, machines: Machines = MACHINES
 
 def _try_mutants(jobs: int) -> int:
     """The score of the checker itself, trial by trial."""
-    from .mutants import TRIALS, mutants_command
+    from .mutants.score import mutants_command
+    from .mutants.trials import TRIALS
 
     bar = progress("mutants", len(TRIALS) + 2)  # and the tables' own check, and what is documented
     tried = itertools.count(1)
@@ -90,7 +91,7 @@ def _try_mutants(jobs: int) -> int:
     finally:
         bar.close()
     print(report.as_text())
-    return HOLDS if not report.survived else BROKEN
+    return HOLDS if report.is_complete else BROKEN
 
 
 def run_verify(options: argparse.Namespace) -> int:
