@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from page_stage import PageStage
+from support.page_stage import PageStage
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from page_stage import PageStage
+from support.page_stage import PageStage
 from test_page_browser import PHONE_PX, Screen, chromium, lit
 
 

@@ -4,125 +4,52 @@ The topologies are those of the documents: one pair of SIP Servers ([S2]) and th
 """
 
 from collections import Counter
-from typing import Any
 
 import pytest
-from attrs import define, evolve, field
-from hypothesis import given
-from hypothesis import strategies as st
+from attrs import evolve
+from support.alarm_world import (
+    A1,
+    A2,
+    FAR_TOO_LONG,
+    H1,
+    H2,
+    HOSTS,
+    LITERAL,
+    ONCE,
+    P1,
+    P2,
+    SIP,
+    activated,
+    reacted,
+    reports,
+    scripts,
+    started,
+    takeover,
+)
 from switchover.fsm import (
     ActivateAlarm,
     Alarm,
     ApplicationReported,
     Command,
     CommandFailed,
-    CommandSucceeded,
-    CommandTimedOut,
-    CoreError,
     Demote,
     DisableVip,
     EnableVip,
-    Event,
     HostCommand,
-    HostConnected,
     HostFellSilent,
     HostHeard,
     HostLost,
-    HostReport,
     LogMessageReceived,
     Mode,
-    Pair,
     Promote,
     Reaction,
     ReactionKind,
     ReactionPolicy,
-    Solution,
-    SolutionState,
     StartTimer,
     SwitchoverRequested,
     TimerFired,
-    Topology,
-    TriggerReaction,
-    VipReported,
-    WriteLog,
-    documented_alarms,
-    event_id,
     voicemail_topology,
 )
-
-HOSTS = H1, H2 = "host1", "host2"
-SIP = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
-A1, A2 = SIP.applications
-P1, P2 = f"{A1} primary", f"{A2} primary"
-ONCE, LITERAL = ReactionPolicy.ONCE, ReactionPolicy.LITERAL
-FAR_TOO_LONG = 48 * 3600 * 1000
-"""The cancel timeout of the predefined alarm conditions, which nobody waits for."""
-
-
-def takeover(reactions: ReactionPolicy = ONCE, **changes: Any) -> Topology:
-    """The wiring of [S2], with these changes of the alarms for the primary mode."""
-    alarms = documented_alarms(SIP.applications, HOSTS)
-    changed = tuple(evolve(alarm, **changes) if alarm.name in (P1, P2) else alarm for alarm in alarms)
-    return Topology(HOSTS, (SIP,), changed, reactions=reactions)
-
-
-@define(eq=False)
-class World:
-    """Hosts that do at once what they are told; the drain is over at once, and no other timer runs out by itself."""
-
-    topology: Topology
-    solution: Solution = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.solution = Solution(self.topology)
-
-    def happen(self, *events: Event) -> list[Command]:
-        """All commands that follow from these events, in order."""
-        waiting, given = list(events), []
-        while waiting:
-            commands = self.solution.handle(waiting.pop(0))
-            given += commands
-            waiting += [CommandSucceeded(command.id) for command in commands if isinstance(command, HostCommand)]
-            waiting += [TimerFired("drain VIP") for command in commands if command == StartTimer("drain VIP", 20)]
-        return given
-
-    def alarm(self, name: str) -> str:
-        """The state of an alarm condition."""
-        return dict(zip([alarm.name for alarm in self.topology.alarms], self.solution.state.alarms, strict=True))[name]
-
-
-def reports(topology: Topology) -> list[HostConnected]:
-    """All runs as it should, and the first host is the primary one."""
-    modes = {H1: {}, H2: {}}
-    for pair in topology.pairs:
-        for host, name, mode in zip(HOSTS, pair.applications, (Mode.PRIMARY, Mode.BACKUP), strict=True):
-            modes[host][name] = mode
-    for pair in topology.monitored:
-        for host, name in zip(HOSTS, pair.applications, strict=True):
-            modes[host][name] = Mode.UP
-    return [HostConnected(host, HostReport(modes[host], vip_held=host == H1)) for host in HOSTS]
-
-
-def started(topology: Topology) -> World:
-    """As it should be, and so for long: the alarms that were activated when it was found so are cancelled."""
-    world = World(topology)
-    world.happen(*reports(topology))
-    world.happen(*(TimerFired(f"cancel {alarm.name}") for alarm in topology.alarms))
-    assert set(world.solution.state.alarms) == {"clear"}
-    return world
-
-
-def scripts(commands: list[Command]) -> list[Command]:
-    return [command for command in commands if isinstance(command, EnableVip | DisableVip)]
-
-
-def activated(commands: list[Command]) -> list[str]:
-    return [command.alarm for command in commands if isinstance(command, ActivateAlarm)]
-
-
-def reacted(commands: list[Command]) -> list[str]:
-    return [command.alarm for command in commands if isinstance(command, TriggerReaction)]
-
 
 # Once an incident
 
@@ -343,141 +270,3 @@ def test_of_the_premise_sip_server_nothing_is_known_so_its_failure_is_over_only_
         assert world.alarm("premise") == "active"
         world.happen(LogMessageReceived("5090", "Premise_SIP_Server"))
         assert world.alarm("premise") == "clear"
-
-
-# Whatever happens
-
-
-def with_cancel_events(topology: Topology) -> Topology:
-    """Some alarms with a cancel event that the core writes, some with one that only comes from outside."""
-    cancels = {"00-5150": "00-5151", "00-4563": "00-4561", "00-5151": "00-5150", "00-5091": "00-5090"}
-    return evolve(
-        topology, alarms=tuple(evolve(alarm, cancel=cancels.get(alarm.detect, "")) for alarm in topology.alarms)
-    )
-
-
-TOPOLOGIES = [
-    make(topology)
-    for topology in [
-        *(takeover(reactions) for reactions in ReactionPolicy),
-        *(voicemail_topology(reactions=reactions) for reactions in ReactionPolicy),
-    ]
-    for make in (lambda same: same, with_cancel_events)
-]
-
-
-def events_of(topology: Topology) -> list[Event]:
-    redundant = [name for pair in topology.pairs for name in pair.applications]
-    monitored = [name for pair in topology.monitored for name in pair.applications]
-    down = [
-        evolve(event, report=HostReport(dict.fromkeys(event.report.modes, Mode.DOWN), vip_held=False))
-        for event in reports(topology)
-    ]
-    return [
-        *(ApplicationReported(name, mode) for name in redundant for mode in Mode if mode is not Mode.UP),
-        *(ApplicationReported(name, mode) for name in monitored for mode in (Mode.UP, Mode.DOWN)),
-        *(SwitchoverRequested(name) for name in redundant),
-        *(LogMessageReceived(alarm.detect, alarm.application) for alarm in topology.alarms),
-        *(LogMessageReceived(alarm.cancel, alarm.application) for alarm in topology.alarms if alarm.cancel),
-        *(TimerFired(f"cancel {alarm.name}") for alarm in topology.alarms),
-        *(TimerFired(f"retry {subject}") for subject in ("VIP", *(pair.name for pair in topology.pairs))),
-        *(VipReported(host, held) for host in HOSTS for held in (True, False)),
-        *(kind(host) for host in HOSTS for kind in (HostFellSilent, HostHeard, HostLost)),
-        *reports(topology),
-        *down,
-    ]
-
-
-ANSWERS = {"done": CommandSucceeded, "failed": CommandFailed, "timed out": CommandTimedOut}
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> tuple[Topology, list[Event | str]]:
-    topology = draw(st.sampled_from(TOPOLOGIES))
-    events = st.sampled_from(events_of(topology))
-    answers = st.sampled_from(["done", "done", "done", "failed", "timed out"])
-    return topology, [*reports(topology), *draw(st.lists(answers | events, max_size=40))]
-
-
-def concrete(state: SolutionState, happening: Event | str) -> Event | None:
-    if not isinstance(happening, str):
-        return happening
-    if not state.pending:
-        return None
-    number = state.pending[0].id
-    return ANSWERS[happening](number) if happening == "done" else ANSWERS[happening](number, "it hangs")
-
-
-def is_so(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
-    """Whether what the alarm tells of is so."""
-    component, side = divmod(topology.applications.index(alarm.application), 2)
-    if alarm.detect in ("00-5091", "00-5064"):
-        return state.applications[2 * component + side] in ("down", "lost")
-    primary = alarm.detect in ("00-5150", "00-4563")
-    return state.pairs[component].modes[side] is (Mode.PRIMARY if primary else Mode.BACKUP)
-
-
-def cancels(alarm: Alarm, event: Event, commands: tuple[Command, ...]) -> bool:
-    if event == TimerFired(f"cancel {alarm.name}"):
-        return True
-    messages = [(command.event_id, command.application) for command in commands if isinstance(command, WriteLog)]
-    if isinstance(event, LogMessageReceived):
-        messages.append((event_id(event.event_id), event.application))
-    return (alarm.cancel, alarm.application) in messages
-
-
-@given(stories())
-def test_whatever_happens_an_alarm_reacts_at_the_first_message_of_each_incident_and_at_no_other(story):
-    """The incidents are reckoned from what hosts report and what is written, without looking at the alarms' states.
-
-    `reacts` are the alarms for which a message would be another incident: that were cancelled, or (`once`) are over.
-    """
-    topology, happenings = story
-    solution, once = Solution(topology), topology.reactions is ONCE
-    reacts = {alarm.name for alarm in topology.alarms}
-    for happening in happenings:
-        event = concrete(solution.state, happening)
-        try:
-            commands = solution.handle(event) if event else ()
-        except CoreError:
-            continue
-        written = [(command.event_id, command.application) for command in commands if isinstance(command, WriteLog)]
-        shown = Counter(command.alarm for command in commands if isinstance(command, ActivateAlarm))
-        reactions = Counter(
-            (command.alarm, command.target) for command in commands if isinstance(command, TriggerReaction)
-        )
-        timers = Counter(command for command in commands if isinstance(command, StartTimer))
-        for alarm in topology.alarms:
-            is_written = (alarm.detect, alarm.application) in written
-            timer = StartTimer(f"cancel {alarm.name}", alarm.cancel_timeout_ms)
-            assert timers[timer] >= is_written, "each time that it is detected, its cancel timeout begins anew"
-            assert shown[alarm.name] <= 1
-            if alarm.name in reacts:
-                assert shown[alarm.name] == min(timers[timer], 1)
-            elif shown[alarm.name]:  # it was active: only because what it tells of was found to be so still
-                assert once
-                assert not is_written
-                assert not timers[timer]
-                assert is_so(topology, solution.state, alarm)
-            for reaction in alarm.reactions:
-                assert reactions[alarm.name, reaction.target] == shown[alarm.name], "all of its reactions, or none"
-            if shown[alarm.name]:
-                reacts.discard(alarm.name)
-            if cancels(alarm, event, commands) or (once and not is_so(topology, solution.state, alarm)):
-                reacts.add(alarm.name)
-
-
-@given(stories())
-def test_whatever_happens_no_alarm_is_active_for_what_is_over(story):
-    """It is rearmed then, and only as an SCS does it latched."""
-    topology, happenings = story
-    solution, over = Solution(topology), "rearmed" if topology.reactions is ONCE else "latched"
-    for happening in happenings:
-        event = concrete(solution.state, happening)
-        try:
-            if event:
-                solution.handle(event)
-        except CoreError:
-            continue
-        for alarm, state in zip(topology.alarms, solution.state.alarms, strict=True):
-            assert state in ("clear", over) or (state == "active" and is_so(topology, solution.state, alarm))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.typed import A1, A2, H1, H2, one_line, run, sound_file, spooled
 from switchover.agent import cli
 from switchover.agent.examples import alarm_text, example_text
 from switchover.fsm import (
@@ -16,7 +17,6 @@ from switchover.fsm import (
 )
 from switchover.fsm.alarms import enable_here
 from switchover.fsm.voicemail import WIRINGS
-from typed import A1, A2, H1, H2, one_line, run, sound_file, spooled
 
 
 @pytest.fixture

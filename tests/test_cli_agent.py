@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_at_work import WillingHost, agent_at_work
 from attrs import define
+from support.agent_at_work import WillingHost, agent_at_work
+from support.typed import A1, A2, COMMAND, H1, H2, VIP, one_line, run, sound_file, spooled
 from switchover.agent import cli
 from switchover.agent.agent import Agent
 from switchover.agent.configuration import load
 from switchover.agent.examples import example_text
 from switchover.agent.journal import read
 from switchover.fsm import ApplicationReported, Mode
-from typed import A1, A2, COMMAND, H1, H2, VIP, one_line, run, sound_file, spooled
 
 
 @pytest.fixture

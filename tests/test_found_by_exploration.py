@@ -6,11 +6,11 @@ has been told no more faults come, and every way on is followed to its end.
 
 import attrs
 import pytest
+from support.topologies import HOSTS, TAKEOVER, VOICEMAIL
 from switchover.agent.verify.host import DEFAULT_FAULTS
 from switchover.agent.verify.plain import PlainModel
 from switchover.fsm import CommandSucceeded, Demote, EnableVip, Mode, VipOrder
 from switchover.fsm.facts import better_side
-from topologies import HOSTS, TAKEOVER, VOICEMAIL
 
 TOGETHER, DISABLE_FIRST, ENABLE_FIRST = (attrs.evolve(TAKEOVER, vip_order=order) for order in VipOrder)
 

@@ -9,6 +9,7 @@ from collections import deque
 
 import pytest
 from attrs import define, evolve, field
+from support.topologies import HOSTS, TAKEOVER, VOICEMAIL
 from switchover.fsm import (
     LOG_MESSAGES,
     AnnounceVip,
@@ -40,7 +41,6 @@ from switchover.fsm import (
     VipOrder,
     VipReported,
 )
-from topologies import HOSTS, TAKEOVER, VOICEMAIL
 
 SOLUTIONS = {"sip": TAKEOVER, "voicemail": VOICEMAIL}
 

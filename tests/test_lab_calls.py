@@ -9,7 +9,6 @@ A test that needs namespaces runs this file as a program, `test_lab_calls.py ent
 
 import asyncio
 import doctest
-import os
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ from types import ModuleType
 
 import pytest
 from attrs import evolve
+from support.lab_possible import need_lab_if_marked
 from switchover.agent.lab import application, calls, component, media, namespaces, network, voicemail
 from switchover.agent.lab.calls import Call, Caller, Calls
 from switchover.agent.lab.network import HOSTS, VIP, VOICEMAIL_STATIONS, Network
@@ -361,11 +361,7 @@ def _request(method: str, via: str, call: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _lab_possible(request: pytest.FixtureRequest) -> None:
-    """Skip where the lab cannot run; fail instead where everything is expected to run."""
-    if request.node.get_closest_marker("namespaces") is not None:
-        reason = namespaces.why_not() or voicemail.why_no_voicemail()
-        if reason is not None:
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    need_lab_if_marked(request, lambda: namespaces.why_not() or voicemail.why_no_voicemail())
 
 
 @pytest.mark.namespaces

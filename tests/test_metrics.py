@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_stage import PageStage
 from prometheus_client.parser import text_string_to_metric_families
+from support.page_stage import PageStage
 from switchover.agent.page import metrics
 from switchover.agent.page.metrics import Metrics
 from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, Mode

@@ -19,7 +19,7 @@ from switchover.drivers.errors import DriverError, ExitStatusError, TimedOutErro
 from switchover.drivers.mlcmd import Mlcmd, MlcmdSettings
 from switchover.fsm import Mode
 
-PROGRAM = (sys.executable, "-I", "-S", str(Path(__file__).with_name("mlcmd_stand_in.py")))
+PROGRAM = (sys.executable, "-I", "-S", str(Path(__file__).parent / "support" / "mlcmd_stand_in.py"))
 PASSWORD = "xyzzy's $HOME"  # noqa: S105 - the stand-in's; a shell would make something else of it
 LOGIN = {"cshost": "config.example", "csport": 2020, "csuser": "an operator", "csappname": "GAX 1"}
 STATUS, SWITCHOVER, MAKE_BACKUP = "-getappstatus", "-switchover", "-makebackup"

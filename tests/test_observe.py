@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve
+from support.topologies import TAKEOVER
 from switchover.agent import virtual_time
 from switchover.agent.agent import OBSERVING, Agent
 from switchover.agent.chain import chain
@@ -39,7 +40,6 @@ from switchover.fsm import (
     VipReported,
 )
 from switchover.fsm.facts import joint_view
-from topologies import TAKEOVER
 
 H1, H2 = "host1", "host2"
 A1, A2 = "SIP_Server_1", "SIP_Server_2"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from attrs import asdict
-from page_stage import PATIENCE_S, answer_of
+from support.page_stage import PATIENCE_S, answer_of
 from switchover.agent.incidents import incidents
 from switchover.agent.journal import read
 from switchover.agent.page import drawn

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_stage import PageStage, answer_of
+from support.page_stage import PageStage, answer_of
 from switchover.agent.page import access, application
 from switchover.agent.page.access import Access
 from switchover.agent.page.errors import PageError

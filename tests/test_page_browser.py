@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from page_stage import PATIENCE_S, PageStage
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, Keys
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from support.page_stage import PATIENCE_S, PageStage
 from switchover.agent.lab import namespaces
 from switchover.agent.lab.network import run_in
 from switchover.agent.lab.real_stage import RealStage

@@ -4,11 +4,11 @@ import itertools
 from typing import Any
 
 import pytest
+from support.told_status import STATUS, with_hosts
 from switchover.agent.page import words
 from switchover.agent.page.overview import Overview, age, overview
 from switchover.agent.page.words import UNKNOWN, Fact, Mark, told
 from switchover.fsm import APPLICATION, LINK, PAIR, PLACEMENT, VIP
-from told_status import STATUS, with_hosts
 
 FINE, MOVING, TROUBLE = Mark.FINE, Mark.MOVING, Mark.TROUBLE
 

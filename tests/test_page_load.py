@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from page_stage import PATIENCE_S, PageStage
-from ports import free_port
+from support.page_stage import PATIENCE_S, PageStage
+from support.ports import free_port
 from switchover.agent.page import LivePage, application, feed, guard, helpers, server
 from switchover.agent.page.feed import Feed
 

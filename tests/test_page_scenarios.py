@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from page_stage import PageStage
+from support.page_stage import PageStage
 from switchover.agent.cli import main
 from switchover.agent.lab.player import play, playable
 from switchover.agent.lab.report import Outcome

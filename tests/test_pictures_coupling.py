@@ -4,7 +4,8 @@ import re
 
 import pytest
 from attrs import evolve
-from pictures import SVG, overlaps, parsed
+from support.pictures import SVG, overlaps, parsed
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.pictures.coupling import (
     CLOCK,
     COUPLINGS,
@@ -18,7 +19,6 @@ from switchover.agent.pictures.coupling import (
 )
 from switchover.agent.pictures.wiring import wiring_svg
 from switchover.fsm import Alarm, Reaction, ReactionKind, Topology, VipOrder, voicemail_topology
-from topologies import TAKEOVER, VOICEMAIL
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from attrs import evolve
-from pictures import SVG, overlaps, parsed
+from support.pictures import SVG, overlaps, parsed
 from switchover.agent.pictures.graph import graph_of, listed, mirror
 from switchover.agent.pictures.maps import TROUBLE, rows_of
 from switchover.agent.pictures.states import layout, state_svg, views

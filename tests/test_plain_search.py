@@ -8,12 +8,12 @@ from functools import cache
 
 import pytest
 from attrs import evolve
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.verify.explorer import Bounds, explore
 from switchover.agent.verify.host import DEFAULT_FAULTS, Fault
 from switchover.agent.verify.plain import PlainModel
 from switchover.agent.verify.trace import digest
 from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology
-from topologies import TAKEOVER, VOICEMAIL
 
 EVERY_FAULT = frozenset(Fault)
 

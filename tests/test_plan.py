@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from agent_at_work import agent_at_work
 from attrs import evolve
-from simulated import example, played
+from support.agent_at_work import agent_at_work
+from support.simulated import example, played
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent import cli
 from switchover.agent.configuration import load
 from switchover.agent.hosts_in_mind import HostsInMind, hosts_of
@@ -29,7 +30,6 @@ from switchover.fsm import (
     Stop,
     VipReported,
 )
-from topologies import TAKEOVER, VOICEMAIL
 
 H1, H2 = "host1", "host2"
 A1, A2 = "SIP_Server_1", "SIP_Server_2"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrs import evolve, frozen
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.verify.explorer import Bounds, Exploration, explore
 from switchover.agent.verify.promela.model import promela
 from switchover.agent.verify.promela.spin import BUILD, PROPERTIES, Report, read_report, search
@@ -19,7 +20,6 @@ from switchover.fsm import ReactionPolicy, Topology, VipOrder
 from switchover.fsm.handling import MACHINES, Machines
 from switchover.fsm.table import Ignored, Row
 from switchover.fsm.voicemail import voicemail_topology
-from topologies import TAKEOVER, VOICEMAIL
 
 ENABLE_FIRST = evolve(TAKEOVER, vip_order=VipOrder.ENABLE_FIRST)
 

@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from simulated import example, played
+from support.simulated import example, played
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent import cli, virtual_time
 from switchover.agent.configuration import load
 from switchover.agent.incidents import incidents
 from switchover.agent.journal import read
 from switchover.agent.scenario import LONGEST_MS, Act, ScenarioError, read_scenario
 from switchover.agent.simulate import as_text, simulate
-from topologies import TAKEOVER, VOICEMAIL
 
 DAY = (
     "0 fail SIP_Server_1",

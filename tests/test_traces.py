@@ -6,15 +6,17 @@ from functools import cache
 
 import pytest
 from attrs import evolve
+from support.topologies import HOSTS, TAKEOVER
 from switchover.agent.verify.explorer import Bounds, explore
 from switchover.agent.verify.host import Fault
 from switchover.agent.verify.plain import replay
 from switchover.agent.verify.properties import AT_REST
-from switchover.agent.verify.trace import COLD_START, TraceError, as_sequence_diagram, as_text, load, save, trace_of
+from switchover.agent.verify.trace import COLD_START, TraceError, trace_of
+from switchover.agent.verify.trace_file import load, save
+from switchover.agent.verify.trace_text import as_sequence_diagram, as_text
 from switchover.fsm import ReactionPolicy, voicemail_topology
 from switchover.fsm.handling import MACHINES, Machines
 from switchover.fsm.table import Row
-from topologies import HOSTS, TAKEOVER
 
 BROKEN = {
     "VIP scripts linked to RM and MCP": (voicemail_topology("vip-on-monitored"), 1),

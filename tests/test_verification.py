@@ -2,14 +2,15 @@
 
 import attrs
 import pytest
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.verify.command import verify
 from switchover.agent.verify.explorer import Bounds, explore
-from switchover.agent.verify.trace import as_sequence_diagram, as_text, trace_of
+from switchover.agent.verify.trace import trace_of
+from switchover.agent.verify.trace_text import as_sequence_diagram, as_text
 from switchover.fsm import VIP, ReactionPolicy, Table, VipOrder, voicemail_topology
 from switchover.fsm.alarms import disable_here, enable_here, to_primary
 from switchover.fsm.handling import Machines
 from switchover.fsm.table import Row
-from topologies import TAKEOVER, VOICEMAIL
 
 SOLUTIONS = {"takeover": TAKEOVER, "voicemail": VOICEMAIL}
 

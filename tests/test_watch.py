@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from page_stage import PATIENCE_S, PageStage
 from rich.console import Console
+from support.page_stage import PATIENCE_S, PageStage
+from support.told_status import STATUS, with_hosts
 from switchover.agent import cli, watch
 from switchover.agent.page.overview import overview
 from switchover.agent.watch import Answer, asked, picture
-from told_status import STATUS, with_hosts
 
 INCIDENT = {
     "id": 262,

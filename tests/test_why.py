@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from simulated import example, played
+from support.simulated import example, played
+from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent import cli, telling
 from switchover.agent.chain import COMMAND, DECISION, EVENT, OBSERVED, RESULT, Link, chain, gives
 from switchover.agent.incidents import Incident, incidents
@@ -55,7 +56,6 @@ from switchover.fsm import (
     WriteLog,
 )
 from switchover.fsm.state import initial_state
-from topologies import TAKEOVER, VOICEMAIL
 
 A1, A2 = "SIP_Server_1", "SIP_Server_2"
 

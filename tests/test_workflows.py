@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 from attrs import evolve
+from support.topologies import HOSTS, TAKEOVER
 from switchover.agent.hosts_in_mind import HostsInMind, prior_to_switchover
 from switchover.fsm import Solution, VipOrder
 from switchover.fsm.workflows import WORKFLOWS, Workflow, recognise, roles, states_of
-from topologies import HOSTS, TAKEOVER
 
 
 def run(workflow: Workflow, order: VipOrder, old: int) -> HostsInMind:

@@ -20,7 +20,9 @@ from .explorer import GIB, Bounds, Exploration, Verdict, explore
 from .plain import replay
 from .promela.model import promela
 from .properties import AT_REST, DOCUMENTED, HEALED, REACHABLE, Property
-from .trace import TraceError, as_sequence_diagram, as_text, load, save, trace_of
+from .trace import TraceError, trace_of
+from .trace_file import load, save
+from .trace_text import as_sequence_diagram, as_text
 
 HOLDS, BROKEN, BAD_INPUT, NOT_EXHAUSTED = 0, 1, 2, 3
 

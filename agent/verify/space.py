@@ -1,6 +1,6 @@
 """The world as numbers: core, two hosts, clients' ARP cache and what is left of the fault budget in one 64-bit key.
 
-The core's states and the hosts are numbered as they are met (`core`, `host`), so that a world is a key of five fields,
+The core's states and the hosts are numbered as they are met (`core`, `side`), so that a world is a key of five fields,
 and a step of the world is a few look-ups in tables: what a host can do next, what the core then does, what that makes
 of the hosts. Whole frontiers are taken through the tables at once.
 
@@ -9,7 +9,7 @@ started first and is no longer fires first. A *slow* timer (an alarm's cancel ti
 fires only when nothing is under way that takes less.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,17 @@ from ...fsm import Event, HostCommand, LogMessageReceived, SwitchoverRequested, 
 from ...fsm.handling import MACHINES, Machines
 from .arrays import Column, Keys, KeySet, Numbers, RowSet, TooLargeError
 from .core import Leaf, TabulatedCore, spread
-from .host import BUDGET_AT_MOST, Fault, Host, HostModel
+from .host import BUDGET_AT_MOST, Fault, HostModel
 from .properties import STEP_RULES, StepRule
-from .watched import Occurrence, Result
+from .side import HOST_BITS, Side
+from .watched import Result
 
-_AGENT_BITS, _HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, BUDGET_AT_MOST.bit_length()
+_AGENT_BITS, _ARP_BITS, _BUDGET_BITS = 26, 2, BUDGET_AT_MOST.bit_length()
 _EVENT_BITS = 12
 _BUDGET_AT = 0
 _ARP_AT = _BUDGET_BITS
-_HOST_AT = (_ARP_AT + _ARP_BITS, _ARP_AT + _ARP_BITS + _HOST_BITS)
-_AGENT_AT = _HOST_AT[1] + _HOST_BITS
+_HOST_AT = (_ARP_AT + _ARP_BITS, _ARP_AT + _ARP_BITS + HOST_BITS)
+_AGENT_AT = _HOST_AT[1] + HOST_BITS
 
 
 @frozen
@@ -60,75 +61,6 @@ class Batch:
     is_fault: NDArray[np.bool_]
     leaves: Numbers
     broken: NDArray[np.uint64]
-
-
-class Side:
-    """The numbered hosts of one side, and the steps that each of them can take."""
-
-    def __init__(self, model: HostModel, number_event: Callable[[Occurrence], int]) -> None:
-        self.model = model
-        self._number_event = number_event
-        self.values: list[Host] = []
-        self._numbers: dict[Host, int] = {}
-        self.texts: list[str] = []
-        self.first, self.count = Column(np.int64), Column(np.int64)
-        self.after, self.event = Column(np.int64), Column(np.int64)
-        self.announces, self.fault = Column(np.bool_), Column(np.bool_)
-        self.forgotten, self.parted = Column(np.int64), Column(np.int64)
-        self.is_quiet, self.holds_in_sight = Column(np.bool_), Column(np.bool_)
-        self.is_expanded = Column(np.bool_)
-        self._received = np.full((64, 64), -1, np.int64)
-
-    def number(self, host: Host) -> int:
-        """The number of a host."""
-        number = self._numbers.get(host)
-        if number is None:
-            number = self._numbers[host] = len(self.values)
-            if number >> _HOST_BITS:
-                raise TooLargeError(f"more than {1 << _HOST_BITS} conditions of one host")
-            self.values.append(host)
-            for column in (self.first, self.count, self.forgotten, self.parted, self.is_expanded):
-                column.append(0)
-            self.is_quiet.append(host.is_quiet)
-            self.holds_in_sight.append(host.holds_vip and (host.net, host.link) == ("fine", "up"))
-        return number
-
-    def expand(self, hosts: Numbers) -> None:
-        """See to it that the steps of these hosts are known."""
-        new: list[int] = np.unique(hosts[~self.is_expanded.all[hosts]]).tolist()
-        for number in new:
-            host = self.values[number]
-            moves = tuple(self.model.moves(host))
-            self.first.all[number], self.count.all[number] = len(self.after), len(moves)
-            self.is_expanded.all[number] = True
-            for move in moves:
-                self.texts.append(move.text)
-                self.after.append(self.number(move.host))
-                self.event.append(self._number_event(move.told) if move.told else -1)
-                self.announces.append(move.announces)
-                self.fault.append(move.fault)
-            self.forgotten.all[number] = self.number(self.model.forgotten(host))
-            parted = self.model.parted(host)
-            self.parted.all[number] = -1 if parted is None else self.number(parted)
-
-    def receive(self, hosts: Numbers, batches: Numbers, commands: list[tuple[HostCommand, ...]]) -> Numbers:
-        """The hosts when the agent has sent them these batches of commands; batch 0 is empty."""
-        if not batches.any():
-            return hosts
-        rows, columns = self._received.shape
-        if len(self.values) > rows or len(commands) > columns:
-            grown = np.full((max(rows, 2 * len(self.values)), max(columns, 2 * len(commands))), -1, np.int64)
-            grown[:rows, :columns] = self._received
-            self._received = grown
-        after = self._received[hosts, batches]
-        unknown = after < 0
-        if unknown.any():
-            pairs: list[tuple[int, int]] = np.unique(np.stack((hosts[unknown], batches[unknown]), 1), axis=0).tolist()
-            for host, batch in pairs:
-                received = self.model.receive(self.values[host], commands[batch])
-                self._received[host, batch] = self.number(received)
-            after = self._received[hosts, batches]
-        return after
 
 
 class Space:
@@ -194,7 +126,7 @@ class Space:
     def unpack(self, keys: Keys) -> tuple[Numbers, list[Numbers], Numbers, Numbers]:
         """Agents, hosts, ARP caches and budgets of the worlds with these keys."""
         signed = keys.astype(np.int64)
-        hosts = [(signed >> at) & ((1 << _HOST_BITS) - 1) for at in _HOST_AT]
+        hosts = [(signed >> at) & ((1 << HOST_BITS) - 1) for at in _HOST_AT]
         return signed >> _AGENT_AT, hosts, (signed >> _ARP_AT) & 3, signed & BUDGET_AT_MOST
 
     def key(self, world: World) -> int:

@@ -1,21 +1,17 @@
-"""Traces: how a property comes to be broken, step by step, as data, as text, and as a sequence diagram.
+"""Traces: how a property comes to be broken, step by step.
 
 A trace holds all that is needed to play it again through the very core that runs (`plain.replay`), and what was told,
 decided and commanded on the way, so that it can be read without playing it. It begins with a cold start. Where that
 comes to rest in the healthy state, as it should, it is told in one line: the story begins with the first fault.
 """
 
-import enum
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
-from cattrs import BaseValidationError, Converter, transform_error
 
-from ...fsm import LINK, PAIR, PLACEMENT, VIP, CoreError, Event, HostCommand, SolutionState, Topology
+from ...fsm import CoreError, Event, HostCommand, SolutionState, Topology
 from ...fsm.alarm import ALARM
 from ...fsm.commands import Command
 from ...fsm.handling import MACHINES, Handling, Machines, Step
@@ -30,8 +26,6 @@ AGENT, OUTSIDE = "agent", "outside"
 """Who makes a step that no host makes: the agent itself (its timers, its crash), or the world outside, an operator."""
 
 COLD_START = "everything runs in backup mode, nobody has the VIP, and the agent has just been started"
-
-_DECISIVE = (LINK.name, PAIR.name, PLACEMENT.name, VIP.name)
 
 
 class TraceError(Exception):
@@ -256,130 +250,3 @@ class _Teller:
         if tuple(steps) != leaf.steps:
             raise TraceError("other tables were explored than those that run: give them to trace_of")
         return told_step(happening, events, pending, steps, commands)
-
-
-# As text.
-
-
-def as_text(trace: Trace) -> str:
-    """The trace for people: what is broken, where it starts, the numbered steps, and the world at the end."""
-    return "\n".join(_lines(trace)) + "\n"
-
-
-def _lines(trace: Trace) -> Iterator[str]:
-    yield f"broken: {trace.broken.name} ({trace.broken.kind}): {trace.broken.text}"
-    topology = trace.topology
-    for pair in topology.components:
-        where = zip(pair.applications, topology.hosts, strict=True)
-        yield f"{pair.name}: {', '.join(f'{application} on {host}' for application, host in where)}"
-    yield f"VIP order {topology.vip_order}, reactions {topology.reactions}; faults allowed: {trace.budget or 'none'}"
-    yield f"at the start {trace.start or COLD_START}"
-    told = trace.steps if trace.start else (*trace.opening, *trace.steps)
-    for number, step in enumerate(told, start=1):
-        yield ""
-        yield from _told_lines(number, step)
-    yield ""
-    yield "at the end"
-    yield from (f"      {name}: {what}" for name, what in trace.ending.items())
-
-
-def _told_lines(number: int, step: TraceStep) -> Iterator[str]:
-    yield f"{number:3}. {step.text}{' [fault]' if step.is_fault else ''}"
-    yield from (f"      the agent is told: {event}" for event in step.told)
-    yield from (f"      {decision}" for decision in step.decisions)
-    yield from (f"      => {command.text}" for command in step.commands)
-    if step.error:
-        yield f"      refused: {step.error}"
-
-
-# As a diagram.
-
-
-def as_sequence_diagram(trace: Trace) -> str:
-    """The trace as a Mermaid sequence diagram: messages are arrows, faults and decisive changes are notes."""
-    return "\n".join(("sequenceDiagram", *(f"    {line}" for line in _diagram(trace)))) + "\n"
-
-
-def _diagram(trace: Trace) -> Iterator[str]:
-    who = {OUTSIDE: "O", AGENT: "A", **{name: f"H{side}" for side, name in enumerate(trace.topology.hosts, start=1)}}
-    yield "actor O as operator, outside world"
-    yield "participant A as SCS side (agent)"
-    yield from (f"participant {who[name]} as {_plain(name)}" for name in trace.topology.hosts)
-    yield "participant C as clients"
-    yield f"Note over O,C: at the start {_plain(trace.start or COLD_START)}"
-    for step in trace.steps if trace.start else (*trace.opening, *trace.steps):
-        yield from _happening(step, who[step.by])
-        yield from _answer(step, who)
-    yield f"Note over O,C: broken: {_plain(trace.broken.text)}"
-
-
-def _happening(step: TraceStep, who: str) -> Iterator[str]:
-    if step.by == OUTSIDE or (step.by == AGENT and step.told):
-        yield f"{who}->>A: {_plain(step.text)}"
-        return
-    if step.is_fault or not step.told:
-        yield f"Note over {who}: {'fault: ' if step.is_fault else ''}{_plain(step.text)}"
-    if step.announces:
-        yield f"{who}->>C: announces the VIP"
-    yield from (f"{who}->>A: {_plain(event)}" for event in step.told)
-
-
-def _answer(step: TraceStep, who: Mapping[str, str]) -> Iterator[str]:
-    changes = [
-        f"{found.subject} {found.source} -> {found.destination}"
-        for found in step.decisions
-        if found.machine in _DECISIVE and found.source != found.destination
-    ]
-    shown = [each.text for each in step.commands if not each.host and not each.text.startswith("start timer")]
-    for texts in (changes, shown, [f"refused: {step.error}"] if step.error else []):
-        if texts:
-            yield f"Note over A: {'<br/>'.join(map(_plain, texts))}"
-    yield from (f"A->>{who[each.host]}: {_plain(each.text)}" for each in step.commands if each.host)
-
-
-def _plain(text: str) -> str:
-    """Text without what Mermaid takes for the end of a statement, or for a character's code."""
-    return text.replace(";", ",").replace("#", "#35;").replace("\n", " ")
-
-
-# As a file.
-
-
-def save(trace: Trace, path: Path) -> None:
-    """Write a trace to a JSON file; `TraceError` if that fails."""
-    try:
-        path.write_text(json.dumps(_CONVERTER.unstructure(trace), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
-        raise TraceError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def load(path: Path) -> Trace:
-    """Read a trace from a JSON file; `TraceError` if there is none, or it is not right."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        return _CONVERTER.structure(found, Trace)
-    except OSError as error:
-        raise TraceError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise TraceError(f"{path} is no JSON: {' '.join(str(error).split())}") from error
-    except BaseValidationError as error:
-        raise TraceError(f"{path} is no trace: {transform_error(error, 'trace', _wrong)[0]}") from error
-    except AttributeError as error:  # a converter looks for the keys of whatever stands in an object's place
-        raise TraceError(f"{path} is no trace: it is not an object of names and values") from error
-
-
-def _wrong(error: BaseException, _expected: type | None) -> str:
-    return "it is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-
-
-def _exactly(value: Any, kind: type) -> Any:
-    """A JSON value of this very type: cattrs would make a text of anything, and truth of any text."""
-    if type(value) is not kind:
-        raise TypeError(f"{value!r} is not of type {kind.__name__}")
-    return value
-
-
-_CONVERTER = Converter(forbid_extra_keys=True)
-for _kind in (str, int, bool):
-    _CONVERTER.register_structure_hook(_kind, _exactly)
-_CONVERTER.register_structure_hook(enum.StrEnum, lambda value, kind: kind(value))  # else it is taken for a plain text

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
-from ports import free_port
 from switchover.agent.agent import Agent
 from switchover.agent.lab.settings import LabSettings
 from switchover.agent.lab.simulated_stage import SimulatedStage
 from switchover.agent.operator import OperatorServer, status
 from switchover.agent.page import LivePage
 from switchover.agent.settings import PageSettings
+
+from support.ports import free_port
 
 T = TypeVar("T")
 

@@ -1,19 +1,19 @@
 """The LCA and the Virtual IP on a real host: kernel, addresses and frames, in network namespaces."""
 
 import asyncio
+import functools
 import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from attrs import define, evolve, field
-from switchover.agent.configuration import Configuration, load
+from attrs import evolve
+from support.lca_at_work import A1, A2, H1, VIP, Agent, configuration_of, run_with_lca
+from switchover.agent.configuration import Configuration
 from switchover.agent.lab.observers import announcement_in
-from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.agent.lca import Lca
 from switchover.drivers.addresses import IpAddresses
 from switchover.drivers.errors import DriverError
@@ -27,7 +27,6 @@ from switchover.fsm import (
     CommandTimedOut,
     DisableVip,
     EnableVip,
-    HostCommand,
     HostReport,
     LookAtVip,
     Mode,
@@ -35,76 +34,19 @@ from switchover.fsm import (
     VipReported,
 )
 
-H1, A1, A2 = "host1", "SIP_Server_1", "SIP_Server_2"
-IPV4, IPV6 = VIP = ("198.51.100.10/24", "2001:db8::10/64")
+IPV4, IPV6 = VIP
 BARE = ("198.51.100.10", "2001:db8::10")
-DEADLINE_MS = 10_000
-"""Generous: what is tested is not speed."""
-
-
-@define(eq=False)
-class Agent:
-    """The agent's end: it keeps what the LCA tells, and gives each command an id of its own."""
-
-    lca: Lca
-    on_event: Callable[[HostEvent], None] = lambda _: None
-    told: list[HostEvent] = field(factory=list)
-    count: int = 0
-
-    def send(self, event: HostEvent) -> None:
-        self.told.append(event)
-        self.on_event(event)
-
-    def order(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> int:
-        self.count += 1
-        self.lca.execute(evolve(command, id=self.count), deadline_ms)
-        return self.count
-
-    async def result(self, command: HostCommand) -> HostEvent:
-        """Give a command and wait for its result."""
-        number = self.order(command)
-        async with asyncio.timeout(20):
-            while not (found := [event for event in self.told if getattr(event, "id", None) == number]):
-                await asyncio.sleep(0.002)
-        return found[0]
-
-    def reports(self) -> list[HostEvent]:
-        """What was told without having been asked for."""
-        return [event for event in self.told if isinstance(event, VipReported)]
 
 
 def configuration(directory: Path) -> Configuration:
     members = [(name, directory / f"{name}.pid", ("false",), ("false",), ("false",)) for name in (A1, A2)]
-    file = directory / "switchover.toml"
-    file.write_text(configuration_text(directory, LabSettings(), VIP, ["198.51.100.1", "198.51.100.2"], members))
-    return load(file)
-
-
-Scenario = Callable[[Lca, Agent], Coroutine[Any, Any, None]]
+    return configuration_of(directory, *members)
 
 
 @pytest.fixture
 def with_lca(tmp_path) -> Callable[..., None]:
-    """Runs a scenario in a namespace, with an LCA that has been started and is closed at the end."""
-
-    def run(
-        namespace, scenario: Scenario, addresses: type[IpAddresses] = IpAddresses, *, observe: bool = False
-    ) -> None:
-        settings = configuration(tmp_path)
-
-        async def main() -> None:
-            lca = Lca(settings, settings.hosts[0], addresses("eth0", VIP), observe=observe)
-            agent = Agent(lca)
-            try:
-                await lca.start()
-                lca.connect(agent)
-                await scenario(lca, agent)
-            finally:
-                await lca.close()
-
-        namespace.run(main())
-
-    return run
+    """Runs a scenario in a namespace: see `run_with_lca`."""
+    return functools.partial(run_with_lca, configuration(tmp_path))
 
 
 def held(namespace) -> set[str]:

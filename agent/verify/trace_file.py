@@ -1,0 +1,50 @@
+"""Traces as JSON files; what is read is checked to the last value."""
+
+import enum
+import json
+from pathlib import Path
+from typing import Any
+
+from cattrs import BaseValidationError, Converter, transform_error
+
+from .trace import Trace, TraceError
+
+
+def save(trace: Trace, path: Path) -> None:
+    """Write a trace to a JSON file; `TraceError` if that fails."""
+    try:
+        path.write_text(json.dumps(_CONVERTER.unstructure(trace), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise TraceError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def load(path: Path) -> Trace:
+    """Read a trace from a JSON file; `TraceError` if there is none, or it is not right."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return _CONVERTER.structure(found, Trace)
+    except OSError as error:
+        raise TraceError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TraceError(f"{path} is no JSON: {' '.join(str(error).split())}") from error
+    except BaseValidationError as error:
+        raise TraceError(f"{path} is no trace: {transform_error(error, 'trace', _wrong)[0]}") from error
+    except AttributeError as error:  # a converter looks for the keys of whatever stands in an object's place
+        raise TraceError(f"{path} is no trace: it is not an object of names and values") from error
+
+
+def _wrong(error: BaseException, _expected: type | None) -> str:
+    return "it is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+
+
+def _exactly(value: Any, kind: type) -> Any:
+    """A JSON value of this very type: cattrs would make a text of anything, and truth of any text."""
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} is not of type {kind.__name__}")
+    return value
+
+
+_CONVERTER = Converter(forbid_extra_keys=True)
+for _kind in (str, int, bool):
+    _CONVERTER.register_structure_hook(_kind, _exactly)
+_CONVERTER.register_structure_hook(enum.StrEnum, lambda value, kind: kind(value))  # else it is taken for a plain text

@@ -1,0 +1,67 @@
+"""A log file of an SCS for the tests of its follower: its lines, its bookmark, and what is delivered of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+from switchover.drivers import scs_log
+from switchover.drivers.scs_log import ScsLog
+
+HEADER = b"""\
+Genesys Solution Control Server, Version:8.5.100.42
+Application name:     SCS_1
+Application type:     35 (SCS)
+File:                 (1) 07/05/2002 18:00:00.000
+"""
+
+
+def full(application: str, number: str = "05150", time: str = "18:11:38.196") -> bytes:
+    """A record with the name of its application."""
+    return f"{time} Standard   host1   {application}   GCTI-00-{number}   Application changed mode\n".encode()
+
+
+class Site:
+    """A log file, its bookmark, and what was delivered."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.log = directory / "scs.log"
+        self.bookmark = directory / "state" / "scs.bookmark"
+        self.told: list[tuple[str, str]] = []
+
+    def write(self, data: bytes) -> None:
+        with self.log.open("ab") as file:
+            file.write(data)
+
+    def names(self) -> list[str]:
+        return [application for _, application in self.told]
+
+    def deliver(self, event_id: str, application: str) -> None:
+        self.told.append((event_id, application))
+
+    @contextlib.asynccontextmanager
+    async def followed(
+        self, deliver: Callable[[str, str], None] | None = None, max_age_s: float | None = None
+    ) -> AsyncGenerator[ScsLog]:
+        """A follower at work; when it is closed, it has read what there is."""
+        follower = ScsLog(self.log, self.bookmark, deliver or self.deliver, max_age_s)
+        follower.start()
+        try:
+            await settle()
+            yield follower
+            await settle()
+        finally:
+            follower.close()
+
+
+def look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look in each turn of the loop, so that no test waits for time to pass."""
+    monkeypatch.setattr(scs_log, "LOOK_EVERY_MS", 0)
+
+
+async def settle(turns: int = 30) -> None:
+    """Let the follower take so many steps."""
+    for _ in range(turns):
+        await asyncio.sleep(0)

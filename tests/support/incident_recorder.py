@@ -1,0 +1,101 @@
+"""Incidents for the tests of reports: what happened to an agent, written into its journal."""
+
+from pathlib import Path
+
+from switchover.agent.incidents import Incident, incidents
+from switchover.agent.journal import DECISION, REFUSED, Entry, Journal, command_entry, event_entry, start_entry
+from switchover.fsm import (
+    AnnounceVip,
+    ApplicationReported,
+    CommandFailed,
+    CommandSucceeded,
+    Demote,
+    DisableVip,
+    EnableVip,
+    Event,
+    HostCommand,
+    HostConnected,
+    HostFellSilent,
+    HostLost,
+    HostReport,
+    Mode,
+    Promote,
+    Solution,
+    SwitchoverRequested,
+    Topology,
+)
+from switchover.fsm.records import describe_command, describe_event, describe_step
+
+from support.topologies import TAKEOVER
+
+BEGAN_NS = 1_774_746_000_123_456_789  # 2026-03-29 01:00:00.123 UTC: in Berlin, the moment at which summer time began
+
+
+class Recorder:
+    """Writes the journal of an agent to which this happens, each at a time of its own."""
+
+    def __init__(self, path: Path, topology: Topology = TAKEOVER) -> None:
+        self.path, self.solution = path, Solution(topology)
+        self._journal = Journal(path)
+        self._write(0, [start_entry(topology)])
+        for side, (host, mode) in enumerate(zip(topology.hosts, (Mode.PRIMARY, Mode.BACKUP), strict=True)):
+            modes = {pair.applications[side]: mode for pair in topology.pairs}
+            modes |= {pair.applications[side]: Mode.UP for pair in topology.monitored}
+            self.happens(-5000, HostConnected(host, HostReport(modes, vip_held=side == 0)))
+        for told in self.solution.state.pending:
+            self.happens(-4990, CommandSucceeded(told.id))
+
+    def happens(self, at_ms: float, event: Event) -> None:
+        before, commands = self.solution.state, self.solution.handle(event)
+        decisions = [Entry(DECISION, describe_step(step)) for step in self.solution.steps]
+        written = [command_entry(describe_command(command), command) for command in commands]
+        self._write(at_ms, [event_entry(describe_event(event, before.pending), event), *decisions, *written])
+
+    def done(self, at_ms: float, kind: type[HostCommand]) -> None:
+        self.happens(at_ms, CommandSucceeded(self._told(kind)))
+
+    def fails(self, at_ms: float, kind: type[HostCommand], reason: str) -> None:
+        self.happens(at_ms, CommandFailed(self._told(kind), reason))
+
+    def refuses(self, at_ms: float, text: str) -> None:
+        self._write(at_ms, [Entry(REFUSED, text)])
+
+    def incident(self) -> Incident:
+        """The last one so far."""
+        return list(incidents(self.path))[-1]
+
+    def _told(self, kind: type[HostCommand]) -> int:
+        return next(told.id for told in self.solution.state.pending if isinstance(told, kind))
+
+    def _write(self, at_ms: float, entries: list[Entry]) -> None:
+        self._journal.write(entries, BEGAN_NS + int(at_ms * 1e6), 10**12 + int(at_ms * 1e6))
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+def fail(recorder: Recorder) -> None:
+    """[S2] primary server failure."""
+    recorder.happens(0, ApplicationReported("SIP_Server_1", Mode.DOWN))
+    recorder.done(5.25, Promote)
+    recorder.done(8, DisableVip)
+    recorder.done(8.5, EnableVip)
+    recorder.done(10.75, AnnounceVip)
+
+
+def disconnect(recorder: Recorder, silent_ms: float = 50.5) -> None:
+    """[S2] primary server disconnected."""
+    recorder.happens(0, HostFellSilent("host1"))
+    recorder.happens(silent_ms, HostLost("host1"))
+    recorder.done(silent_ms + 5.5, Promote)
+    recorder.done(silent_ms + 8, EnableVip)
+
+
+def switch(recorder: Recorder) -> None:
+    """[S2] manual switchover."""
+    recorder.happens(0, SwitchoverRequested("SIP_Server_2"))
+    recorder.done(6, Demote)
+    recorder.done(11, Promote)
+    recorder.done(14, DisableVip)
+    recorder.done(14.25, EnableVip)
+    recorder.done(16.5, AnnounceVip)

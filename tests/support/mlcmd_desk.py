@@ -1,0 +1,97 @@
+"""A host's connection where mlcmd says and changes the modes: what it delivers, and what its host is told."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from attrs import define, field
+from switchover.agent.mlcmd_connection import Controlled, MlcmdConnection
+from switchover.fsm import Event, HostCommand, HostConnected, HostLost, HostReport, Mode
+
+from support.mlcmd_site import A1, AMPLE_MS, H1, B, D, Eventually, P, Site, no_child_is_left
+
+
+@define(eq=False)
+class Host:
+    """The connection to a host itself: it keeps what it is told."""
+
+    hear: Callable[[Event], None]
+    sent: list[tuple[HostCommand, int]] = field(factory=list)
+    life: list[str] = field(factory=list)
+
+    def start(self) -> None:
+        self.life.append("started")
+
+    async def close(self) -> None:
+        self.life.append("closed")
+        self.hear(HostLost(H1))
+        self.hear(connected())
+
+    def send(self, command: HostCommand, deadline_ms: int) -> None:
+        self.sent.append((command, deadline_ms))
+
+
+@define(eq=False)
+class Desk:
+    """A connection with mlcmd for `A1`, the host at its far end, and what was delivered."""
+
+    site: Site
+    connection: MlcmdConnection
+    host: Host
+    events: list[Event]
+    eventually: Eventually
+
+    @classmethod
+    def of(cls, site: Site, eventually: Eventually, together: list | None = None, **settings: Any) -> "Desk":
+        events, hosts = [], []
+
+        def connect(hear: Callable[[Event], None]) -> Host:
+            hosts.append(Host(hear))
+            return hosts[0]
+
+        deadline_ms = settings.pop("deadline_ms", AMPLE_MS)
+        own, peer = settings.pop("dbids", ("101", "102"))
+        of_list = [together] if together is not None else []
+        connection = MlcmdConnection(
+            site.mlcmd(**settings), {A1: Controlled(own, peer)}, deadline_ms, connect, events.append, *of_list
+        )
+        connection.start()
+        return cls(site, connection, hosts[0], events, eventually)
+
+    async def connect(self, mode: Mode = P) -> None:
+        """The agent is told that the host is connected, and A1's mode; what was delivered is forgotten."""
+        self.host.hear(connected(D if mode is D else B))
+        await self.eventually(lambda: self.events)
+        assert self.events == [connected(mode)]
+        self.events.clear()
+
+    async def comes(self, *events: Event) -> None:
+        """These events are delivered and no others, also when all that mlcmd still does is over."""
+        await self.eventually(lambda: len(self.events) >= len(events))
+        await self.eventually(no_child_is_left)
+        await asyncio.sleep(0)
+        assert self.events == list(events)
+
+    async def runs(self, run: str) -> None:
+        """Wait until mlcmd runs."""
+        await self.eventually(lambda: run in self.site.runs())
+
+
+def connected(mode: Mode = B, **others: Mode) -> HostConnected:
+    return HostConnected(H1, HostReport({A1: mode, **others}, vip_held=False))
+
+
+async def with_desk(
+    site: Site, eventually: Eventually, scenario: Callable[[Desk], Coroutine[Any, Any, None]], **settings: Any
+) -> None:
+    """Run a scenario; at its end nothing is left of mlcmd, nothing is delivered any more, and nothing went wrong."""
+    upset: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(context))
+    desk = Desk.of(site, eventually, **settings)
+    try:
+        await asyncio.wait_for(scenario(desk), 60)
+    finally:
+        await asyncio.wait_for(desk.connection.close(), 20)
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # so nothing can be delivered any more
+    await eventually(no_child_is_left)
+    assert (desk.host.life, upset) == (["started", "closed"], [])

@@ -1,0 +1,101 @@
+"""The status that operators get: the solution as the agent knows it, and the latest incidents."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.operators_desk import A1, A2, H1, H2, Desk, at_desk_in, voicemail
+from switchover.fsm import ApplicationReported, HostFellSilent, HostLost, Mode
+
+
+@pytest.fixture
+def at_desk(tmp_path: Path) -> Callable[..., None]:
+    return partial(at_desk_in, tmp_path)
+
+
+def application(name: str, host: str, mode: str | None) -> dict[str, str | None]:
+    return {"name": name, "host": host, "mode": mode}
+
+
+def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
+    async def scenario(desk: Desk) -> None:
+        vip = {"state": "held_1", "addresses": ["198.51.100.10/24"]}
+        pair = {
+            "name": "SIP Server",
+            "state": "redundant_1",
+            "applications": [application(A1, H1, "primary"), application(A2, H2, "backup")],
+        }
+        whole = {
+            "solution": "lab",
+            "observing": False,
+            "hosts": [
+                {"name": H1, "link": "connected", "vip_held": True, "heard_ms_ago": None},
+                {"name": H2, "link": "connected", "vip_held": False, "heard_ms_ago": None},
+            ],
+            "pairs": [pair],
+            "monitored": [],
+            "outside": [],
+            "placement": "together_1",
+            "redundancy": True,
+            "alarms": [{"name": f"{A1} primary", "state": "active"}],
+            "vip": vip,
+            "pending": [],
+        }
+        assert await desk.ask(do="status") == {"ok": True, "status": whole}
+        for event in (HostFellSilent(H2), HostLost(H2)):
+            desk.hosts[H2].deliver(event)
+        pair |= {
+            "state": "peer_lost_1",
+            "applications": [application(A1, H1, "primary"), application(A2, H2, None)],
+        }
+        whole["hosts"][1] = {"name": H2, "link": "lost", "vip_held": None, "heard_ms_ago": None}
+        vip["state"] = "owed_1"
+        whole["redundancy"] = False
+        assert await desk.ask(do="status") == {"ok": True, "status": whole}
+
+    at_desk(scenario)
+
+
+def test_the_status_has_the_latest_incidents_for_who_asks_for_them(at_desk, eventually):
+    async def scenario(desk: Desk) -> None:
+        await desk.ask(do="switch", to=A2)
+        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and desk.agent.incidents[-1].is_over)
+        status = (await desk.ask(do="status", incidents=1))["status"]
+        (latest,) = status["incidents"]
+        cause, outcome = f"an operator asks for {A2} as primary", "SIP Server: host1 -> host2; VIP: host1 -> host2"
+        assert (latest["cause"], latest["outcome"], latest["is_over"]) == (cause, outcome, True)
+        assert len((await desk.ask(do="status", incidents=9))["status"]["incidents"]) == 2
+        assert "incidents" not in (await desk.ask(do="status"))["status"]
+
+    at_desk(scenario)
+
+
+def test_the_status_of_a_whole_voicemail_solution(at_desk, eventually):
+    """Pairs that are only monitored, what is outside, where it runs, what could fail, and which alarms are active."""
+
+    async def scenario(desk: Desk) -> None:
+        status = (await desk.ask(do="status"))["status"]
+        assert [pair["name"] for pair in status["pairs"]] == ["VM SIP Server", "VM Server"]
+        assert status["monitored"] == [
+            {
+                "name": name,
+                "applications": [{"name": f"{short}_{side}", "host": f"host{side}", "state": "up"} for side in (1, 2)],
+            }
+            for name, short in (("Resource Manager", "RM"), ("Media Control Platform", "MCP"))
+        ]
+        assert status["outside"] == ["Premise_SIP_Server"]
+        assert (status["placement"], status["redundancy"]) == ("together_1", True)
+        desk.hosts[H1].deliver(ApplicationReported("RM_1", Mode.DOWN))
+        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and not desk.agent.solution.state.pending)
+        status = (await desk.ask(do="status"))["status"]
+        assert (status["placement"], status["redundancy"]) == ("together_2", False)
+        assert {pair["state"] for pair in status["pairs"]} == {"redundant_2"}
+        assert [found["state"] for found in status["monitored"][0]["applications"]] == ["down", "up"]
+        alarms = {alarm["name"]: alarm["state"] for alarm in status["alarms"]}
+        assert {name for name, state in alarms.items() if state == "active"} == {
+            *("RM_1 found terminated", "RM_1 terminated"),
+            *("VM_SIP_Server_2 primary", "VM_Server_2 primary", "VM_SIP_Server_1 backup"),
+        }
+
+    at_desk(scenario, voicemail)
