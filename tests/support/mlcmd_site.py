@@ -39,7 +39,6 @@ class Site:
         self.password_file.write_text(f"{PASSWORD}\n")
         self.program = ("flock", str(directory / "turn"), sys.executable, "-I", "-S")
         self.program += (str(Path(__file__).with_name("mlcmd_stand_in.py")),)
-        self.behaviour: dict[str, list[str]] = {}
         self.is_primary(A1)
 
     def is_primary(self, name: str, others: str = "backup", **behaviour: list[str]) -> None:
