@@ -229,7 +229,7 @@ def _add_questions(
 
 
 def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """The commands that explore: their options are read without what they need, numpy."""
+    """The commands that explore: their options are read without what they need, numpy and numba."""
     from .verify.options import faults_in, kinds_in, memory_in
 
     verify = add(

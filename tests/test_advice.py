@@ -178,7 +178,7 @@ def test_an_address_of_another_machine(told, file, host):
 
 def without_extras(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command as if no extra were installed."""
-    missing = ("numpy", "rich", "starlette", "uvicorn", "prometheus_client")
+    missing = ("numba", "numpy", "rich", "starlette", "uvicorn", "prometheus_client")
     code = (
         "import sys\n"
         "class Missing:\n"

@@ -11,6 +11,7 @@ from attrs import evolve
 from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.verify.explorer import Bounds, explore
 from switchover.agent.verify.host import DEFAULT_FAULTS, Fault
+from switchover.agent.verify.keys import world_of
 from switchover.agent.verify.plain import PlainModel
 from switchover.agent.verify.trace import digest
 from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology
@@ -89,7 +90,7 @@ class Explored:
         self.space, self.keys = found.space, found.worlds.keys.all[: len(found.worlds)].tolist()
 
     def told(self, key):
-        world, core = self.space.world(key), self.space.core
+        world, core = world_of(key), self.space.core
         hosts = tuple(side.values[number] for side, number in zip(self.space.sides, world.hosts, strict=True))
         said = digest(self.space.topology, core.state_of(world.agent), core.timers(world.agent), hosts, world.arp)
         return world.budget, *said.values()

@@ -14,7 +14,7 @@ from switchover.agent.verify.properties import AT_REST
 from switchover.agent.verify.trace import COLD_START, TraceError, trace_of
 from switchover.agent.verify.trace_file import load, save
 from switchover.agent.verify.trace_text import as_sequence_diagram, as_text
-from switchover.fsm import ReactionPolicy, voicemail_topology
+from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology
 from switchover.fsm.handling import MACHINES, Machines
 from switchover.fsm.table import Row
 
@@ -23,6 +23,10 @@ BROKEN = {
     "VIP scripts linked to the VM Server": (voicemail_topology("vip-on-vm-server"), 1),
     "voicemail literal": (voicemail_topology(reactions=ReactionPolicy.LITERAL), 1),
     "takeover literal": (evolve(TAKEOVER, reactions=ReactionPolicy.LITERAL), 2),
+    "takeover literal, enable-first": (
+        evolve(TAKEOVER, vip_order=VipOrder.ENABLE_FIRST, reactions=ReactionPolicy.LITERAL),
+        2,
+    ),
     "takeover without alarms": (evolve(TAKEOVER, alarms=()), 1),
 }
 
@@ -123,7 +127,8 @@ def test_the_diagram_is_well_formed(case):
 
 
 def test_the_diagram_shows_faults_messages_commands_and_announcements():
-    trace = next(trace for trace in traces("takeover literal") if any(step.announces for step in trace.steps))
+    found = traces("takeover literal, enable-first")
+    trace = next(trace for trace in found if any(step.announces for step in trace.steps))
     lines = [line.strip() for line in as_sequence_diagram(trace).splitlines()]
     side = {name: f"H{number}" for number, name in enumerate(HOSTS, start=1)}
     for step in trace.steps:
@@ -162,8 +167,8 @@ def test_a_step_left_out_is_noticed():
 
 
 def test_an_opening_left_out_is_noticed():
-    with pytest.raises(TraceError, match="is not possible there"):
-        replay(evolve(of_a_fault(), opening=of_a_fault().opening[1:]))
+    assert of_a_fault().opening
+    assert not replay(evolve(of_a_fault(), opening=())).is_reproduced
 
 
 @pytest.mark.parametrize(

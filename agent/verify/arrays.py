@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .machine_code import compiled
+
 Keys = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 Rows = NDArray[np.uint32]
 
 _EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)  # Knuth's multiplicative hash: 2**64 divided by the golden ratio
-_FULL = 0.6
+_FULL = 0.5
+_BLOCK = 256
 _PRIME = np.uint64(0x100_0000_01B3)  # FNV-1a
 _OFFSET = np.uint64(0xCBF2_9CE4_8422_2325)
 _ONE = np.uint64(1)
@@ -53,6 +56,15 @@ class Column:
         self._array[self._length : self._length + len(values)] = values
         self._length += len(values)
 
+    def reserve(self, more: int) -> NDArray[Any]:
+        """Room for so many values behind those there are, for `extend_reserved`."""
+        self._reserve(more)
+        return self._array[self._length :]
+
+    def extend_reserved(self, more: int) -> None:
+        """So many values were written into the room."""
+        self._length += more
+
     def _reserve(self, more: int) -> None:
         if self._length + more > len(self._array):
             bigger = np.zeros(max(2 * len(self._array), self._length + more), self._array.dtype)
@@ -63,8 +75,7 @@ class Column:
 class KeySet:
     """A set of 64-bit keys that are numbered in the order in which they come: an open-addressing hash table.
 
-    A whole batch is looked up at once: every key reads its slot; those that find it empty write themselves into it and
-    read it back; who lost a race, or met another key, goes on to the next slot. All ones is no key.
+    All ones is no key.
     """
 
     def __init__(self, bits: int = 12) -> None:
@@ -77,56 +88,73 @@ class KeySet:
     @property
     def bytes(self) -> int:
         """How much memory it takes."""
-        return self._slots.nbytes + self._numbers.nbytes + self.keys.bytes
+        return self._slots.nbytes + self.keys.bytes
 
     def bytes_after(self, more: int) -> int:
         """How much memory it takes when `more` keys have come, while it is being made larger."""
         bits, keys = self._bits, len(self) + more
         while keys > _FULL * (1 << bits):
             bits += 1
-        grown = 0 if bits == self._bits else 12 * (1 << bits)
+        grown = 0 if bits == self._bits else 16 * (1 << bits)
         return self.bytes + grown + 16 * more
 
     def _resize(self, bits: int) -> None:
         self._bits = bits
-        self._shift, self._mask = np.uint64(64 - bits), np.int64((1 << bits) - 1)
-        self._slots = np.full(1 << bits, _EMPTY, np.uint64)
-        self._numbers = np.zeros(1 << bits, np.uint32)
+        self._shift = np.uint64(64 - bits)
+        self._slots = np.full((1 << bits, 2), _EMPTY)  # the key, and its number
 
     def add(self, keys: Keys) -> tuple[Numbers, NDArray[np.bool_]]:
-        """The number of each key, and which of them are new; of equal new keys one."""
+        """The number of each key, and which of them are new; of equal new keys the first."""
         bits = self._bits
         while len(self) + len(keys) > _FULL * (1 << bits):
             bits += 1
         if bits != self._bits:
             self._resize(bits)
-            self._insert(self.keys.all, 0)
-        numbers, is_new = self._insert(keys, len(self))
-        self.keys.extend(keys[is_new])
+            before, self.keys = self.keys, Column(np.uint64, len(self) + len(keys))
+            self._insert(before.all)
+        return self._insert(keys)
+
+    def _insert(self, keys: Keys) -> tuple[Numbers, NDArray[np.bool_]]:
+        numbers, is_new = np.empty(len(keys), np.int64), np.empty(len(keys), np.bool_)
+        count, _ = _insert(keys, self._slots, self._shift, len(self), self.keys.reserve(len(keys)), numbers, is_new)
+        self.keys.extend_reserved(count)
         return numbers, is_new
 
-    def _insert(self, keys: Keys, first: int) -> tuple[Numbers, NDArray[np.bool_]]:
-        """Number the keys; where each one is, and which are new, numbered from `first` in their own order."""
-        where = np.zeros(len(keys), np.int64)
-        is_new = np.zeros(len(keys), np.bool_)
-        rows = np.arange(len(keys), dtype=np.int64)
-        slots = ((keys * _MULTIPLIER) >> self._shift).astype(np.int64)
-        wanted = keys
-        while len(rows):
-            found = self._slots[slots]
-            empty = found == _EMPTY
-            if empty.any():
-                self._slots[slots[empty]] = wanted[empty]
-                self._numbers[slots[empty]] = rows[empty]
-                found[empty] = self._slots[slots[empty]]
-                won = empty & (found == wanted)
-                is_new[rows[won]] = self._numbers[slots[won]] == rows[won]
-            here = found == wanted
-            where[rows[here]] = slots[here]
-            on = ~here
-            rows, wanted, slots = rows[on], wanted[on], (slots[on] + 1) & self._mask
-        self._numbers[where[is_new]] = first + np.arange(int(is_new.sum()), dtype=np.uint32)
-        return self._numbers[where].astype(np.int64), is_new
+
+@compiled
+def _insert(  # pragma: no cover - runs as machine code, which is not traced
+    keys: Keys,
+    slots: NDArray[np.uint64],
+    shift: np.uint64,
+    first: int,
+    new: Keys,
+    numbers: Numbers,
+    is_new: NDArray[np.bool_],
+) -> tuple[int, np.uint64]:
+    """Number the keys, new ones from `first` on, and write those into `new`; how many of them were new.
+
+    A block at a time, all slots are read before the first is needed, so that memory answers while others are asked for.
+    What was read is returned, in a number that means nothing, or the compiler would leave it out.
+    """
+    mask = np.int64(len(slots) - 1)
+    at = np.empty(_BLOCK, np.int64)
+    count, read = 0, np.uint64(0)
+    for start in range(0, len(keys), _BLOCK):
+        end = min(len(keys), start + _BLOCK)
+        for row in range(start, end):
+            at[row - start] = np.int64((keys[row] * _MULTIPLIER) >> shift)
+        for row in range(start, end):
+            read += slots[at[row - start], 0]
+        for row in range(start, end):
+            slot, key = at[row - start], keys[row]
+            while slots[slot, 0] != key and slots[slot, 0] != _EMPTY:
+                slot = (slot + 1) & mask
+            is_new[row] = slots[slot, 0] == _EMPTY
+            if is_new[row]:
+                slots[slot, 0], slots[slot, 1], new[count] = key, first + count, key
+                count += 1
+            numbers[row] = slots[slot, 1]
+    return count, read
 
 
 class HashCollisionError(TooLargeError):
@@ -157,7 +185,7 @@ class RowSet:
         return self._rows[: len(self)]
 
     def add(self, rows: Rows) -> tuple[Numbers, NDArray[np.bool_]]:
-        """The number of each row, and which of them are new; of equal new rows one. Raises `HashCollisionError`."""
+        """The number of each row, and which are new; of equal new rows the first. Raises `HashCollisionError`."""
         hashes = np.full(len(rows), _OFFSET, np.uint64)
         for column in range(rows.shape[1]):
             hashes = (hashes ^ rows[:, column]) * _PRIME

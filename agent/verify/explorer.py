@@ -17,6 +17,7 @@ from ...fsm import Topology
 from ...fsm.handling import MACHINES, Machines
 from .arrays import Column, Keys, KeySet, Numbers, TooLargeError
 from .host import DEFAULT_FAULTS, Fault
+from .keys import unpack
 from .more_properties import MORE_STEP_RULES
 from .properties import (
     AT_REST,
@@ -31,7 +32,7 @@ from .properties import (
     is_left_behind,
     knows_of_two,
 )
-from .space import Batch, Space
+from .space import Space, Steps
 
 CHUNK = 1 << 17
 """So many worlds are taken a step further at once."""
@@ -170,7 +171,7 @@ class _Explorer:
 
     def run(self, progress: Progress, stop_early: bool) -> None:
         found, space = self.found, self.space
-        cold = self._add(np.array([space.key(space.start(0))], np.uint64))
+        cold = self._add(np.array([space.start(0).key], np.uint64))
         self._explore(cold, progress, stop_early)
         budget = np.uint64(found.bounds.faults)
         if budget:
@@ -203,37 +204,36 @@ class _Explorer:
 
     def _expand(self, numbers: Numbers) -> None:
         found = self.found
-        keys = found.worlds.keys.all[numbers]
+        steps = self.space.steps(found.worlds.keys.all[numbers])
+        if found.worlds.bytes_after(len(steps.keys)) > found.bounds.bytes:
+            raise TooLargeError(f"{found.bounds.bytes / GIB:.1f} GiB of memory are not enough")
+        targets, is_new = found.worlds.add(steps.keys)
+        sources = numbers[steps.rows]
+        self._judge(steps, sources, targets)
+        found.parents.extend(sources[is_new])
+        found.transitions += len(targets)
+        ordinary = ~steps.is_fault
+        found.ordinary_steps += int(ordinary.sum())
+        found.sources.append(sources[ordinary].astype(np.uint32))
+        found.targets.append(targets[ordinary].astype(np.uint32))
         goes_on = np.zeros(len(numbers), np.bool_)
-        for batch in self.space.steps(keys):
-            new_keys = self.space.pack(batch)
-            if found.worlds.bytes_after(len(new_keys)) > found.bounds.bytes:
-                raise TooLargeError(f"{found.bounds.bytes / GIB:.1f} GiB of memory are not enough")
-            targets, is_new = found.worlds.add(new_keys)
-            sources = numbers[batch.rows]
-            self._judge(batch, sources, targets)
-            found.parents.extend(sources[is_new].astype(np.uint32))
-            found.transitions += len(targets)
-            ordinary = ~batch.is_fault
-            found.ordinary_steps += int(ordinary.sum())
-            goes_on[batch.rows[ordinary]] = True
-            found.sources.append(sources[ordinary].astype(np.uint32))
-            found.targets.append(targets[ordinary].astype(np.uint32))
+        goes_on[steps.rows[ordinary]] = True
         self._endings.append(numbers[~goes_on])
 
     # What must always be so.
 
-    def _judge(self, batch: Batch, sources: Numbers, targets: Numbers) -> None:
+    def _judge(self, steps: Steps, sources: Numbers, targets: Numbers) -> None:
         """Look at what the core did in these steps."""
-        if batch.broken.any():
+        broken = self.space.broken(steps)
+        if broken is not None:
             for position, rule in enumerate(self.space.rules):
-                rows = np.flatnonzero(batch.broken & np.uint64(1 << position))
+                rows = np.flatnonzero(broken & np.uint64(1 << position))
                 if len(rows):
                     self.broken.setdefault(rule.property, (int(sources[rows[0]]), (int(targets[rows[0]]),)))
 
     def _look_at(self, numbers: Numbers) -> None:
         """Look at new worlds: who holds the VIP in them."""
-        agents, hosts, _, _ = self.space.unpack(self.found.worlds.keys.all[numbers])
+        agents, hosts, _, _ = unpack(self.found.worlds.keys.all[numbers])
         self._look_for_a_vip_left_behind(agents, numbers)
         in_sight = [side.holds_in_sight.all[each] for side, each in zip(self.space.sides, hosts, strict=True)]
         rows = np.flatnonzero(in_sight[0] & in_sight[1])
@@ -265,7 +265,7 @@ class _Explorer:
     def judge_endings(self) -> None:
         found, space = self.found, self.space
         endings = np.sort(np.concatenate(self._endings))
-        agents, hosts, arps, _ = space.unpack(found.worlds.keys.all[endings])
+        agents, hosts, arps, _ = unpack(found.worlds.keys.all[endings])
         combined = np.stack((agents, hosts[0], hosts[1], arps), 1)
         first = np.sort(np.unique(combined, axis=0, return_index=True)[1])
         is_healthy = np.ones(len(endings), np.bool_)

@@ -1,4 +1,4 @@
-"""What the options of `switchover verify` and `export` may say; to be read even where numpy is missing."""
+"""What the options of `switchover verify` and `export` may say; to be read even where numpy and numba are missing."""
 
 import argparse
 

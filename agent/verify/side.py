@@ -7,9 +7,9 @@ import numpy as np
 from ...fsm import HostCommand
 from .arrays import Column, Numbers, TooLargeError
 from .host import Host, HostModel
+from .keys import HOST_BITS
+from .stepping import UNKNOWN, HostTables, Ints
 from .watched import Occurrence
-
-HOST_BITS = 15
 
 
 class Side:
@@ -21,13 +21,12 @@ class Side:
         self.values: list[Host] = []
         self._numbers: dict[Host, int] = {}
         self.texts: list[str] = []
-        self.first, self.count = Column(np.int64), Column(np.int64)
-        self.after, self.event = Column(np.int64), Column(np.int64)
+        self.first, self.count = Column(np.int32), Column(np.int32)
+        self.after, self.event = Column(np.int32), Column(np.int32)
         self.announces, self.fault = Column(np.bool_), Column(np.bool_)
-        self.forgotten, self.parted = Column(np.int64), Column(np.int64)
+        self.forgotten, self.parted = Column(np.int32), Column(np.int32)
         self.is_quiet, self.holds_in_sight = Column(np.bool_), Column(np.bool_)
-        self.is_expanded = Column(np.bool_)
-        self._received = np.full((64, 64), -1, np.int64)
+        self._received: Ints = np.full((64, 64), -1, np.int32)
 
     def number(self, host: Host) -> int:
         """The number of a host."""
@@ -37,20 +36,20 @@ class Side:
             if number >> HOST_BITS:
                 raise TooLargeError(f"more than {1 << HOST_BITS} conditions of one host")
             self.values.append(host)
-            for column in (self.first, self.count, self.forgotten, self.parted, self.is_expanded):
+            for column in (self.first, self.forgotten, self.parted):
                 column.append(0)
+            self.count.append(UNKNOWN)
             self.is_quiet.append(host.is_quiet)
             self.holds_in_sight.append(host.holds_vip and (host.net, host.link) == ("fine", "up"))
         return number
 
     def expand(self, hosts: Numbers) -> None:
         """See to it that the steps of these hosts are known."""
-        new: list[int] = np.unique(hosts[~self.is_expanded.all[hosts]]).tolist()
+        new: list[int] = np.unique(hosts[self.count.all[hosts] == UNKNOWN]).tolist()
         for number in new:
             host = self.values[number]
             moves = tuple(self.model.moves(host))
             self.first.all[number], self.count.all[number] = len(self.after), len(moves)
-            self.is_expanded.all[number] = True
             for move in moves:
                 self.texts.append(move.text)
                 self.after.append(self.number(move.host))
@@ -61,21 +60,26 @@ class Side:
             parted = self.model.parted(host)
             self.parted.all[number] = -1 if parted is None else self.number(parted)
 
-    def receive(self, hosts: Numbers, batches: Numbers, commands: list[tuple[HostCommand, ...]]) -> Numbers:
-        """The hosts when the agent has sent them these batches of commands; batch 0 is empty."""
-        if not batches.any():
-            return hosts
+    def receive(self, host: int, batch: int, commands: tuple[HostCommand, ...]) -> None:
+        """See to it that the host is known that a host becomes when the agent has sent it this batch of commands."""
+        self._received[host, batch] = self.number(self.model.receive(self.values[host], commands))
+
+    def tables(self, batches: int) -> HostTables:
+        """What is known, with room for so many batches of commands; later growth does not change the arrays."""
         rows, columns = self._received.shape
-        if len(self.values) > rows or len(commands) > columns:
-            grown = np.full((max(rows, 2 * len(self.values)), max(columns, 2 * len(commands))), -1, np.int64)
+        if len(self.values) > rows or batches > columns:
+            grown = np.full((max(rows, 2 * len(self.values)), max(columns, 2 * batches)), -1, np.int32)
             grown[:rows, :columns] = self._received
             self._received = grown
-        after = self._received[hosts, batches]
-        unknown = after < 0
-        if unknown.any():
-            pairs: list[tuple[int, int]] = np.unique(np.stack((hosts[unknown], batches[unknown]), 1), axis=0).tolist()
-            for host, batch in pairs:
-                received = self.model.receive(self.values[host], commands[batch])
-                self._received[host, batch] = self.number(received)
-            after = self._received[hosts, batches]
-        return after
+        return HostTables(
+            first=self.first.all,
+            amount=self.count.all,
+            after=self.after.all,
+            event=self.event.all,
+            announces=self.announces.all,
+            fault=self.fault.all,
+            forgotten=self.forgotten.all,
+            parted=self.parted.all,
+            is_quiet=self.is_quiet.all,
+            received=self._received,
+        )

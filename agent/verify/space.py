@@ -1,8 +1,8 @@
-"""The world as numbers: core, two hosts, clients' ARP cache and what is left of the fault budget in one 64-bit key.
+"""The space of worlds: what can happen next in each, by tables that grow as they are needed.
 
-The core's states and the hosts are numbered as they are met (`core`, `side`), so that a world is a key of five fields,
-and a step of the world is a few look-ups in tables: what a host can do next, what the core then does, what that makes
-of the hosts. Whole frontiers are taken through the tables at once.
+The core's states and the hosts are numbered as they are met (`core`, `side`), so that a world is a key of five fields
+(`keys`), and a step of the world is a few look-ups in tables (`stepping`): what a host can do next, what the core then
+does, what that makes of the hosts. Where nothing is found there, the core itself is run, or the model of a host.
 
 Timers run in the order in which they were started and for as long as they are told to: of two timers the one that was
 started first and is no longer fires first. A *slow* timer (an alarm's cancel timeout, seconds against milliseconds)
@@ -13,54 +13,42 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from attrs import define, frozen
+from attrs import frozen
 from numpy.typing import NDArray
 
 from ...fsm import Event, HostCommand, LogMessageReceived, SwitchoverRequested, TimerFired, Topology
 from ...fsm.handling import MACHINES, Machines
-from .arrays import Column, Keys, KeySet, Numbers, RowSet, TooLargeError
-from .core import Leaf, TabulatedCore, spread
-from .host import BUDGET_AT_MOST, Fault, HostModel
+from . import stepping
+from .arrays import Column, Keys, Numbers, RowSet, TooLargeError
+from .core import Leaf, TabulatedCore
+from .host import Fault, HostModel
+from .keys import AGENT_BITS, BUDGET_MASK, World, unpack
 from .properties import STEP_RULES, StepRule
-from .side import HOST_BITS, Side
+from .side import Side
+from .stepping import CoreTables, Faults, Found, HostTables
 from .watched import Result
-
-_AGENT_BITS, _ARP_BITS, _BUDGET_BITS = 26, 2, BUDGET_AT_MOST.bit_length()
-_EVENT_BITS = 12
-_BUDGET_AT = 0
-_ARP_AT = _BUDGET_BITS
-_HOST_AT = (_ARP_AT + _ARP_BITS, _ARP_AT + _ARP_BITS + HOST_BITS)
-_AGENT_AT = _HOST_AT[1] + HOST_BITS
 
 
 @frozen
-class World:
-    """One state of the world, as numbers: the core, the hosts on sides 1 and 2, the side that the clients send to."""
+class Steps:
+    """Steps from worlds with the keys `before`: of each, the row of the world, and the key of the world after it.
 
-    agent: int
-    hosts: tuple[int, int]
-    arp: int
-    budget: int
-
-
-@define
-class Batch:
-    """Steps from the worlds of a frontier: of each, the row it starts from, the world after it, and what it was.
-
-    `source` says where the step comes from, and `what` is its number there: a step of the host on side 1 or 2, an event
-    that the core is told without a host's doing (0), the agent's crash (3), or the loss of its network (4).
+    `told` is the number of what the core was told in it and did (-1: nothing); `by` and `what` say who made it, and the
+    number of what was done there (`stepping`).
     """
 
-    source: int
-    what: Numbers
-    rows: Numbers
-    agents: Numbers
-    hosts: list[Numbers]
-    arps: Numbers
-    budgets: Numbers
-    is_fault: NDArray[np.bool_]
-    leaves: Numbers
-    broken: NDArray[np.uint64]
+    before: Keys
+    rows: NDArray[np.int32]
+    keys: Keys
+    told: NDArray[np.int32]
+    by: NDArray[np.int8]
+    what: NDArray[np.int32]
+
+    @property
+    def is_fault(self) -> NDArray[np.bool_]:
+        """Which of them cost one of the faults that may happen."""
+        budget = np.uint64(BUDGET_MASK)
+        return (self.keys & budget) < (self.before & budget)[self.rows]
 
 
 class Space:
@@ -82,16 +70,18 @@ class Space:
         self._begin()
         self._concerns = Column(np.uint64)
         self._judged: dict[int, tuple[RowSet, Column]] = {}
-        self._batches = (Column(np.int64), Column(np.int64))
-        self._timer_first, self._timer_count = Column(np.int64), Column(np.int64)
-        self._timer_event, self._timer_slow = Column(np.int64), Column(np.bool_)
-        self._asked = np.array([self.core.event((event,)) for event in self._requests()], np.int64)
+        self._batches_of_leaf = (Column(np.int32), Column(np.int32))
+        self._timer_first, self._timer_count = Column(np.int32), Column(np.int32)
+        self._timer_event, self._timer_slow = Column(np.int32), Column(np.bool_)
+        asked = np.array([self.core.event((event,)) for event in self._requests()], np.int32)
+        self._common = Faults(asked, self.core.initial, Fault.AGENT in faults, Fault.PARTITION in faults)
 
     def _begin(self) -> None:
         """Nothing is known of the core's states."""
-        self._told = KeySet()
-        self._after, self._leaf, self._broken = Column(np.int32), Column(np.int32), Column(np.uint64)
-        self._timers_of = Column(np.int64)
+        self._timers_of = Column(np.int32)
+        self._agents, self._codes = Column(np.int32), Column(np.int64)
+        self._leaf, self._broken, self._is_broken = Column(np.int32), Column(np.uint64), False
+        self._arrange()
 
     def change(self, machines: Machines, leaves: Numbers) -> None:
         """Begin again with other tables, which differ only in what decided these leaves of the core."""
@@ -108,36 +98,8 @@ class Space:
     @property
     def bytes(self) -> int:
         """How much memory the tables take."""
-        return self._told.bytes + self._after.bytes + self._leaf.bytes + self.core.bytes
-
-    # Keys.
-
-    def pack(self, batch: Batch) -> Keys:
-        """The keys of the worlds after the steps."""
-        key = (
-            (batch.agents << _AGENT_AT)
-            | (batch.hosts[0] << _HOST_AT[0])
-            | (batch.hosts[1] << _HOST_AT[1])
-            | (batch.arps << _ARP_AT)
-            | batch.budgets
-        )
-        return key.astype(np.uint64)
-
-    def unpack(self, keys: Keys) -> tuple[Numbers, list[Numbers], Numbers, Numbers]:
-        """Agents, hosts, ARP caches and budgets of the worlds with these keys."""
-        signed = keys.astype(np.int64)
-        hosts = [(signed >> at) & ((1 << HOST_BITS) - 1) for at in _HOST_AT]
-        return signed >> _AGENT_AT, hosts, (signed >> _ARP_AT) & 3, signed & BUDGET_AT_MOST
-
-    def key(self, world: World) -> int:
-        """The key of one world."""
-        hosts = (world.hosts[0] << _HOST_AT[0]) | (world.hosts[1] << _HOST_AT[1])
-        return (world.agent << _AGENT_AT) | hosts | (world.arp << _ARP_AT) | world.budget
-
-    def world(self, key: int) -> World:
-        """The world with this key."""
-        agents, hosts, arps, budgets = self.unpack(np.array([key], np.uint64))
-        return World(int(agents[0]), (int(hosts[0][0]), int(hosts[1][0])), int(arps[0]), int(budgets[0]))
+        columns = (self._timers_of, self._agents, self._codes, self._leaf, self._broken)
+        return sum(each.nbytes for each in self._told) + sum(column.bytes for column in columns) + self.core.bytes
 
     def start(self, budget: int) -> World:
         """Both hosts are up and in backup mode, nobody has the VIP, and the agent has just been started."""
@@ -148,68 +110,79 @@ class Space:
 
     def steps_from(self, key: int) -> Iterator[tuple[str, Leaf | None, int]]:
         """All steps from one world: what each is in words, what the core does in it, and the key of the world after."""
-        for batch in self.steps(np.array([key], np.uint64)):
-            for what, leaf, after in zip(
-                batch.what.tolist(), batch.leaves.tolist(), self.pack(batch).tolist(), strict=True
-            ):
-                yield self._text(batch.source, what), self.core.leaves[leaf] if leaf >= 0 else None, after
+        found = self.steps(np.array([key], np.uint64))
+        for by, what, told, after in zip(
+            found.by.tolist(), found.what.tolist(), found.told.tolist(), found.keys.tolist(), strict=True
+        ):
+            yield self._text(by, what), self.core.leaves[self._leaf.all[told]] if told >= 0 else None, after
 
-    def _text(self, source: int, what: int) -> str:
-        match source:
-            case 1 | 2:
-                return self.sides[source - 1].texts[what]
-            case 3:
-                return "the agent crashes and is started again"
-            case 4:
-                return "the network parts the agent from both hosts"
-            case _:
-                return describe_cause(self.core.events[what][0])
+    def _text(self, by: int, what: int) -> str:
+        if by in (stepping.SIDE_1, stepping.SIDE_2):
+            return self.sides[by - stepping.SIDE_1].texts[what]
+        if by == stepping.CRASH:
+            return "the agent crashes and is started again"
+        if by == stepping.NETWORK:
+            return "the network parts the agent from both hosts"
+        return describe_cause(self.core.events[what][0])
 
-    def steps(self, keys: Keys) -> list[Batch]:
+    def steps(self, keys: Keys) -> Steps:
         """All steps from these worlds, in a fixed order."""
-        agents, hosts, arps, budgets = self.unpack(keys)
-        found = [self._host_steps(number, agents, hosts, arps, budgets) for number in (0, 1)]
-        found.append(self._timer_steps(agents, hosts, arps, budgets))
-        with_budget = np.flatnonzero(budgets)
-        if len(with_budget):
-            rest = (agents[with_budget], [each[with_budget] for each in hosts], arps[with_budget], budgets[with_budget])
-            found += [self._relabelled(batch, with_budget) for batch in self._common_faults(*rest)]
-        return [batch for batch in found if len(batch.rows)]
-
-    @staticmethod
-    def _relabelled(batch: Batch, rows: Numbers) -> Batch:
-        batch.rows = rows[batch.rows]
-        return batch
-
-    def _host_steps(self, number: int, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers) -> Batch:
-        side = self.sides[number]
-        side.expand(hosts[number])
-        rows, moves = spread(side.first.all[hosts[number]], side.count.all[hosts[number]])
-        is_fault = side.fault.all[moves]
-        allowed = ~is_fault | (budgets[rows] > 0)
-        rows, moves, is_fault = rows[allowed], moves[allowed], is_fault[allowed]
-        after = [each[rows] for each in hosts]
-        after[number] = side.after.all[moves]
-        arp = np.where(side.announces.all[moves], number + 1, arps[rows])
-        batch = Batch(
-            number + 1, moves, rows, agents[rows], after, arp, budgets[rows] - is_fault, is_fault, *_no_core(rows)
+        self._know_timers()
+        room = self._room(keys)
+        if room == stepping.UNKNOWN:
+            for side, hosts in zip(self.sides, unpack(keys)[1], strict=True):
+                side.expand(hosts)
+            room = self._room(keys)
+        found = Found(
+            rows=np.empty(room, np.int32),
+            keys=np.empty(room, np.uint64),
+            told=np.empty(room, np.int32),
+            by=np.empty(room, np.int8),
+            what=np.empty(room, np.int32),
         )
-        return self._tell(batch, side.event.all[moves])
+        end = self._fill(keys, found, np.empty(room, np.int64))
+        return Steps(keys, found.rows[:end], found.keys[:end], found.told[:end], found.by[:end], found.what[:end])
 
-    def _timer_steps(self, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers) -> Batch:
-        timers = self._timers(agents)
-        rows, which = spread(self._timer_first.all[timers], self._timer_count.all[timers])
-        is_slow = self._timer_slow.all[which]
-        is_quiet = self.sides[0].is_quiet.all[hosts[0]] & self.sides[1].is_quiet.all[hosts[1]]
-        due = ~is_slow | is_quiet[rows]
-        rows, which = rows[due], which[due]
-        after = [each[rows] for each in hosts]
-        events, no_fault = self._timer_event.all[which], np.zeros(len(rows), np.bool_)
-        batch = Batch(0, events, rows, agents[rows], after, arps[rows], budgets[rows], no_fault, *_no_core(rows))
-        return self._tell(batch, events)
+    def _room(self, keys: Keys) -> int:
+        return stepping.room(keys, *self._host_tables(), self._core_tables(), len(self._common.asked) + 2)
 
-    def _timers(self, agents: Numbers) -> Numbers:
-        """The numbers of the agents' rows of timers, seeing to it that the events of each are known."""
+    def _fill(self, keys: Keys, found: Found, missing: Numbers) -> int:
+        """Find the steps; as long as something is missing in the tables, it is added to them. Returns how many."""
+        while True:
+            tables = *self._host_tables(), self._core_tables()
+            count, lacking = stepping.steps(keys, *tables, self._common, found, missing)
+            if not lacking:
+                return count
+            self._learn(np.unique(missing[:lacking]))
+
+    def _host_tables(self) -> tuple[HostTables, HostTables]:
+        one, two = (side.tables(len(self.commands[n])) for n, side in enumerate(self.sides))
+        return one, two
+
+    def _core_tables(self) -> CoreTables:
+        return CoreTables(
+            self._timers_of.all,
+            self._timer_first.all,
+            self._timer_count.all,
+            self._timer_event.all,
+            self._timer_slow.all,
+            *self._told,
+        )
+
+    def _learn(self, missing: Numbers) -> None:
+        kinds, numbers = missing >> stepping.KIND_AT, missing >> stepping.NUMBER_AT
+        numbers &= (1 << (stepping.KIND_AT - stepping.NUMBER_AT)) - 1
+        which = missing & ((1 << stepping.NUMBER_AT) - 1)
+        untold = kinds == stepping.UNTOLD
+        if untold.any():
+            self._tell(numbers[untold], which[untold])
+        unsent: list[list[int]] = np.stack((kinds, numbers, which), 1)[~untold].tolist()
+        for kind, host, batch in unsent:
+            side = kind - stepping.UNSENT
+            self.sides[side].receive(host, batch, self.commands[side][batch])
+
+    def _know_timers(self) -> None:
+        """See to it that the timers of all states of the core are known, and the events of each."""
         self._timers_of.extend(self.core.timings(len(self._timers_of)))
         known = self.core.values[self.core.timers_at]
         for running in known[len(self._timer_first) :]:
@@ -219,7 +192,6 @@ class Space:
             for name, is_slow in due:
                 self._timer_event.append(self.core.event((TimerFired(name),)))
                 self._timer_slow.append(is_slow)
-        return self._timers_of.all[agents]
 
     def due(self, running: tuple[str, ...]) -> list[tuple[str, bool]]:
         """Which of the running timers can fire next, and whether that one is slow, and so waits for quiet."""
@@ -228,52 +200,38 @@ class Space:
         quick = [name for name in due if not self.core.is_slow(name)]
         return [(name, self.core.is_slow(name)) for name in quick or due]
 
-    def _common_faults(self, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers) -> Iterable[Batch]:
-        """What an operator asks, messages that come, the agent's crash, and the loss of its own network."""
-        size = len(agents)
-        if len(self._asked):
-            rows, asked = np.repeat(np.arange(size), len(self._asked)), np.tile(self._asked, size)
-            after = [each[rows] for each in hosts]
-            yield self._tell(_faulty(0, asked, rows, agents[rows], after, arps, budgets), asked)
-        rows = np.arange(size)
-        if Fault.AGENT in self.faults:
-            forgotten = [side.forgotten.all[each] for side, each in zip(self.sides, hosts, strict=True)]
-            yield _faulty(3, rows, rows, np.full(size, self.core.initial), forgotten, arps, budgets)
-        if Fault.PARTITION in self.faults:
-            parted = [side.parted.all[each] for side, each in zip(self.sides, hosts, strict=True)]
-            rows = np.flatnonzero((parted[0] >= 0) & (parted[1] >= 0))
-            yield _faulty(4, rows, rows, agents[rows], [each[rows] for each in parted], arps, budgets)
+    # The core.
 
-    def _tell(self, batch: Batch, events: Numbers) -> Batch:
-        """Tell the core what was said in the steps (-1: nothing), and the hosts what the core then commands."""
-        told = np.flatnonzero(events >= 0)
-        if not len(told):
-            return batch
-        found = self._follow(batch.agents[told], events[told])
-        batch.agents[told] = self._after.all[found]
-        batch.leaves[told] = leaves = self._leaf.all[found]
-        batch.broken[told] = self._broken.all[found]
-        for number, side in enumerate(self.sides):
-            batches = self._batches[number].all[leaves]
-            batch.hosts[number][told] = side.receive(batch.hosts[number][told], batches, self.commands[number])
-        return batch
-
-    def _follow(self, agents: Numbers, events: Numbers) -> Numbers:
-        """Where it stands what follows when these agents are told these events."""
-        keys = ((agents << _EVENT_BITS) | events).astype(np.uint64)
-        found, is_new = self._told.add(keys)
-        after, leaves = self.core.handle(agents[is_new], events[is_new])
-        if len(self.core) >> _AGENT_BITS:
-            raise TooLargeError(f"more than {1 << _AGENT_BITS} states of the core")
-        self._after.extend(after)
-        self._leaf.extend(leaves)
-        for leaf in self.core.leaves[len(self._batches[0]) :]:
+    def _tell(self, agents: Numbers, events: Numbers) -> None:
+        """Tell agents events that they were not told before, and keep what follows."""
+        after, leaves = self.core.handle(agents, events)
+        if len(self.core) >> AGENT_BITS:
+            raise TooLargeError(f"more than {1 << AGENT_BITS} states of the core")
+        for leaf in self.core.leaves[len(self._concerns) :]:
             self._concerns.append(sum(rule.concerns(leaf) << at for at, rule in enumerate(self.rules)))
             for number, host in enumerate(self.topology.hosts):
                 commands = tuple(command for command in leaf.commands if command.host == host)
-                self._batches[number].append(self._batch(number, commands))
-        self._broken.extend(self._judge(agents[is_new], after, leaves))
-        return found
+                self._batches_of_leaf[number].append(self._batch(number, commands))
+        broken = self._judge(agents, after, leaves)
+        self._is_broken |= bool(broken.any())
+        batches = (of_leaf.all[leaves].astype(np.int64) for of_leaf in self._batches_of_leaf)
+        codes = events | (after << stepping.AFTER_AT)
+        for at, batch in zip(stepping.BATCH_AT, batches, strict=True):
+            codes |= batch << at
+        columns = (self._agents, self._codes, self._leaf, self._broken)
+        for column, values in zip(columns, (agents, codes, leaves, broken), strict=True):
+            column.extend(values)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """What each agent was told is brought together again."""
+        size = len(self._codes)
+        self._told = np.zeros(len(self.core) + 1, np.int32), np.empty(size, np.int64), np.empty(size, np.int32)
+        stepping.arrange(self._agents.all, self._codes.all, *self._told)
+
+    def broken(self, found: Steps) -> NDArray[np.uint64] | None:
+        """Which of the rules for steps of the core are broken in these steps, a bit for each; None if none ever was."""
+        return np.where(found.told >= 0, self._broken.all[found.told], np.uint64(0)) if self._is_broken else None
 
     def _judge(self, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.uint64]:
         """Which of the rules for steps of the core are broken, a bit for each."""
@@ -312,20 +270,10 @@ class Space:
         number = self._batch_numbers[side].get(commands)
         if number is None:
             number = self._batch_numbers[side][commands] = len(self.commands[side])
+            if number > stepping.EVENT_MASK:
+                raise TooLargeError(f"more than {stepping.EVENT_MASK} batches of commands to one host")
             self.commands[side].append(commands)
         return number
-
-
-def _no_core(rows: Numbers) -> tuple[Numbers, NDArray[np.uint64]]:
-    """No leaf, and no rule that is broken: the core was not told anything yet."""
-    return np.full(len(rows), -1), np.zeros(len(rows), np.uint64)
-
-
-def _faulty(
-    source: int, what: Numbers, rows: Numbers, agents: Numbers, hosts: list[Numbers], arps: Numbers, budgets: Numbers
-) -> Batch:
-    is_fault = np.ones(len(rows), np.bool_)
-    return Batch(source, what, rows, agents, hosts, arps[rows], budgets[rows] - 1, is_fault, *_no_core(rows))
 
 
 def describe_cause(event: Event | Result) -> str:

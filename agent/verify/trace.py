@@ -19,6 +19,7 @@ from ...fsm.records import describe_command, describe_event
 from .core import Leaf
 from .explorer import Exploration, Verdict
 from .host import Fault, Host, HostModel, Move
+from .keys import world_of
 from .properties import Property, is_healed
 from .watched import Result
 
@@ -161,7 +162,7 @@ def trace_of(found: Exploration, verdict: Verdict, machines: Machines = MACHINES
         raise TraceError(f"{verdict.property.name!r} holds: there is nothing to tell")
     numbers = [*found.path(verdict.world), *verdict.then]
     keys = [int(found.worlds.keys.all[number]) for number in numbers]
-    budgets = [found.space.world(key).budget for key in keys]
+    budgets = [world_of(key).budget for key in keys]
     rest = next((at for at in range(len(keys) - 1) if budgets[at + 1] > budgets[at]), -1)
     teller = _Teller(found, verdict, machines)
     return Trace(
@@ -186,12 +187,12 @@ class _Teller:
         self._rule = next((rule for rule in found.space.rules if rule.property == verdict.property), None)
 
     def _hosts(self, key: int) -> tuple[Host, Host]:
-        numbers, sides = self._space.world(key).hosts, self._space.sides
+        numbers, sides = world_of(key).hosts, self._space.sides
         return sides[0].values[numbers[0]], sides[1].values[numbers[1]]
 
     def healthy(self, key: int) -> str:
         """The healthy state at rest in a sentence; empty if this world is not that."""
-        world = self._space.world(key)
+        world = world_of(key)
         if not all(is_healed(self._space.core, world.agent, self._hosts(key), world.arp)):
             return ""
         host = self._topology.hosts[world.arp - 1]
@@ -199,7 +200,7 @@ class _Teller:
 
     def digest(self, key: int) -> dict[str, str]:
         """A world in words."""
-        world, core = self._space.world(key), self._space.core
+        world, core = world_of(key), self._space.core
         state = core.state_of(world.agent)
         return digest(self._topology, state, core.timers(world.agent), self._hosts(key), world.arp)
 
@@ -214,12 +215,12 @@ class _Teller:
     def _breaks(self, before: int, after: int, leaf: Leaf | None) -> bool:
         if self._rule is None or leaf is None or not self._rule.concerns(leaf):
             return False
-        agents = self._space.world(before).agent, self._space.world(after).agent
+        agents = world_of(before).agent, world_of(after).agent
         return self._rule.is_broken(self._space.core, *agents, leaf)
 
     def _step(self, before: int, after: int, text: str, leaf: Leaf | None) -> TraceStep:
-        world = self._space.world(before)
-        is_fault = self._space.world(after).budget < world.budget
+        world = world_of(before)
+        is_fault = world_of(after).budget < world.budget
         name, move = self._move(self._hosts(before), text, is_fault)
         by = name or (OUTSIDE if leaf and is_fault else AGENT)
         happening = TraceStep(text, by, is_fault, move is not None and move.announces)

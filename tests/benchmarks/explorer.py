@@ -22,6 +22,7 @@ from pathlib import Path
 
 from switchover.agent.verify.arrays import KeySet
 from switchover.agent.verify.explorer import CHUNK, GIB, Bounds, Exploration, explore
+from switchover.agent.verify.keys import unpack
 from switchover.agent.verify.promela.model import promela
 from switchover.agent.verify.promela.spin import BUILD, read_report, search
 from switchover.fsm import Pair, Topology, documented_alarms
@@ -47,17 +48,16 @@ def explored(topology: Topology, faults: int) -> tuple[Exploration, float]:
 
 def searched(found: Exploration) -> float:
     """Seconds for all worlds once more, where the tables are known."""
-    space, keys, budgets = found.space, found.worlds.keys.all, found.space.unpack(found.worlds.keys.all)[3]
+    space, keys, budgets = found.space, found.worlds.keys.all, unpack(found.worlds.keys.all)[3]
     is_root = (budgets == found.bounds.faults) & (budgets[found.parents.all] == 0)
     begin = time.process_time()
-    worlds, steps = KeySet(), 0
+    worlds, steps = KeySet((2 * len(keys)).bit_length()), 0  # SPIN is told how large, too
     for roots in (keys[:1], keys[is_root]):
         worlds.add(roots)
         start = len(worlds) - len(roots) if len(worlds) > 1 else 0
         while start < len(worlds):
             end = min(len(worlds), start + CHUNK)
-            for batch in space.steps(worlds.keys.all[start:end]):
-                steps += len(worlds.add(space.pack(batch))[0])
+            steps += len(worlds.add(space.steps(worlds.keys.all[start:end]).keys)[0])
             start = end
     seconds = time.process_time() - begin
     assert (len(worlds), steps) == (len(found.worlds), found.transitions)

@@ -12,6 +12,7 @@ from ..arrays import Numbers
 from ..core import Leaf, spread
 from ..explorer import Exploration
 from ..host import Fault, Host
+from ..keys import unpack
 from ..properties import STEP_RULES, is_left_behind, knows_of_two
 
 
@@ -32,7 +33,7 @@ class Tables:
 
     def __init__(self, found: Exploration) -> None:
         self.found, self.space, self.core = found, found.space, found.space.core
-        self.agents, self.hosts, self.arps, self.budgets = self.space.unpack(found.worlds.keys.all)
+        self.agents, self.hosts, self.arps, self.budgets = unpack(found.worlds.keys.all)
         self.asked = [self.core.event((event,)) for event in self._requests()]
         self.parts = tuple(self._part(side) for side in (0, 1))
         self.agent_rows, self.timings, self.timers = self._agents()

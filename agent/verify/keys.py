@@ -1,0 +1,43 @@
+"""A world as one number of 64 bits: core, two hosts, clients' ARP cache, and what is left of the fault budget."""
+
+import numpy as np
+from attrs import frozen
+
+from .arrays import Keys, Numbers
+from .host import BUDGET_AT_MOST
+
+AGENT_BITS, HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, BUDGET_AT_MOST.bit_length()
+ARP_AT = _BUDGET_BITS
+HOST_1_AT = ARP_AT + _ARP_BITS
+HOST_2_AT = HOST_1_AT + HOST_BITS
+AGENT_AT = HOST_2_AT + HOST_BITS
+HOST_MASK, ARP_MASK, BUDGET_MASK = (1 << HOST_BITS) - 1, (1 << _ARP_BITS) - 1, (1 << _BUDGET_BITS) - 1
+
+
+@frozen
+class World:
+    """One state of the world, as numbers: the core, the hosts on sides 1 and 2, the side that the clients send to."""
+
+    agent: int
+    hosts: tuple[int, int]
+    arp: int
+    budget: int
+
+    @property
+    def key(self) -> int:
+        """The number of the world."""
+        hosts = (self.hosts[0] << HOST_1_AT) | (self.hosts[1] << HOST_2_AT)
+        return (self.agent << AGENT_AT) | hosts | (self.arp << ARP_AT) | self.budget
+
+
+def world_of(key: int) -> World:
+    """The world with this key."""
+    hosts = (key >> HOST_1_AT) & HOST_MASK, (key >> HOST_2_AT) & HOST_MASK
+    return World(key >> AGENT_AT, hosts, (key >> ARP_AT) & ARP_MASK, key & BUDGET_MASK)
+
+
+def unpack(keys: Keys) -> tuple[Numbers, list[Numbers], Numbers, Numbers]:
+    """Agents, hosts, ARP caches and budgets of the worlds with these keys."""
+    signed = keys.astype(np.int64)
+    hosts = [(signed >> at) & HOST_MASK for at in (HOST_1_AT, HOST_2_AT)]
+    return signed >> AGENT_AT, hosts, (signed >> ARP_AT) & ARP_MASK, signed & BUDGET_MASK
