@@ -39,6 +39,15 @@ class Column:
         """How much memory it takes."""
         return self._array.nbytes
 
+    def bytes_after(self, more: int) -> int:
+        """How much memory it takes when `more` values have come, while it is being made larger."""
+        size = self._size_for(more)
+        return self.bytes + (0 if size == len(self._array) else size * self._array.itemsize)
+
+    def _size_for(self, more: int) -> int:
+        size, needed = len(self._array), self._length + more
+        return size if needed <= size else max(2 * size, needed)
+
     @property
     def all(self) -> NDArray[Any]:
         """The values so far; an array that later growth does not change."""
@@ -66,8 +75,9 @@ class Column:
         self._length += more
 
     def _reserve(self, more: int) -> None:
-        if self._length + more > len(self._array):
-            bigger = np.zeros(max(2 * len(self._array), self._length + more), self._array.dtype)
+        size = self._size_for(more)
+        if size != len(self._array):
+            bigger = np.zeros(size, self._array.dtype)
             bigger[: self._length] = self.all
             self._array = bigger
 
@@ -92,11 +102,15 @@ class KeySet:
 
     def bytes_after(self, more: int) -> int:
         """How much memory it takes when `more` keys have come, while it is being made larger."""
-        bits, keys = self._bits, len(self) + more
-        while keys > _FULL * (1 << bits):
-            bits += 1
+        bits = self._bits_for(more)
         grown = 0 if bits == self._bits else 16 * (1 << bits)
-        return self.bytes + grown + 16 * more
+        return self._slots.nbytes + grown + self.keys.bytes_after(more)
+
+    def _bits_for(self, more: int) -> int:
+        bits = self._bits
+        while len(self) + more > _FULL * (1 << bits):
+            bits += 1
+        return bits
 
     def _resize(self, bits: int) -> None:
         self._bits = bits
@@ -105,20 +119,18 @@ class KeySet:
 
     def add(self, keys: Keys) -> tuple[Numbers, NDArray[np.bool_]]:
         """The number of each key, and which of them are new; of equal new keys the first."""
-        bits = self._bits
-        while len(self) + len(keys) > _FULL * (1 << bits):
-            bits += 1
+        bits = self._bits_for(len(keys))
         if bits != self._bits:
             self._resize(bits)
-            before, self.keys = self.keys, Column(np.uint64, len(self) + len(keys))
-            self._insert(before.all)
-        return self._insert(keys)
-
-    def _insert(self, keys: Keys) -> tuple[Numbers, NDArray[np.bool_]]:
-        numbers, is_new = np.empty(len(keys), np.int64), np.empty(len(keys), np.bool_)
-        count, _ = _insert(keys, self._slots, self._shift, len(self), self.keys.reserve(len(keys)), numbers, is_new)
+            self._insert(self.keys.all, 0, self.keys.all)
+        numbers, is_new, count = self._insert(keys, len(self), self.keys.reserve(len(keys)))
         self.keys.extend_reserved(count)
         return numbers, is_new
+
+    def _insert(self, keys: Keys, first: int, new: Keys) -> tuple[Numbers, NDArray[np.bool_], int]:
+        numbers, is_new = np.empty(len(keys), np.int64), np.empty(len(keys), np.bool_)
+        count, _ = _insert(keys, self._slots, self._shift, first, new, numbers, is_new)
+        return numbers, is_new, count
 
 
 @compiled

@@ -4,14 +4,7 @@ import numpy as np
 from attrs import frozen
 
 from .arrays import Keys, Numbers
-from .host import BUDGET_AT_MOST
-
-AGENT_BITS, HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, BUDGET_AT_MOST.bit_length()
-ARP_AT = _BUDGET_BITS
-HOST_1_AT = ARP_AT + _ARP_BITS
-HOST_2_AT = HOST_1_AT + HOST_BITS
-AGENT_AT = HOST_2_AT + HOST_BITS
-HOST_MASK, ARP_MASK, BUDGET_MASK = (1 << HOST_BITS) - 1, (1 << _ARP_BITS) - 1, (1 << _BUDGET_BITS) - 1
+from .stepping import AGENT_AT, ARP_AT, ARP_MASK, BUDGET_MASK, HOST_1_AT, HOST_2_AT, HOST_MASK
 
 
 @frozen

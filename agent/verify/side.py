@@ -7,8 +7,7 @@ import numpy as np
 from ...fsm import HostCommand
 from .arrays import Column, Numbers, TooLargeError
 from .host import Host, HostModel
-from .keys import HOST_BITS
-from .stepping import UNKNOWN, HostTables, Ints
+from .stepping import HOST_BITS, UNKNOWN, HostTables, Ints
 from .watched import Occurrence
 
 

@@ -22,10 +22,10 @@ from . import stepping
 from .arrays import Column, Keys, Numbers, RowSet, TooLargeError
 from .core import Leaf, TabulatedCore
 from .host import Fault, HostModel
-from .keys import AGENT_BITS, BUDGET_MASK, World, unpack
+from .keys import World, unpack
 from .properties import STEP_RULES, StepRule
 from .side import Side
-from .stepping import CoreTables, Faults, Found, HostTables
+from .stepping import AGENT_BITS, BUDGET_MASK, CoreTables, Faults, Found, HostTables
 from .watched import Result
 
 

@@ -1,4 +1,8 @@
-"""The steps of worlds, by the tables of hosts and core: the loop in which a search spends its time."""
+"""The steps of worlds, by the tables of hosts and core: the loop in which a search spends its time.
+
+Machine code that was kept is made anew when this file changes, and not when another does. So all constants that it has
+in it stand here, the layout of a world's key (`keys`) among them.
+"""
 
 from typing import NamedTuple
 
@@ -6,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Keys
-from .keys import AGENT_AT, ARP_AT, ARP_MASK, BUDGET_MASK, HOST_1_AT, HOST_2_AT, HOST_MASK
 from .machine_code import compiled
+
+AGENT_BITS, HOST_BITS, _ARP_BITS, _BUDGET_BITS = 26, 15, 2, 3
+ARP_AT = _BUDGET_BITS
+HOST_1_AT = ARP_AT + _ARP_BITS
+HOST_2_AT = HOST_1_AT + HOST_BITS
+AGENT_AT = HOST_2_AT + HOST_BITS
+HOST_MASK, ARP_MASK, BUDGET_MASK = (1 << HOST_BITS) - 1, (1 << _ARP_BITS) - 1, (1 << _BUDGET_BITS) - 1
 
 _BLOCK, _ONE = 256, np.uint64(1)
 
