@@ -40,7 +40,15 @@ def test_examples_in_the_docstrings_hold(module: ModuleType) -> None:
 # What the callers tell
 
 
-@pytest.mark.parametrize("line", ["", "invited", "invited 1 x 0", "answered 1 7.0 0.0 MCP_1", "begun 1 7.0 0.0"])
+def test_the_first_microsecond_of_a_second_is_written_as_nothing():
+    """SIPp does so with every number that is 0."""
+    lines = ["invited 1 7.000000 \n", "answered 1 8.000000  MCP_1\n", "ended 1 9.000000 \n"]
+    assert calls.parse_calls(lines) == (Call(7.0, 8.0, "MCP_1", 9.0),)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "invited", "invited 1 7.0", "invited 1 x 0", "answered 1 7.0 0.0 MCP_1", "begun 1 7.0 0.0"]
+)
 def test_a_log_that_no_caller_wrote_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="this is not what the lab's callers log"):
         calls.parse_calls([line])

@@ -187,8 +187,9 @@ def parse_calls(lines: Iterable[str], offset_s: float = 0.0) -> tuple[Call, ...]
     calls: dict[str, Call] = {}
     for line in lines:
         try:
-            what, number, seconds, microseconds, *who = line.split(maxsplit=4)
-            moment = float(seconds) + float(microseconds) / 1e6 + offset_s
+            what, number, seconds, microseconds, *who = line.strip("\n").split(" ", 4)
+            # Where a number is 0, as the microseconds of a second's first one, SIPp writes nothing.
+            moment = float(seconds) + float(microseconds or 0) / 1e6 + offset_s
             calls[number] = _changed(calls.get(number), what, moment, " ".join(who).strip())
         except ValueError:
             raise ValueError(f"this is not what the lab's callers log: {line!r}") from None
