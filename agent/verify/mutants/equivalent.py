@@ -45,7 +45,6 @@ EXPLAINED: tuple[Explained, ...] = (
         "the placement sees in the same step that the other host is better, and moves all pairs there; the row is the"
         " documented reason for what would be done anyhow",
     ),
-    Explained("vip: owed held, other_held other_enabled: guards exchanged: this_is_demoted, other_is_primary", _SOONER),
     Explained("vip: owed held, other_held other_enabled (this_is_demoted): moves to the other side", _SOONER),
     Explained("vip: enabling_owed enabling, other_held other_enabled: guards exchanged: other_is_demoted, *", _SOONER),
     Explained("vip: clearing, this_disable_asked this_disable_ordered: moves to the other side", _SET_RIGHT),
