@@ -55,31 +55,26 @@ class Column:
 
     def append(self, value: Any) -> None:
         """Add one value."""
-        self._reserve(1)
-        self._array[self._length] = value
+        self.reserve(1)[0] = value
         self._length += 1
 
     def extend(self, values: NDArray[Any]) -> None:
         """Add values."""
-        self._reserve(len(values))
-        self._array[self._length : self._length + len(values)] = values
+        self.reserve(len(values))[: len(values)] = values
         self._length += len(values)
 
     def reserve(self, more: int) -> NDArray[Any]:
         """Room for so many values behind those there are, for `extend_reserved`."""
-        self._reserve(more)
-        return self._array[self._length :]
-
-    def extend_reserved(self, more: int) -> None:
-        """So many values were written into the room."""
-        self._length += more
-
-    def _reserve(self, more: int) -> None:
         size = self._size_for(more)
         if size != len(self._array):
             bigger = np.zeros(size, self._array.dtype)
             bigger[: self._length] = self.all
             self._array = bigger
+        return self._array[self._length :]
+
+    def extend_reserved(self, more: int) -> None:
+        """So many values were written into the room."""
+        self._length += more
 
 
 class KeySet:

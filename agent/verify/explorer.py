@@ -167,7 +167,6 @@ class _Explorer:
         self.found, self.space = found, found.space
         self.broken: dict[Property, tuple[int, tuple[int, ...]]] = {}
         self._endings: list[Numbers] = []
-        self._vip_knows: list[bool] = []
 
     def run(self, progress: Progress, stop_early: bool) -> None:
         found, space = self.found, self.space
