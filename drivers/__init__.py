@@ -1,0 +1,1 @@
+"""Thin drivers: one command becomes one real action, one real event becomes one event of the core."""

@@ -3,7 +3,6 @@
 Embed it: make a `Topology`, give it to a `Solution`, tell it what happens, do what it says.
 """
 
-from .alarm import ALARM
 from .alarms import (
     CHANGED_TO_BACKUP,
     CHANGED_TO_PRIMARY,
@@ -15,7 +14,6 @@ from .alarms import (
     documented_alarms,
     event_id,
 )
-from .application import APPLICATION
 from .commands import (
     ActivateAlarm,
     AnnounceVip,
@@ -34,6 +32,7 @@ from .commands import (
     TriggerReaction,
     WriteLog,
 )
+from .documented.voicemail import voicemail_alarms, voicemail_topology
 from .errors import CoreError
 from .events import (
     ApplicationReported,
@@ -58,16 +57,17 @@ from .events import (
     VipReported,
 )
 from .handling import Step
-from .link import LINK
-from .pair import PAIR
-from .placement import PLACEMENT
+from .machines.alarm import ALARM
+from .machines.application import APPLICATION
+from .machines.link import LINK
+from .machines.pair import PAIR
+from .machines.placement import PLACEMENT
+from .machines.vip import VIP
 from .records import describe_command, describe_event, describe_step
 from .solution import Solution
 from .state import PairState, SolutionState
 from .table import Decision, ImpossibleTriggerError, Output, Table
 from .topology import Pair, Topology, VipOrder
-from .vip import VIP
-from .voicemail import voicemail_alarms, voicemail_topology
 
 __all__ = [
     "ALARM",

@@ -6,10 +6,10 @@ A guard is a name for a fact; what is to be done about it stands in the tables.
 from .alarms import HAPPENINGS, Alarm, Happening, ReactionKind, event_id
 from .commands import LookAt, Promote
 from .events import Mode
-from .pair import HAS_PRIMARY
+from .machines.pair import HAS_PRIMARY
+from .machines.vip import HELD
 from .state import SolutionState
 from .topology import Topology, VipOrder
-from .vip import HELD
 
 _ORDERS = {
     VipOrder.TOGETHER: "together",

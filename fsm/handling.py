@@ -18,7 +18,6 @@ from typing import TypeVarTuple
 
 from attrs import define, evolve, field, frozen
 
-from .alarm import ALARM
 from .alarms import (
     HAPPENINGS,
     LOG_MESSAGES,
@@ -30,7 +29,6 @@ from .alarms import (
     ReactionPolicy,
     event_id,
 )
-from .application import APPLICATION
 from .commands import (
     ActivateAlarm,
     AnnounceVip,
@@ -51,15 +49,25 @@ from .commands import (
 )
 from .errors import CoreError
 from .events import Event, LogMessageReceived
-from .facts import is_over, joint_view, link_facts, pair_facts, pair_of_the_vip, vip_facts, vip_surprise
-from .link import LINK
-from .pair import PAIR
-from .placement import PLACEMENT
+from .facts import (
+    is_over,
+    joint_view,
+    link_facts,
+    pair_facts,
+    pair_of_the_vip,
+    vip_facts,
+    vip_surprise,
+)
+from .machines.alarm import ALARM
+from .machines.application import APPLICATION
+from .machines.link import LINK
+from .machines.pair import PAIR
+from .machines.placement import PLACEMENT
+from .machines.vip import VIP
 from .state import SolutionState
 from .table import Decision, Table
 from .topology import Topology, VipOrder
 from .translation import Trigger, failure, overtakes, tell_applications, translate
-from .vip import VIP
 
 Arguments = TypeVarTuple("Arguments")
 

@@ -4,15 +4,15 @@ from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
-from .alarm import ALARM
-from .application import APPLICATION
 from .commands import HostCommand, Thing, thing_of
 from .events import Mode
-from .link import LINK
-from .pair import PAIR
-from .placement import PLACEMENT
+from .machines.alarm import ALARM
+from .machines.application import APPLICATION
+from .machines.link import LINK
+from .machines.pair import PAIR
+from .machines.placement import PLACEMENT
+from .machines.vip import VIP
 from .topology import Topology
-from .vip import VIP
 
 Value = TypeVar("Value")
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from attrs import evolve
 
 from ...fsm import ReactionPolicy
-from ...fsm.scenarios import SCENARIOS
-from ...fsm.workflows import WORKFLOWS, Workflow
-from ..journal import read
-from ..operator import Reply
-from .namespaces import LabError
+from ...fsm.documented.scenarios import SCENARIOS
+from ...fsm.documented.workflows import WORKFLOWS, Workflow
+from ..controller.operator_client import Reply
+from ..history.journal import read
+from .network.namespaces import LabError
 from .report import Outcome
 from .stage import Stage
 from .verdict import Run, judge

@@ -10,21 +10,43 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...drivers.keys import make_keys
+from ...drivers.link.keys import make_keys
 from ...fsm import Topology
-from .. import operator
-from ..configuration import Configuration, load
-from ..operator import OperatorError, Reply
-from .application import Application
-from .calls import Caller
-from .client import READY, client_argv, read_requests, summarise
-from .namespaces import LabError
-from .network import ADDRESSES, HOSTS, PREFIXES, STATIONS, VIP, VOICEMAIL_STATIONS, Network, end
-from .observers import AddressObserver, ArpObserver, arp_cache, holders, no_holder_ms, two_holders_ms
-from .settings import SCS_LOG, LabSettings, MemberTexts, configuration_text, voicemail_text
-from .sip_server import KAMAILIO, SipServer, implementations
+from ..configuration.load import Configuration, load
+from ..controller import operator_client
+from ..controller.operator_client import OperatorError, Reply
+from .network.calls import Caller
+from .network.client import READY, client_argv, read_requests, summarise
+from .network.namespaces import LabError
+from .network.observers import (
+    AddressObserver,
+    ArpObserver,
+    arp_cache,
+    holders,
+    no_holder_ms,
+    two_holders_ms,
+)
+from .network.segment import (
+    ADDRESSES,
+    HOSTS,
+    PREFIXES,
+    STATIONS,
+    VIP,
+    VOICEMAIL_STATIONS,
+    Network,
+    end,
+)
+from .programs.application import Application
+from .programs.sip_server import KAMAILIO, SipServer, implementations
+from .programs.voicemail import premise_sip_server, voicemail_host
+from .settings import (
+    SCS_LOG,
+    LabSettings,
+    MemberTexts,
+    configuration_text,
+    voicemail_text,
+)
 from .stage import Measured
-from .voicemail import premise_sip_server, voicemail_host
 
 _START_S = 10.0
 
@@ -93,7 +115,7 @@ class RealStage:
     async def ask(self, request: Reply) -> Reply:
         """Ask the agent as an operator does, through its socket."""
         try:
-            return operator.ask(self.configuration.agent.socket, request)  # a millisecond, on this machine
+            return operator_client.ask(self.configuration.agent.socket, request)  # a millisecond, on this machine
         except OperatorError as error:
             raise LabError(str(error)) from error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .calls import Calls
+from .network.calls import Calls
 from .stage import Measured
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from attrs import field, frozen
 
 from ...fsm import ReactionPolicy, VipOrder, voicemail_topology
-from ...fsm.voicemail import WIRINGS
-from ..examples import alarm_text
+from ...fsm.documented.voicemail import WIRINGS
+from ..configuration.examples import alarm_text
 
 MemberTexts = tuple[str, Path, Sequence[str], Sequence[str], Sequence[str]]
 """An application's name, its pidfile, and its control commands: to primary, to backup, status."""

@@ -6,9 +6,9 @@ from typing import Protocol
 from attrs import frozen
 
 from ...fsm import Topology
-from ..operator import Reply
-from ..settings import Configuration
-from .calls import Calls
+from ..configuration.settings import Configuration
+from ..controller.operator_client import Reply
+from .network.calls import Calls
 
 
 @frozen

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from ...fsm import Topology
-from ...fsm.scenarios import SCENARIOS, parts
-from ...fsm.workflows import Workflow, recognise, roles
-from ..journal import EVENT, Entry
+from ...fsm.documented.scenarios import SCENARIOS, parts
+from ...fsm.documented.workflows import Workflow, recognise, roles
+from ..history.journal import EVENT, Entry
 from .report import Outcome, PlayedStep
 from .stage import Measured
 

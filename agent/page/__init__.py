@@ -3,11 +3,11 @@
 import logging
 from typing import TYPE_CHECKING
 
-from ..settings import PageSettings
+from ..configuration.settings import PageSettings
 from .errors import PageError
 
 if TYPE_CHECKING:
-    from ..agent import Agent
+    from ..controller.agent import Agent
     from .server import PageServer
 
 LOG = logging.getLogger("switchover.page")

@@ -28,7 +28,7 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from ..settings import PageSettings
+from ..configuration.settings import PageSettings
 from .errors import PageError
 from .peer import uid_of
 

@@ -23,9 +23,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ..agent import Agent
-from ..operator import answer
-from ..why import as_text
+from ..controller.agent import Agent
+from ..controller.operator_socket import answer
+from ..explain.why import as_text
 from .access import SESSION_S, Access
 from .drawn import Drawings, catalogue
 from .guard import Guard

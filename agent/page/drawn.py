@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from ...fsm import PAIR, VIP
 from ...fsm.table import Table
-from ..pictures.states import state_svg, views
-from ..pictures.views import View
+from ..explain.words import name_of
+from ..pictures.states.svg import state_svg, views
+from ..pictures.states.views import View
 from .helpers import Helpers
-from .words import name_of
 
 MACHINES: Mapping[str, Table] = {"pair": PAIR, "VIP": VIP}
 """The machines that are shown, by the kind of line in the overview."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from attrs import asdict
 
-from ..agent import Agent
-from ..incidents import Incident
-from ..journal import Handled
-from ..operator import status
+from ..controller.agent import Agent
+from ..controller.operator_socket import status
+from ..explain.overview import overview
+from ..history.incidents import Incident, summary
+from ..history.journal import Handled
 from .feed import Feed
-from .overview import overview, summary
 
 SHOWN = 20
 """How many incidents are shown, the latest first."""

@@ -32,12 +32,18 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from ...fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, Mode
-from ...fsm.events import CommandFailed, CommandResult, CommandSucceeded, CommandTimedOut, CommandUnclear
+from ...fsm.events import (
+    CommandFailed,
+    CommandResult,
+    CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
+)
 from ...fsm.table import Table
-from ..agent import Agent
-from ..incidents import Incident, has_redundancy
-from ..journal import Handled
-from .words import name_of
+from ..controller.agent import Agent
+from ..explain.words import name_of
+from ..history.incidents import Incident, has_redundancy
+from ..history.journal import Handled
 
 LOG = logging.getLogger("switchover.page")
 

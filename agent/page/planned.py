@@ -10,9 +10,9 @@ import sys
 from attrs import field, frozen
 
 from ...fsm import SolutionState
-from ..agent import Agent
-from ..plan import plan
-from ..state_json import as_json, from_json
+from ..controller.agent import Agent
+from ..explain.plan import plan
+from ..history.state_json import as_json, from_json
 from .helpers import Helpers
 
 TRIES = 3

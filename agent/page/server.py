@@ -18,8 +18,8 @@ from typing import cast
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..agent import Agent
-from ..settings import PageSettings
+from ..configuration.settings import PageSettings
+from ..controller.agent import Agent
 from .access import Access
 from .application import Page
 from .errors import PageError

@@ -15,14 +15,23 @@ from ...fsm import (
     Topology,
     documented_alarms,
 )
+from ...fsm.documented.scenarios import SCENARIOS, parts
+from ...fsm.documented.workflows import (
+    DISCONNECTED,
+    FAILURE,
+    MANUAL,
+    RECONNECTION,
+    WORKFLOWS,
+    Workflow,
+    recognise,
+    roles,
+)
 from ...fsm.facts import pair_of_the_vip
-from ...fsm.scenarios import SCENARIOS, parts
-from ...fsm.workflows import DISCONNECTED, FAILURE, MANUAL, RECONNECTION, WORKFLOWS, Workflow, recognise, roles
-from ..hosts_in_mind import prior_to_switchover
-from ..journal import Handled
+from ..explain.ideal_hosts import prior_to_switchover
+from ..history.journal import Handled
 from .figures import Configuration
-from .messages import Message, messages_of
-from .sequence import DocumentedStep
+from .sequences.messages import Message, messages_of
+from .sequences.sequence import DocumentedStep
 
 _HOSTS, _SIP_SERVER = ("host1", "host2"), Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
 TAKEOVER = Topology(_HOSTS, (_SIP_SERVER,), documented_alarms(_SIP_SERVER.applications, _HOSTS))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from attrs import define, frozen
 
 from ...fsm import Mode, SolutionState, Topology
-from .svg import Drawing, width_of
+from .drawing.svg import Drawing, width_of
 
 _WIDTH, _HOST_PX, _EDGE = 900, 400, 24
 _SCS_Y, _HOST_Y = 56, 148

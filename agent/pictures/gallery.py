@@ -7,17 +7,27 @@ import argparse
 import sys
 from pathlib import Path
 
-from ...fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, CoreError, Topology, voicemail_topology
-from ...fsm.diagram import page
+from ...fsm import (
+    ALARM,
+    APPLICATION,
+    LINK,
+    PAIR,
+    PLACEMENT,
+    VIP,
+    CoreError,
+    Topology,
+    voicemail_topology,
+)
 from ...fsm.table import Table
-from ..configuration import load
-from .coupling import coupling_svg, wiring_svg
+from ..configuration.load import load
 from .documents import TAKEOVER, Played, configurations, play, workflows_of
 from .figures import figure_svg
-from .messages import hosts_of, lifelines_of
 from .pages import Drawn, Machine, index, own_index, workflows_page
-from .sequence import sequence_svg
-from .states import state_svg, views
+from .sequences.messages import hosts_of, lifelines_of
+from .sequences.sequence import sequence_svg
+from .states.pages import page
+from .states.svg import state_svg, views
+from .wiring.coupling import coupling_svg, wiring_svg
 
 INDEX = "README.md"
 """The page to begin with: a repository's web page shows it with its directory."""

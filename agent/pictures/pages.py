@@ -7,8 +7,8 @@ from attrs import frozen
 from ...fsm import SolutionState, Topology
 from ...fsm.table import Table
 from .documents import Played
-from .messages import lifelines_of
-from .sequence import sequence_mermaid
+from .sequences.messages import lifelines_of
+from .sequences.sequence import sequence_mermaid
 
 
 @frozen

@@ -6,13 +6,21 @@ from datetime import datetime
 from attrs import frozen
 
 from ...fsm import VipOrder
-from ..chain import COMMAND, DECISION, RESULT, Link, chain
-from ..incidents import Incident
-from ..journal import Entry
-from ..pictures.axis import duration_text
-from ..pictures.lanes import Stretch, service
-from ..pictures.timeline import timeline_svg
-from .findings import Deciding, deciding, detection, failures, lasted, missing, states
+from ..history.chain import COMMAND, DECISION, RESULT, Link, chain
+from ..history.incidents import Incident
+from ..history.journal import Entry
+from ..pictures.drawing.axis import duration_text
+from ..pictures.timeline.lanes import Stretch, service
+from ..pictures.timeline.timeline import timeline_svg
+from .findings import (
+    Deciding,
+    deciding,
+    detection,
+    failures,
+    lasted,
+    missing,
+    states,
+)
 from .html import Markup, joined, table, tag
 from .sequence import sequence_parts
 from .style import STYLE

@@ -25,14 +25,14 @@ from ...fsm import (
     Topology,
     VipReported,
 )
-from ...fsm.alarm import ALARM
-from ...fsm.application import APPLICATION
-from ...fsm.link import LINK
-from ..incidents import Incident, Phase, has_redundancy, moves
-from ..journal import EVENT, START, Entry
-from ..page import words
-from ..page.words import told
-from ..pictures.axis import duration_text
+from ...fsm.machines.alarm import ALARM
+from ...fsm.machines.application import APPLICATION
+from ...fsm.machines.link import LINK
+from ..explain import words
+from ..explain.words import told
+from ..history.incidents import Incident, Phase, has_redundancy, moves
+from ..history.journal import EVENT, START, Entry
+from ..pictures.drawing.axis import duration_text
 
 _FAILURES = (CommandFailed, CommandTimedOut, CommandUnclear)
 _CHANGING = {"promote", "demote", "enable", "disable", "start", "stop"}

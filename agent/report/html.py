@@ -7,7 +7,7 @@ it, is shown and not obeyed.
 import html
 from collections.abc import Iterable, Sequence
 
-from ..pictures.svg import showable
+from ..pictures.drawing.svg import showable
 
 
 class Markup(str):

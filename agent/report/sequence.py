@@ -4,9 +4,9 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from ..incidents import Incident
-from ..pictures.messages import Message, hosts_of, lifelines_of, messages_of
-from ..pictures.sequence import sequence_svg
+from ..history.incidents import Incident
+from ..pictures.sequences.messages import Message, hosts_of, lifelines_of, messages_of
+from ..pictures.sequences.sequence import sequence_svg
 
 _SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _FLATNESS, _HIGH_PX = 0.6, 660.0

@@ -26,12 +26,25 @@ from ...fsm import (
     documented_alarms,
 )
 from ...fsm.alarms import Alarm, Reaction, event_id
+from ...fsm.documented.scenarios import SCENARIOS, parts
+from ...fsm.documented.voicemail import (
+    MEDIA_CONTROL_PLATFORM,
+    RESOURCE_MANAGER,
+    VM_SERVER,
+    VM_SIP_SERVER,
+    voicemail_alarms,
+)
+from ...fsm.documented.workflows import (
+    RECONNECTION,
+    WORKFLOWS,
+    Workflow,
+    recognise,
+    roles,
+    states_of,
+)
 from ...fsm.handling import MACHINES, Machines
-from ...fsm.scenarios import SCENARIOS, parts
 from ...fsm.table import Decision
-from ...fsm.voicemail import MEDIA_CONTROL_PLATFORM, RESOURCE_MANAGER, VM_SERVER, VM_SIP_SERVER, voicemail_alarms
-from ...fsm.workflows import RECONNECTION, WORKFLOWS, Workflow, recognise, roles, states_of
-from ..hosts_in_mind import HostsInMind, prior_to_switchover
+from ..explain.ideal_hosts import HostsInMind, prior_to_switchover
 
 _COMMANDS = ("promote", "demote", "look", "enable_vip", "disable_vip", "announce_vip")
 _DRAIN = "drain VIP"

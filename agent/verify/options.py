@@ -2,7 +2,7 @@
 
 import argparse
 
-from .host import BUDGET_AT_MOST, DEFAULT_FAULTS, Fault
+from .model.host import BUDGET_AT_MOST, DEFAULT_FAULTS, Fault
 
 
 def faults_in(text: str) -> int:

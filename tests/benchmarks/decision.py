@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from switchover.agent.agent import Agent
-from switchover.agent.journal import Journal
+from switchover.agent.configuration.settings import Configuration
+from switchover.agent.controller.agent import Agent
+from switchover.agent.history.journal import Journal
 from switchover.agent.lab.settings import LabSettings
-from switchover.agent.lab.simulated_stage import SimulatedStage
-from switchover.agent.settings import Configuration
+from switchover.agent.simulation.stage import SimulatedStage
 from switchover.fsm import (
     ApplicationReported,
     CommandSucceeded,
@@ -37,7 +37,7 @@ from switchover.fsm import (
     TimerFired,
     Topology,
 )
-from switchover.fsm.scenarios import SCENARIOS, parts
+from switchover.fsm.documented.scenarios import SCENARIOS, parts
 from switchover.fsm.state import SolutionState
 
 GOAL_MS = 1.0

@@ -20,13 +20,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from switchover.agent.verify.arrays import KeySet
-from switchover.agent.verify.explorer import CHUNK, GIB, Bounds, Exploration, explore
-from switchover.agent.verify.keys import unpack
+from switchover.agent.verify.arrays.keys import unpack
+from switchover.agent.verify.arrays.sets import KeySet
+from switchover.agent.verify.exploring.explorer import CHUNK, GIB, Bounds, Exploration, explore
 from switchover.agent.verify.promela.model import promela
 from switchover.agent.verify.promela.spin import BUILD, read_report, search
 from switchover.fsm import Pair, Topology, documented_alarms
-from switchover.fsm.voicemail import voicemail_topology
+from switchover.fsm.documented.voicemail import voicemail_topology
 
 GOAL = 5.0
 HOSTS = ("host1", "host2")

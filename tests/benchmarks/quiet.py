@@ -11,8 +11,8 @@ import os
 import sys
 from collections import Counter
 
-from switchover.agent.journal import read
-from switchover.agent.lab.namespaces import enter, is_inside, prepare
+from switchover.agent.history.journal import read
+from switchover.agent.lab.network.namespaces import enter, is_inside, prepare
 from switchover.agent.lab.real_stage import RealStage
 from switchover.agent.lab.settings import LabSettings
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from attrs import define, field
-from switchover.agent.agent import Agent
-from switchover.agent.journal import Journal
-from switchover.agent.operator import OperatorServer
-from switchover.agent.settings import Configuration, PairKind
+from switchover.agent.configuration.settings import Configuration, PairKind
+from switchover.agent.controller.agent import Agent
+from switchover.agent.controller.operator_socket import OperatorServer
+from switchover.agent.history.journal import Journal
 from switchover.fsm import (
     ApplicationReported,
     CommandSucceeded,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from attrs import fields
-from switchover.agent.configuration import ConfigurationError, load
-from switchover.agent.examples import example_text
-from switchover.agent.settings import (
+from switchover.agent.configuration.examples import example_text
+from switchover.agent.configuration.load import ConfigurationError, load
+from switchover.agent.configuration.settings import (
     AgentSettings,
     Configuration,
     Host,
@@ -18,9 +18,9 @@ from switchover.agent.settings import (
     SolutionSettings,
     VipSettings,
 )
-from switchover.drivers.mlcmd import MlcmdSettings
-from switchover.drivers.ocf import OcfAgent
-from switchover.drivers.schedule import AnnounceSchedule
+from switchover.drivers.control.mlcmd import MlcmdSettings
+from switchover.drivers.control.ocf import OcfAgent
+from switchover.drivers.vip.schedule import AnnounceSchedule
 from switchover.fsm.alarms import Alarm, Reaction
 
 TABLES = {

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
-from switchover.drivers import scs_log
-from switchover.drivers.scs_log import ScsLog
+from switchover.drivers.scs import log as scs_log
+from switchover.drivers.scs.log import ScsLog
 
 HEADER = b"""\
 Genesys Solution Control Server, Version:8.5.100.42

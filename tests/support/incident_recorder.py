@@ -2,8 +2,16 @@
 
 from pathlib import Path
 
-from switchover.agent.incidents import Incident, incidents
-from switchover.agent.journal import DECISION, REFUSED, Entry, Journal, command_entry, event_entry, start_entry
+from switchover.agent.history.incidents import Incident, incidents
+from switchover.agent.history.journal import (
+    DECISION,
+    REFUSED,
+    Entry,
+    Journal,
+    command_entry,
+    event_entry,
+    start_entry,
+)
 from switchover.fsm import (
     AnnounceVip,
     ApplicationReported,

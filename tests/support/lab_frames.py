@@ -3,7 +3,7 @@
 import struct
 from ipaddress import ip_address
 
-from switchover.agent.lab.network import MACS, VIP
+from switchover.agent.lab.network.segment import MACS, VIP
 
 V6 = VIP[1]
 

@@ -3,10 +3,10 @@
 import sys
 from typing import Any
 
-from switchover.agent.lab.network import HOSTS
+from switchover.agent.lab.network.segment import HOSTS
 from switchover.agent.lab.player import REVERSE
-from switchover.fsm.scenarios import SCENARIOS
-from switchover.fsm.workflows import WORKFLOWS
+from switchover.fsm.documented.scenarios import SCENARIOS
+from switchover.fsm.documented.workflows import WORKFLOWS
 
 LAB = (sys.executable, "-W", "error", "-m", "switchover.agent", "lab")
 KEYS = {

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from switchover.agent.lab import namespaces
-from switchover.agent.lab.network import Network
+from switchover.agent.lab.network import namespaces
+from switchover.agent.lab.network.segment import Network
 
 Scenario = Callable[..., Awaitable[None]]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve
-from switchover.agent.configuration import Configuration
-from switchover.agent.settings import PairKind
+from switchover.agent.configuration.load import Configuration
+from switchover.agent.configuration.settings import PairKind
 from switchover.fsm import Mode
 
 from support.lca_at_work import A1, A2, Scenario, configuration_of, run_with_lca

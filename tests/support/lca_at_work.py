@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field
-from switchover.agent.configuration import Configuration, load
+from switchover.agent.configuration.load import Configuration, load
+from switchover.agent.host.lca import Lca
 from switchover.agent.lab.settings import LabSettings, configuration_text
-from switchover.agent.lca import Lca
-from switchover.drivers.addresses import IpAddresses
-from switchover.drivers.wire import HostEvent
+from switchover.drivers.link.wire import HostEvent
+from switchover.drivers.vip.addresses import IpAddresses
 from switchover.fsm import ApplicationReported, HostCommand, VipReported
 
 H1, A1, A2 = "host1", "SIP_Server_1", "SIP_Server_2"

@@ -11,12 +11,21 @@ import pytest
 import zmq
 import zmq.asyncio
 from switchover.drivers.errors import DriverError
-from switchover.drivers.keys import Identity, load_identity, load_public, make_keys
-from switchover.drivers.link import THIS_AGENT, HostLink, LcaLink, LinkTiming
-from switchover.drivers.link_session import Session
-from switchover.drivers.wire import Body, Heartbeat, Hello, Message, Welcome, decode
+from switchover.drivers.link.agent_end import THIS_AGENT, HostLink, LcaLink, LinkTiming
+from switchover.drivers.link.keys import Identity, load_identity, load_public, make_keys
+from switchover.drivers.link.session import Session
+from switchover.drivers.link.wire import Body, Heartbeat, Hello, Message, Welcome, decode
 from switchover.fsm.commands import EnableVip, HostCommand
-from switchover.fsm.events import Event, HostConnected, HostFellSilent, HostHeard, HostLeft, HostLost, HostReport, Mode
+from switchover.fsm.events import (
+    Event,
+    HostConnected,
+    HostFellSilent,
+    HostHeard,
+    HostLeft,
+    HostLost,
+    HostReport,
+    Mode,
+)
 
 from support.ports import free_port
 

@@ -5,8 +5,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from attrs import define, field
-from switchover.agent.mlcmd_connection import Controlled, MlcmdConnection
-from switchover.fsm import Event, HostCommand, HostConnected, HostLost, HostReport, Mode
+from switchover.agent.controller.mlcmd_connection import Controlled, MlcmdConnection
+from switchover.fsm import (
+    Event,
+    HostCommand,
+    HostConnected,
+    HostLost,
+    HostReport,
+    Mode,
+)
 
 from support.mlcmd_site import A1, AMPLE_MS, H1, B, D, Eventually, P, Site, no_child_is_left
 

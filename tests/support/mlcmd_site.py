@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from switchover.agent import mlcmd_connection
-from switchover.drivers.mlcmd import Mlcmd, MlcmdSettings
+from switchover.agent.controller import mlcmd_connection
+from switchover.drivers.control.mlcmd import Mlcmd, MlcmdSettings
 from switchover.fsm import Mode
 
 PASSWORD = "xyzzy's $HOME"  # noqa: S105 - the stand-in's

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve
-from switchover.agent.agent import Agent
-from switchover.agent.configuration import load
-from switchover.agent.examples import example_text
-from switchover.agent.journal import read
+from switchover.agent.configuration.examples import example_text
+from switchover.agent.configuration.load import load
+from switchover.agent.configuration.settings import Configuration
+from switchover.agent.controller.agent import Agent
+from switchover.agent.controller.operator_client import ask
+from switchover.agent.history.journal import read
 from switchover.agent.lab.settings import LabSettings, configuration_text
-from switchover.agent.operator import ask
-from switchover.agent.settings import Configuration
 
 from support.agent_at_work import WillingHost, agent_at_work
 

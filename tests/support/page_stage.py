@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
-from switchover.agent.agent import Agent
+from switchover.agent.configuration.settings import PageSettings
+from switchover.agent.controller.agent import Agent
+from switchover.agent.controller.operator_socket import OperatorServer, status
 from switchover.agent.lab.settings import LabSettings
-from switchover.agent.lab.simulated_stage import SimulatedStage
-from switchover.agent.operator import OperatorServer, status
 from switchover.agent.page import LivePage
-from switchover.agent.settings import PageSettings
+from switchover.agent.simulation.stage import SimulatedStage
 
 from support.ports import free_port
 

@@ -3,8 +3,8 @@
 import itertools
 from xml.etree import ElementTree
 
-from switchover.agent.pictures.boxes import Layout
-from switchover.agent.pictures.routes import Box, Curve, Placed
+from switchover.agent.pictures.drawing.routes import Box, Curve, Placed
+from switchover.agent.pictures.states.boxes import Layout
 
 SVG = "{http://www.w3.org/2000/svg}"
 

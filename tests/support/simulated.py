@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from switchover.agent.configuration import load
-from switchover.agent.examples import example_text
-from switchover.agent.scenario import read_scenario
-from switchover.agent.settings import Configuration
-from switchover.agent.simulate import Simulated, simulate
+from switchover.agent.configuration.examples import example_text
+from switchover.agent.configuration.load import load
+from switchover.agent.configuration.settings import Configuration
+from switchover.agent.simulation.scenario import read_scenario
+from switchover.agent.simulation.simulate import Simulated, simulate
 
 
 def example(directory: Path, name: str) -> Configuration:

@@ -1,0 +1,1 @@
+"""Mutants: every table changed in every small way, to judge the verification itself."""

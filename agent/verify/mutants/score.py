@@ -15,7 +15,15 @@ from attrs import define, field, frozen
 
 from .equivalent import EXPLAINED, Explained
 from .spoilt import TABLES, Cell, all_mutants
-from .trials import QUICK, TRIALS, documented_cells, explore_real, judge, refused, undocumented
+from .trials import (
+    QUICK,
+    TRIALS,
+    documented_cells,
+    explore_real,
+    judge,
+    refused,
+    undocumented,
+)
 
 OWN_CHECK = "the table's own check"
 DOCUMENTED = "documented workflows"

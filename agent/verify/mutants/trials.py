@@ -11,7 +11,14 @@ from functools import lru_cache
 import numpy as np
 from attrs import evolve, frozen
 
-from ....fsm import CoreError, Pair, ReactionPolicy, Topology, VipOrder, documented_alarms
+from ....fsm import (
+    CoreError,
+    Pair,
+    ReactionPolicy,
+    Topology,
+    VipOrder,
+    documented_alarms,
+)
 from ....fsm.alarms import (
     CHANGED_TO_BACKUP,
     CHANGED_TO_PRIMARY,
@@ -22,12 +29,12 @@ from ....fsm.alarms import (
     enable_here,
     to_primary,
 )
+from ....fsm.documented.voicemail import HOSTS, voicemail_topology
 from ....fsm.handling import MACHINES
-from ....fsm.voicemail import HOSTS, voicemail_topology
 from ..documented import decided, unseen
-from ..explorer import GIB, Bounds, explore_space
-from ..host import Fault
-from ..space import Space
+from ..exploring.explorer import GIB, Bounds, explore_space
+from ..exploring.space import Space
+from ..model.host import Fault
 from .spoilt import Cell, Mutant, all_mutants
 
 ENDLESS = "the exploration ends"

@@ -1,0 +1,1 @@
+"""The same exploration for SPIN, which shares no code with it."""

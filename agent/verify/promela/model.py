@@ -15,9 +15,9 @@ worlds, and takes as many transitions, one for each restart, and one into the fi
 
 from collections.abc import Iterable, Iterator
 
-from ..explorer import Exploration
-from ..host import Fault
-from ..properties import AT_REST, STEP_RULES
+from ..exploring.explorer import Exploration
+from ..model.host import Fault
+from ..properties.always import AT_REST, STEP_RULES
 from .spin import BUILD, PROPERTIES, search
 from .tables import Tables
 

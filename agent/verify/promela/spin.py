@@ -4,8 +4,15 @@ import re
 
 from attrs import frozen
 
-from ..explorer import Exploration
-from ..properties import AT_REST, HEALED, LEFT_BEHIND, STEP_RULES, TWO_HOLDERS, Property
+from ..exploring.explorer import Exploration
+from ..properties.always import (
+    AT_REST,
+    HEALED,
+    LEFT_BEHIND,
+    STEP_RULES,
+    TWO_HOLDERS,
+    Property,
+)
 
 PROPERTIES = (*(rule.property for rule in STEP_RULES), LEFT_BEHIND, TWO_HOLDERS, *HEALED, AT_REST)
 """What SPIN judges. `REACHABLE` is no sentence about one run; it follows where all of `HEALED` and `AT_REST` hold."""

@@ -8,12 +8,12 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ....fsm import LogMessageReceived, Mode, SwitchoverRequested, TimerFired
-from ..arrays import Numbers
-from ..core import Leaf, spread
-from ..explorer import Exploration
-from ..host import Fault, Host
-from ..keys import unpack
-from ..properties import STEP_RULES, is_left_behind, knows_of_two
+from ..arrays.keys import unpack
+from ..arrays.sets import Numbers
+from ..exploring.explorer import Exploration
+from ..model.core import Leaf, spread
+from ..model.host import Fault, Host
+from ..properties.always import STEP_RULES, is_left_behind, knows_of_two
 
 
 @frozen

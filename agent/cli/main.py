@@ -1,0 +1,294 @@
+"""The one console command, `switchover`: what can be typed, and the exit status that comes back."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from ...drivers.errors import DriverError
+from ...fsm.documented.voicemail import WIRINGS
+from ..configuration.load import ConfigurationError
+from ..controller.operator_client import OperatorError
+from ..daemons import logs
+from ..history.journal import JournalError
+from . import commands
+from .commands import BAD_INPUT, NOT_SO, UNREACHABLE, lazily
+
+DEFAULT_CONFIGURATION = "/etc/switchover/switchover.toml"
+
+EXIT_STATUS = """\
+exit status: 0 done, or all is as it should be; 1 refused, failed, or not as it should be;
+2 bad usage or bad configuration; 3 the agent cannot be reached"""
+
+
+VERIFY_EXIT_STATUS = """\
+exit status: 0 all properties hold; 1 one is broken; 2 bad usage or bad configuration;
+3 not exhausted: none was found broken within the memory that was given"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status. Errors that a person can mend are one line on standard error each."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "workflows") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.workflows += rest  # after an option, where argparse takes no more of them
+    try:
+        return options.run(options)
+    except ConfigurationError as error:
+        print("\n".join(str(problem) for problem in error.problems), file=sys.stderr)
+        return BAD_INPUT
+    except OperatorError as error:
+        print(f"switchover: {error}", file=sys.stderr)
+        return UNREACHABLE
+    except (DriverError, JournalError) as error:
+        print(f"switchover: {error}", file=sys.stderr)
+        return NOT_SO
+    except KeyboardInterrupt:
+        return 130  # as shells report a program that was ended by Ctrl-C
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has seen enough
+        return NOT_SO
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="switchover",
+        description="Move a telephony solution and its Virtual IP between two hosts, once, for the right reason.",
+        epilog=EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, example: str, status: str = EXIT_STATUS
+    ) -> argparse.ArgumentParser:
+        command = subcommands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"example: {example}\n\n{status}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=run)
+        return command
+
+    def configured(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command.add_argument(
+            "-c", "--config", default=DEFAULT_CONFIGURATION, metavar="FILE", help="default: %(default)s"
+        )
+        return command
+
+    init = add(
+        "init", commands.init, "write a commented example configuration", "switchover init voicemail switchover.toml"
+    )
+    init.add_argument("example", nargs="?", default="sip", help="sip (a pair of SIP Servers, the default) or voicemail")
+    init.add_argument("file", nargs="?", help="default: switchover.toml; never overwritten")
+    init.add_argument("--wiring", choices=WIRINGS, help=f"of voicemail, default: {WIRINGS[0]}")
+    check = add("check", commands.check, "check a configuration", "switchover check switchover.toml")
+    check.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
+    configured(
+        add("keys", commands.keys, "make the keys of the agent and of every host", "switchover keys -c switchover.toml")
+    )
+    agent = configured(add("agent", commands.agent, "run the SCS-side agent", "switchover agent -c switchover.toml"))
+    lca = configured(add("lca", commands.lca, "run the LCA of a host", "switchover lca host1 -c switchover.toml"))
+    lca.add_argument("host", help="the host's name in the configuration")
+    for daemon in (agent, lca):
+        daemon.add_argument("--quiet", action="store_true", help="log warnings only")
+        daemon.add_argument(
+            "--log-format", choices=logs.FORMATS, default=logs.TEXT, help="json: an object a line; default: %(default)s"
+        )
+    agent.add_argument("--observe", action="store_true", help="do nothing; journal what would have been done")
+    lca.add_argument("--observe", action="store_true", help="report, and touch neither the VIP nor applications")
+    status = configured(
+        add("status", commands.status, "show the solution as the agent knows it", "switchover status --json")
+    )
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="for programs")
+    how.add_argument("--watch", action="store_true", help="show it in this terminal, live, until Ctrl-C")
+    switch = configured(
+        add("switch", commands.switch, "make an application, or all of a host's, primary", "switchover switch host2")
+    )
+    switch.add_argument("to", help="an application, or a host")
+    for command in (
+        add("start", commands.start, "start an application on its host", "switchover start RM_1"),
+        add("stop", commands.stop, "stop an application on its host", "switchover stop RM_1"),
+    ):
+        configured(command).add_argument("application", help="its name in the configuration")
+    event = configured(
+        add("event", commands.event, "pass a log message on to the agent", "switchover event 00-5150 SIP_Server_2")
+    )
+    event.add_argument("id", help="the log message's event id")
+    event.add_argument("application", help="the application that it is about")
+    _add_questions(add, configured)
+    diagram = add(
+        "diagram",
+        lazily("pictures.gallery", "run_diagram"),
+        "draw the machines, the wiring and the workflows",
+        "switchover diagram diagrams",
+    )
+    diagram.add_argument("directory", help="made if it does not exist; README.md in it is the page to begin with")
+    diagram.add_argument("-c", "--config", metavar="FILE", help="draw this solution; default: those of the documents")
+    _add_installation(add, configured)
+    _add_verification(add)
+    lab = add(
+        "lab",
+        lazily("cli.lab", "run_lab"),
+        "watch the documented workflows happen on hosts made of network namespaces",
+        "switchover lab failure reconnection --order enable-first",
+    )
+    lab.add_argument(
+        "workflows",
+        nargs="*",
+        metavar="WORKFLOW",
+        help="manual, failure, disconnected, reconnection; or voicemail and, if not all, its scenarios",
+    )
+    lab.add_argument("--json", action="store_true", help="for programs: one object a workflow")
+    lab.add_argument("--simulated", action="store_true", help="simulated hosts; needs neither Linux nor root")
+    lab.add_argument("--order", choices=("together", "disable-first", "enable-first"), help="default: as documented")
+    lab.add_argument("--wiring", default=WIRINGS[0], choices=WIRINGS, help="of the voicemail solution's alarms")
+    lab.add_argument("--reactions", default="once", choices=("once", "literal"), help="literal: as an SCS reacts")
+    lab.add_argument("--detection-ms", type=int, default=100, metavar="MS", help="30 to 60000, default %(default)s")
+    lab.add_argument("--repeat", type=int, default=1, metavar="N", help="run each workflow so often, default 1")
+    lab.add_argument("--keep-logs", metavar="DIRECTORY", help="copy the daemons' logs and the journal there")
+    return parser
+
+
+def _add_installation(
+    add: Callable[..., argparse.ArgumentParser],
+    configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
+) -> None:
+    """The commands for whoever installs it, and makes a home of it."""
+    units = add(
+        "units",
+        lazily("cli.units", "run_units"),
+        "write systemd units of the agent and of the LCA",
+        "switchover units /etc/systemd/system --user switchover",
+    )
+    units.add_argument("directory", help="it must be there; units in it that read otherwise are left alone")
+    units.add_argument("--user", default="root", metavar="USER", help="runs the agent; default: %(default)s")
+    completion = configured(
+        add("completion", _completion, "write a script by which a shell completes", "switchover completion bash")
+    )
+    completion.add_argument(
+        "what",
+        choices=("bash", "zsh", "fish", "hosts", "applications", "switchable"),
+        help="the shell; or whose names, of the configuration, as the scripts ask for them",
+    )
+    add("manual", _manual, "show the manual page, or write it as roff if nobody watches", "switchover manual")
+
+
+def _add_questions(
+    add: Callable[..., argparse.ArgumentParser],
+    configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
+) -> None:
+    """The commands that tell what was done, and what would be, and do nothing themselves."""
+    why = configured(
+        add("why", lazily("explain.why", "run_why"), "tell what was done in an incident, and why", "switchover why 262")
+    )
+    why.add_argument("--all", action="store_true", help="list all incidents of the journal instead, in a line each")
+    plan = configured(
+        add(
+            "plan",
+            lazily("explain.plan", "run_plan"),
+            "tell what would be done if this happened now; nothing is done",
+            "switchover plan 'fail SIP_Server_1' 'lose host2'",
+        )
+    )
+    plan.add_argument(
+        "event",
+        nargs="+",
+        metavar="EVENT",
+        help="'fail NAME', 'start NAME' (it is up again), 'switch NAME' (or a host), 'lose HOST', 'return HOST', "
+        "'message ID NAME'; several happen one after the other",
+    )
+    plan.add_argument("--journal", metavar="FILE", help="on the state at the end of this journal; no agent is asked")
+    simulate = add(
+        "simulate",
+        lazily("simulation.simulate", "run_simulate"),
+        "play a script of faults on simulated hosts and a virtual clock",
+        "switchover simulate switchover.toml faults.txt",
+    )
+    simulate.add_argument("file", help="the configuration")
+    simulate.add_argument("scenario", help="a script of faults: a line for each, with its time in ms")
+    simulate.add_argument("--journal", metavar="FILE", help="keep the journal there, for `switchover why`")
+    report = configured(
+        add(
+            "report",
+            lazily("cli.report", "run_report"),
+            "write an incident's report as one HTML file",
+            "switchover report 262 --output incident.html",
+        )
+    )
+    report.add_argument("--output", metavar="FILE", help="default: incident-ID.html")
+    for command in (why, plan, simulate):
+        command.add_argument("--json", action="store_true", help="for programs")
+    for command in (why, report):
+        command.add_argument("incident", nargs="?", type=int, help="its number in the journal; default: the last one")
+        command.add_argument("--journal", metavar="FILE", help="default: the configured one")
+
+
+def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that explore: their options are read without what they need, numpy and numba."""
+    from ..verify.options import faults_in, kinds_in, memory_in
+
+    verify = add(
+        "verify",
+        lazily("cli.verify", "run_verify", "verify"),
+        "explore every interleaving of faults, and say which properties hold",
+        "switchover verify switchover.toml --faults 2 --save traces",
+        VERIFY_EXIT_STATUS,
+    )
+    replay = add(
+        "replay",
+        lazily("cli.verify", "run_replay", "verify"),
+        "play a trace that verify saved through the core",
+        "switchover replay traces/one-holder.json",
+        "exit status: 0 it happens as recorded; 1 it does not; 2 no trace, or bad usage",
+    )
+    replay.add_argument("trace", help="a file that `switchover verify --save` has written")
+    export = add(
+        "export",
+        lazily("cli.verify", "run_export", "verify"),
+        "write the explored model for another model checker",
+        "switchover export switchover.toml --promela --output model.pml",
+        VERIFY_EXIT_STATUS,
+    )
+    export.add_argument("--promela", action="store_true", required=True, help="for SPIN")
+    export.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
+    verify.add_argument("--json", action="store_true", help="for programs")
+    verify.add_argument("--save", metavar="DIRECTORY", help="keep each trace there, with its sequence diagram")
+    verify.add_argument("--mutants", action="store_true", help="how many wrong tables the properties notice")
+    verify.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="with --mutants: processes")
+    verify.add_argument("--strict", action="store_true", help="judge also what is so in between; takes longer")
+    export.set_defaults(strict=False)
+    for command, faults in ((verify, 2), (export, 1)):
+        command.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
+        command.add_argument(
+            "--faults", type=faults_in, default=faults, metavar="N", help="at most so many, default: %(default)s"
+        )
+        command.add_argument(
+            "--kinds",
+            type=kinds_in,
+            default="usual",
+            metavar="KIND,...",
+            help="of these kinds only; default: %(default)s",
+        )
+        command.add_argument(
+            "--memory", type=memory_in, default="4", metavar="GIB", help="use no more than this, default: %(default)s"
+        )
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from .completion import run_completion
+    from .usage import usage_of
+
+    return run_completion(options, usage_of(_parser()))
+
+
+def _manual(_: argparse.Namespace) -> int:
+    from .manual import show
+    from .usage import usage_of
+
+    return show(usage_of(_parser()))

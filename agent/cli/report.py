@@ -1,0 +1,65 @@
+"""`switchover report`: an incident as one HTML file."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..configuration.load import Configuration, load
+from ..history.incidents import Incident, incidents
+from ..history.journal import read
+from ..report.document import Site, document
+from ..report.findings import journal_lines
+
+_DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
+_TOLD_AT_MOST = 10
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Write the report of the incident; returns the exit status. Raises what reading configuration or journal does.
+
+    With a journal's file and without a configuration, the report lacks what only the configuration tells.
+    """
+    configuration = None if options.journal and not Path(options.config).exists() else load(options.config)
+    journal = Path(options.journal) if options.journal or not configuration else configuration.agent.journal
+    known = list(incidents(journal))
+    if not known:
+        print(f"switchover: no incident in {journal}", file=sys.stderr)
+        return _NOT_SO
+    wanted = known[-1].id if options.incident is None else options.incident
+    incident = next((each for each in known if each.id == wanted), None)
+    if incident is None:
+        print(f"switchover: no incident {wanted} in {journal}; there are {_ids(known)}", file=sys.stderr)
+        return _BAD_INPUT
+    lines = journal_lines(incident, read(journal, incident.id - 1))
+    return _write(document(incident, _site(incident, configuration), lines), incident, options.output)
+
+
+def _ids(known: list[Incident]) -> str:
+    """The incidents that there are, of many the last ones."""
+    ids = ", ".join(str(each.id) for each in known[-_TOLD_AT_MOST:])
+    return f"{len(known)}, the last ones {ids}" if len(known) > _TOLD_AT_MOST else ids
+
+
+def _site(incident: Incident, configuration: Configuration | None) -> Site:
+    """Of a configuration that has been changed since, only the solution's name is taken."""
+    if configuration is None:
+        return Site()
+    name = configuration.solution.name
+    if configuration.topology() != incident.topology:
+        return Site(name)
+    addresses = tuple(str(address.ip) for address in configuration.vip.addresses)
+    return Site(name, addresses, configuration.solution.detection_ms)
+
+
+def _write(text: str, incident: Incident, output: str | None) -> int:
+    if output == "-":
+        sys.stdout.write(text)
+        return _DONE
+    path = Path(output or f"incident-{incident.id}.html")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"switchover: {path} is not written: {error.strerror}", file=sys.stderr)
+        return _NOT_SO
+    print(f"{path} written: {incident.cause}; {incident.outcome}")
+    return _DONE

@@ -1,0 +1,77 @@
+"""`switchover units`: the systemd units of the agent and of the LCA, with the path of the program that is installed."""
+
+import argparse
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+
+UNITS = ("switchover-agent.service", "switchover-lca@.service")
+
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
+"""What the units hide from the daemons: ProtectHome and PrivateTmp."""
+
+_DONE, _NOT_SO = 0, 1
+
+
+def run_units(options: argparse.Namespace) -> int:
+    """Write the units into a directory; one that is there and reads otherwise is left alone, and told of."""
+    directory, command = Path(options.directory), program()
+    if hidden := hidden_by(Path(command[0])):
+        print(
+            f"switchover: {command[0]} is in {hidden}, which the units hide from the daemons: install it elsewhere,"
+            " such as in /opt/switchover, and run its `switchover units`",
+            file=sys.stderr,
+        )
+        return _NOT_SO
+    texts = {name: unit(name, command, options.user) for name in UNITS}
+    for name, text in texts.items():
+        path = directory / name
+        try:
+            if path.exists() and path.read_text(encoding="utf-8") != text:
+                print(f"switchover: {path} is another one: move it away, or keep it", file=sys.stderr)
+                return _NOT_SO
+        except OSError as error:
+            print(f"switchover: {path} cannot be read: {error.strerror}", file=sys.stderr)
+            return _NOT_SO
+    try:
+        for name, text in texts.items():
+            (directory / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        hint = f"make it first: mkdir -p {directory}" if not directory.exists() else "run this as root"
+        print(f"switchover: {directory} cannot be written: {error.strerror}; {hint}", file=sys.stderr)
+        return _NOT_SO
+    print(f"{' and '.join(UNITS)} written to {directory}; next, as root:")
+    print("  systemctl daemon-reload")
+    print("  systemctl enable --now switchover-agent        # on the SCS side")
+    print("  systemctl enable --now switchover-lca@HOST     # on each host, by its name in the configuration")
+    return _DONE
+
+
+def unit(name: str, command: tuple[str, ...], user: str = "root") -> str:
+    """The text of a unit that runs this command; the agent's, as this user."""
+    text = resources.files("switchover.agent.daemons").joinpath("systemd", name).read_text(encoding="utf-8")
+    return text.replace("@switchover@", " ".join(map(quoted, command))).replace("@user@", user)
+
+
+def program() -> tuple[str, ...]:
+    """How a service manager runs this very installation of `switchover`, by absolute paths."""
+    beside = Path(sys.executable).with_name("switchover")
+    if found := shutil.which(str(beside)):
+        return (found,)
+    return (sys.executable, "-m", "switchover.agent")
+
+
+def quoted(word: str) -> str:
+    """A word as it stands in a unit's command line; see systemd.service(5).
+
+    >>> quoted("/opt/my 100%/switchover")
+    '"/opt/my 100%%/switchover"'
+    """
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if any(character in " \t'\"" for character in word) else escaped
+
+
+def hidden_by(path: Path) -> str | None:
+    """Which directory that the units hide this path is in; None: in none."""
+    return next((found for found in HIDDEN if path.is_relative_to(found)), None)

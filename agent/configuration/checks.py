@@ -1,0 +1,290 @@
+"""What the sections of a configuration must agree on, and what is allowed and may still go wrong in service."""
+
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from pathlib import Path
+
+from attrs import frozen
+
+from ...drivers.control.ocf import PARAMETER
+from ...fsm.alarms import Alarm, Reaction, ReactionKind, ReactionPolicy
+from .settings import (
+    AddressesBy,
+    Configuration,
+    Host,
+    Member,
+    PageSettings,
+    PairKind,
+    PairSettings,
+    SolutionSettings,
+    VipSettings,
+)
+from .toml_source import Fault, TomlPath
+from .toml_structure import label, shown, suggestion
+
+LATCHED_MS = 5000
+"""An alarm that stays active for longer than this after it was detected may still be so when it is needed again."""
+
+_INTERFACE = re.compile(r"[^\s/]{1,15}")
+
+
+@frozen
+class Sections:
+    """The sections that must agree with each other; empty where one is unsound or not there."""
+
+    solution: SolutionSettings | None = None
+    vip: VipSettings | None = None
+    hosts: tuple[Host, ...] = ()
+    pairs: tuple[PairSettings, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    page: PageSettings | None = None
+
+    def host_names(self) -> list[str]:
+        """The names that others may refer to; empty while the hosts themselves are in doubt."""
+        names = [host.name for host in self.hosts]
+        return names if len(set(names)) == len(names) == 2 else []
+
+    def members(self) -> Iterator[tuple[TomlPath, Member]]:
+        """All members of all pairs, each with its path."""
+        for index, pair in enumerate(self.pairs):
+            for number, member in enumerate(pair.members):
+                yield ("pairs", index, "members", number), member
+
+    def applications(self, kinds: Iterable[PairKind] = PairKind) -> list[str]:
+        """The names of the applications of all pairs of these kinds."""
+        return [member.application for pair in self.pairs if pair.kind in kinds for member in pair.members]
+
+    def outside(self) -> list[tuple[TomlPath, str]]:
+        """The names of the applications on neither host, each with its path."""
+        names = self.solution.outside if self.solution else ()
+        return [(("solution", "outside", number), name) for number, name in enumerate(names)]
+
+
+def findings(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
+    """What does not fit together. A check is left out where a section that it needs is empty.
+
+    `with_mlcmd`: the file has the section on mlcmd, be it sound or not.
+    """
+    hosts, pairs, alarms, members = sections.hosts, sections.pairs, sections.alarms, list(sections.members())
+    yield from _repeated("host", ((("hosts", i, "name"), host.name) for i, host in enumerate(hosts)))
+    yield from _repeated("pair", ((("pairs", i, "name"), pair.name) for i, pair in enumerate(pairs)))
+    yield from _repeated("application", (((*path, "application"), member.application) for path, member in members))
+    yield from _repeated("application", sections.outside())
+    yield from _repeated("alarm", ((("alarms", i, "name"), alarm.name) for i, alarm in enumerate(alarms)))
+    yield from _host_findings(hosts)
+    if sections.vip:
+        yield from _vip_findings(sections.vip, hosts)
+    if sections.page:
+        yield from _page_findings(sections.page)
+    for index, pair in enumerate(pairs):
+        yield from _pair_findings(("pairs", index, "members"), pair)
+        for number, member in enumerate(pair.members):
+            path = ("pairs", index, "members", number)
+            yield from _control_findings(path, member, pair.kind)
+            yield from _watch_findings(path, member)
+            if pair.kind is PairKind.REDUNDANT and member.mlcmd is not None and not with_mlcmd:
+                yield Fault((*path, "mlcmd"), "mlcmd needs the table [mlcmd], which says how to call it; add it")
+    if pairs and not sections.applications((PairKind.REDUNDANT,)):
+        yield Fault(("pairs", 0), "every pair is monitored; a solution has at least one redundant pair")
+    yield from _outside_findings(sections)
+    yield from _member_findings(members, sections.host_names())
+    for index, alarm in enumerate(alarms):
+        yield from _alarm_findings(("alarms", index), alarm, sections)
+
+
+def _two(path: TomlPath, table: str, count: int, owner: str) -> Iterator[Fault]:
+    """The fault of too many is at the third, of too few at the first."""
+    if count != 2:
+        yield Fault((*path, 2 if count > 2 else 0), f"the number of [[{table}]] is {count}; {owner} has exactly two")
+
+
+def _repeated(kind: str, names: Iterable[tuple[TomlPath, str]]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for path, name in names:
+        if name in seen:
+            yield Fault(path, f"{label(path)} is {name!r}, as for another {kind}; each {kind} needs a name of its own")
+        seen.add(name)
+
+
+def _unknown(path: TomlPath, kind: str, name: str, known: list[str]) -> Iterator[Fault]:
+    if known and name not in known:
+        yield Fault(path, f"{label(path)} is {shown(name)}, an unknown {kind}; {suggestion(name, known)}")
+
+
+def _host_findings(hosts: tuple[Host, ...]) -> Iterator[Fault]:
+    if hosts:
+        yield from _two(("hosts",), "hosts", len(hosts), "a solution")
+    for index, host in enumerate(hosts[1:], start=1):
+        if (host.address, host.port) == (hosts[0].address, hosts[0].port):
+            what = f"address and port are those of host {hosts[0].name!r}; each LCA needs its own"
+            yield Fault(("hosts", index, "address"), what)
+
+
+def _vip_findings(vip: VipSettings, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+    seen: set[IPv4Address | IPv6Address] = set()
+    for index, address in enumerate(vip.addresses):
+        path = ("vip", "addresses", index)
+        if address.ip in seen:
+            yield Fault(path, f"{label(path)} repeats {address.ip}; name each address once")
+        seen.add(address.ip)
+        yield from _subnet_findings(path, address, hosts)
+    for index, host in enumerate(hosts):
+        if vip.addresses_by is not AddressesBy.NETSH and not _INTERFACE.fullmatch(host.interface):
+            what = (
+                f"interface is {shown(host.interface)}; a Linux interface has 1 to 15 characters, no blank and no slash"
+            )
+            yield Fault(("hosts", index, "interface"), what)
+
+
+def _subnet_findings(path: TomlPath, vip: IPv4Interface | IPv6Interface, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+    """A VIP can move only within a subnet that both hosts are on. Hosts of the other IP family say nothing about it."""
+    family = [(index, host) for index, host in enumerate(hosts) if host.address.version == vip.version]
+    outside = [(index, host) for index, host in family if host.address not in vip.network]
+    for _, host in family:
+        if host.address == vip.ip:
+            yield Fault(
+                path, f"{label(path)} is {vip.ip}, which is {host.name!r} itself; the VIP needs its own address"
+            )
+    if len(outside) == len(family) > 0:
+        where = ", ".join(str(host.address) for _, host in family)
+        yield Fault(path, f"{label(path)} is in the subnet {vip.network}; it must be in that of the hosts ({where})")
+    else:
+        for index, host in outside:
+            what = f"address is {host.address}; it must be in the subnet of the VIP, {vip.network}"
+            yield Fault(("hosts", index, "address"), what)
+
+
+def _page_findings(page: PageSettings) -> Iterator[Fault]:
+    """Who reaches the page can switch the solution over: from elsewhere only with a secret, and not in the clear."""
+    needed = {"tls_certificate": page.tls_certificate, "tls_key": page.tls_key, "token_file": page.token_file}
+    missing = [name for name, given in needed.items() if given is None]
+    if not page.address.is_loopback and missing:
+        what = f"address is {page.address}, which is not loopback: that needs TLS and a token; add"
+        yield Fault(("page", "address"), f"{what} {' and '.join(missing)}")
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if needed[name] and not needed[other] and page.address.is_loopback:
+            yield Fault(("page", name), f"{name} is nothing without {other}; add it")
+
+
+def _pair_findings(path: TomlPath, pair: PairSettings) -> Iterator[Fault]:
+    yield from _two(path, "pairs.members", len(pair.members), "a pair")
+    with_mlcmd = [member.mlcmd is not None for member in pair.members]
+    if pair.kind is PairKind.REDUNDANT and any(with_mlcmd) and not all(with_mlcmd):
+        what = "has no mlcmd, as its peer has; both members of a pair are controlled by it, or neither"
+        number = with_mlcmd.index(False)
+        yield Fault((*path, number, "application"), f"{pair.members[number].application!r} {what}")
+    taken: set[str] = set()
+    for number, member in enumerate(pair.members):
+        if member.host in taken:
+            what = f"host is {member.host!r}, as for another member of the pair; each runs on a host of its own"
+            yield Fault((*path, number, "host"), what)
+        taken.add(member.host)
+
+
+def _control_findings(path: TomlPath, member: Member, kind: PairKind) -> Iterator[Fault]:
+    """A redundant application is controlled in one way, and a monitored one has no mode to be controlled."""
+    own = {"to_primary": member.to_primary, "to_backup": member.to_backup}
+    ways = [name for name, given in (*own.items(), ("ocf", member.ocf), ("mlcmd", member.mlcmd)) if given is not None]
+    if kind is PairKind.REDUNDANT:
+        if ways not in (list(own), ["ocf"], ["mlcmd"]):
+            what = "needs to_primary and to_backup, or ocf, or mlcmd, to change its mode"
+            yield Fault((*path, "application"), f"{member.application!r} {what}; it has {' and '.join(ways) or 'none'}")
+    else:
+        for name in ways:
+            if name != "ocf":
+                yield Fault((*path, name), f"{name} is for redundant pairs; what is only monitored has no mode")
+    for way, others in (("ocf", ("status", "start", "stop")), ("mlcmd", ("status",))):
+        for name in others:
+            if way in ways and getattr(member, name) is not None:
+                yield Fault((*path, name), f"{name} has no place beside {way}, which does it; remove it")
+    for number, parameter in enumerate(member.ocf.parameters if member.ocf else ()):
+        if not PARAMETER.fullmatch(parameter):
+            what = f"item {number + 1} of parameters is {shown(parameter)}; it must be 'name=value'"
+            yield Fault((*path, "ocf", "parameters", number), what)
+
+
+def _watch_findings(path: TomlPath, member: Member) -> Iterator[Fault]:
+    """It must be seen whether an application runs."""
+    if member.pidfile is not None:
+        return
+    if member.mlcmd is not None:
+        yield Fault((*path, "mlcmd"), f"mlcmd needs a pidfile: the LCA watches {member.application!r} by it")
+    elif member.ocf is None and member.status is None:
+        what = "needs a pidfile, a status command or ocf, by which it is seen whether it runs"
+        yield Fault((*path, "application"), f"{member.application!r} {what}")
+
+
+def _outside_findings(sections: Sections) -> Iterator[Fault]:
+    inside = sections.applications()
+    for path, name in sections.outside():
+        if name in inside:
+            yield Fault(path, f"{label(path)} is {name!r}, a member of a pair; name only what is on neither host")
+
+
+def _member_findings(members: Iterable[tuple[TomlPath, Member]], hosts: list[str]) -> Iterator[Fault]:
+    """Two applications with one pidfile would be watched as one process."""
+    watched: dict[tuple[str, Path], str] = {}
+    for path, member in members:
+        yield from _unknown((*path, "host"), "host", member.host, hosts)
+        if member.pidfile is None:
+            continue
+        other = watched.setdefault((member.host, member.pidfile), member.application)
+        if other != member.application:
+            yield Fault((*path, "pidfile"), f"pidfile is that of {other!r}; each application of a host needs its own")
+
+
+def _alarm_findings(path: TomlPath, alarm: Alarm, sections: Sections) -> Iterator[Fault]:
+    if sections.solution and sections.pairs:
+        known = [*sections.applications(), *sections.solution.outside]
+        yield from _unknown((*path, "application"), "application", alarm.application, known)
+    for number, reaction in enumerate(alarm.reactions):
+        yield from _reaction_findings((*path, "reactions", number), reaction, sections)
+
+
+def _reaction_findings(path: TomlPath, reaction: Reaction, sections: Sections) -> Iterator[Fault]:
+    """A VIP script runs on a host, and on nothing else; an application is switched, wherever it is."""
+    wanted, other = ("application", "host") if reaction.do is ReactionKind.TO_PRIMARY else ("host", "application")
+    if getattr(reaction, other):
+        what = f"has no place in a reaction that does {str(reaction.do)!r}; it names {wanted}"
+        yield Fault((*path, other), f"{other} {what}")
+    if not reaction.target:
+        yield Fault((*path, "do"), f"do is {str(reaction.do)!r}, which needs {wanted}; add it")
+    elif wanted == "host":
+        yield from _unknown((*path, "host"), "host", reaction.host, sections.host_names())
+    else:
+        redundant = sections.applications((PairKind.REDUNDANT,))
+        kind = "application of a redundant pair"
+        yield from _unknown((*path, "application"), kind, reaction.application, redundant)
+
+
+def _members(configuration: Configuration) -> Iterator[tuple[TomlPath, PairSettings, Member]]:
+    for index, pair in enumerate(configuration.pairs):
+        for number, member in enumerate(pair.members):
+            yield ("pairs", index, "members", number), pair, member
+
+
+def doubts(configuration: Configuration) -> Iterator[Fault]:
+    """An alarm that an SCS has configured alike, and that is still active when it is needed, does not react there."""
+    if configuration.solution.reactions is ReactionPolicy.LITERAL:
+        what = "reactions is 'literal': alarms latch and scripts run needlessly, as with an SCS; for comparison only"
+        yield Fault(("solution", "reactions"), what)
+    solution = configuration.solution
+    if configuration.mlcmd and solution.settle_ms <= solution.command_deadline_ms:
+        what = (
+            f"mlcmd may take {solution.command_deadline_ms} ms to tell a mode, and a host is waited for no longer than"
+            f" {solution.settle_ms} ms; make settle_ms greater than command_deadline_ms"
+        )
+        yield Fault(("mlcmd",), what)
+    for path, pair, member in _members(configuration):
+        if pair.kind is PairKind.MONITORED and member.pidfile and member.status:
+            what = f"status is never asked: {member.application!r} is only monitored, and its pidfile says if it runs"
+            yield Fault((*path, "status"), what)
+    for index, alarm in enumerate(configuration.alarms or ()):
+        if alarm.cancel_timeout_ms > LATCHED_MS:
+            cancelled = f"unless {alarm.cancel} comes, which a lost host cannot send" if alarm.cancel else "at least"
+            what = (
+                f"alarm {alarm.name!r} stays active for {alarm.cancel_timeout_ms / 1000:g} s, {cancelled}: an SCS does"
+                f" not react to it again meanwhile, so a switch back may not be made; {LATCHED_MS} ms are enough"
+            )
+            yield Fault(("alarms", index, "cancel_timeout_ms"), what)

@@ -1,0 +1,63 @@
+"""The configuration: one TOML file for the agent and for the LCA of both hosts (`examples` explains every key).
+
+`settings` says what may stand in the file; here it is read, and what its sections must agree on is checked.
+"""
+
+from pathlib import Path
+
+from attrs import fields
+
+from ...drivers.control.mlcmd import MlcmdSettings
+from ...drivers.control.ocf import OcfAgent
+from ...fsm.alarms import Alarm
+from .checks import Sections, doubts, findings
+from .settings import (
+    AbsolutePath,
+    Argv,
+    CancelTimeoutMs,
+    Configuration,
+    EventId,
+    Name,
+    Word,
+)
+from .toml_source import ConfigurationError, Position, Problem, read_toml
+from .toml_structure import Structurer
+
+__all__ = ["Configuration", "ConfigurationError", "Position", "Problem", "check", "load"]
+
+_STRUCTURER = Structurer(
+    {
+        Alarm: {"name": Name, "detect": EventId, "cancel": EventId, "cancel_timeout_ms": CancelTimeoutMs},
+        MlcmdSettings: {
+            "cshost": Word,
+            "csuser": Word,
+            "csappname": Word,
+            "program": Argv,
+            "password_file": AbsolutePath,
+            "password_env": Word,
+        },
+        OcfAgent: {"agent": AbsolutePath},
+    }
+)
+
+
+def load(path: str | Path) -> Configuration:
+    """The configuration in the TOML file at `path`; `ConfigurationError` tells everything that is wrong with it.
+
+    What sections must agree on is checked among those that are sound in themselves, so that a problem between two
+    sections may only come to light once the problems within them are solved.
+    """
+    return check(path)[0]
+
+
+def check(path: str | Path) -> tuple[Configuration, list[Problem]]:
+    """As `load`, and besides what is allowed and may still go wrong in service."""
+    source = read_toml(path)
+    configuration, faults = _STRUCTURER.structure(source.values, Configuration)
+    unsound = {fault.path[0] for fault in faults}
+    shared = {section.name for section in fields(Sections)} - unsound
+    sections, _ = _STRUCTURER.structure({name: source.values[name] for name in shared & source.values.keys()}, Sections)
+    faults += findings(sections or Sections(), with_mlcmd="mlcmd" in source.values)
+    if faults or not configuration:
+        raise ConfigurationError(source.problem(fault) for fault in faults)
+    return configuration, [source.problem(fault) for fault in doubts(configuration)]

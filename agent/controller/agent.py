@@ -1,0 +1,321 @@
+"""The agent's loop: event -> core -> journal -> drivers; what the drivers tell comes back as events.
+
+No decision is taken here. The agent gives every command its deadline, sees to it that every command has a result even
+if a host never answers, and refuses what a host says about anything but itself.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ...drivers.errors import DriverError
+from ...fsm import (
+    ActivateAlarm,
+    ApplicationReported,
+    Command,
+    CommandResult,
+    CommandTimedOut,
+    CoreError,
+    Event,
+    LogMessageReceived,
+    Solution,
+    SolutionState,
+    Start,
+    StartRequested,
+    StartTimer,
+    Step,
+    Stop,
+    StopRequested,
+    SwitchoverRequested,
+    TimerFired,
+    TriggerReaction,
+    VipReported,
+    WriteLog,
+)
+from ...fsm.commands import HostCommand
+from ...fsm.records import describe_command, describe_event, describe_step
+from ..configuration.settings import Configuration
+from ..history.incidents import Incident, Tracker
+from ..history.journal import (
+    DECISION,
+    OBSERVED,
+    REFUSED,
+    WITHHELD,
+    Entry,
+    Handled,
+    Journal,
+    JournalError,
+    command_entry,
+    event_entry,
+    start_entry,
+)
+from ..history.observing import NOBODY_DID_IT, TEXT, as_reported, without_pending
+from .clock import CLOCK, Clock
+
+LOG = logging.getLogger("switchover.agent")
+
+ANSWER_MARGIN_MS = 500
+"""How long after a command's deadline, in ms, the agent still waits for the host to say that it failed."""
+
+
+INCIDENTS_KEPT = 50
+"""How many incidents the agent keeps at hand; the journal has them all."""
+
+OBSERVING = "this agent only observes: nothing is done; switch where the switching is done"
+
+TIDY_AFTER_S = 1.0
+"""How long after something was written into it the journal is tidied, in seconds."""
+
+
+class HostConnection(Protocol):
+    """What the agent needs of its link to a host: the real one, or a simulated host's."""
+
+    @property
+    def heard_at(self) -> float | None:
+        """When anything was heard of the host last, in seconds of `time.monotonic`; None: never."""
+        ...
+
+    def start(self) -> None:
+        """Begin to connect, and to deliver events."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection; no event is delivered any more."""
+        ...
+
+    def send(self, command: HostCommand, deadline_ms: int) -> None:
+        """Pass a command on. A command that cannot be sent is lost; the agent waits for its deadline."""
+        ...
+
+
+Listener = Callable[[Handled, Incident | None], None]
+"""Is told of everything that was handled, and of the incident that it belongs to."""
+
+Connect = Callable[[str, Callable[[Event], None]], HostConnection]
+"""Makes the connection to the host of this name; its events go to the callable."""
+
+
+class Agent:
+    """The SCS-side agent of one solution. One event is handled at a time, to its end.
+
+    With `observe` it tells hosts nothing: it journals what it would have done (`observing`).
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        journal: Journal,
+        connect: Connect,
+        *,
+        observe: bool = False,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self.configuration = configuration
+        self.observe = observe
+        self.solution = Solution(configuration.topology())
+        self.incidents = deque[Incident](maxlen=INCIDENTS_KEPT)
+        self.listeners = list[Listener]()
+        self._tracker = Tracker()
+        self._run = self._number = 0  # in the journal: of the entry with which this began, and of the last event
+        self._journal = journal
+        self._clock = clock
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tidying: asyncio.TimerHandle | None = None
+        self._hosts: Mapping[str, HostConnection] = {
+            host: connect(host, functools.partial(self._hear, host)) for host in self.solution.topology.hosts
+        }
+
+    def start(self) -> None:
+        """Write the start into the journal and connect to the hosts; what they report is adopted."""
+        self._run = self._write(start_entry(self.solution.topology, observe=self.observe))
+        for connection in self._hosts.values():
+            connection.start()
+
+    async def close(self) -> None:
+        """Let go of the hosts. They stay as they are."""
+        for timer in (*self._timers.values(), *([self._tidying] if self._tidying else [])):
+            timer.cancel()
+        for connection in self._hosts.values():
+            await connection.close()
+
+    def post(self, event: Event) -> tuple[Step, ...]:
+        """Handle one event; returns what was decided. Raises `CoreError`, after journalling it, if it is refused."""
+        before = self.solution.state
+        text = describe_event(event, before.pending)
+        try:
+            commands = self.solution.handle(event)
+        except CoreError as error:
+            self._refuse(text, str(error))
+            raise
+        if self.observe:
+            self.solution.state = without_pending(self.solution.state)
+        handled = self._record(event_entry(text, event), event, self.solution.steps, commands, before)
+        for command in commands:
+            self._carry_out(command)
+        incident = self._notice(handled)
+        self._log(handled, incident)
+        return handled.steps
+
+    def heard_ms_ago(self, host: str) -> float | None:
+        """How long ago anything was heard of a host, in ms: so old is what is known of it. None: never."""
+        heard_at = self._hosts[host].heard_at
+        return None if heard_at is None else self._clock.mono_ns() / 1e6 - heard_at * 1000
+
+    def switch(self, application: str) -> Step:
+        """An operator asks for this application to be primary; returns the decision. Raises `CoreError` as `post`."""
+        return self._ask(SwitchoverRequested(application))
+
+    def take_log_message(self, event_id: str, application: str) -> Step:
+        """A log message came from outside; returns the decision. Raises `CoreError` as `post`."""
+        return self.post(LogMessageReceived(event_id, application))[0]
+
+    def start_application(self, application: str) -> Step:
+        """An operator asks that it be started; returns the decision. Raises `CoreError` as `post`."""
+        return self._ask(StartRequested(application))
+
+    def stop_application(self, application: str) -> Step:
+        """An operator asks that it be stopped; returns the decision. Raises `CoreError` as `post`."""
+        return self._ask(StopRequested(application))
+
+    def _ask(self, event: SwitchoverRequested | StartRequested | StopRequested) -> Step:
+        if self.observe:
+            self._refuse(describe_event(event), OBSERVING)
+            raise CoreError(OBSERVING)
+        return self.post(event)[0]
+
+    def _hear(self, host: str, event: Event) -> None:
+        """An event from a host's connection: refused if it speaks of what is not the host's own."""
+        if self._is_own(host, event):
+            self._take(event)
+        else:
+            self._refuse(describe_event(event), f"{host} cannot speak for another host")
+
+    def _take(self, event: Event) -> None:
+        """Handle an event of which nobody waits to hear; if it is refused, the journal and the log say so."""
+        with contextlib.suppress(CoreError):
+            self.post(event)
+
+    def _is_own(self, host: str, event: Event) -> bool:
+        if isinstance(event, CommandResult):
+            return all(command.host == host for command in self.solution.state.pending if command.id == event.id)
+        match event:
+            case ApplicationReported():
+                return any(member.application == event.application for member in self.configuration.members_on(host))
+            case VipReported():
+                return event.host == host
+            case _:
+                return True
+
+    def _record(
+        self,
+        entry: Entry,
+        event: Event,
+        steps: tuple[Step, ...],
+        commands: tuple[Command, ...],
+        before: SolutionState,
+    ) -> Handled:
+        after, topology = self.solution.state, self.solution.topology
+        wall_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
+        self._number = self._write(
+            entry,
+            *(Entry(DECISION, describe_step(step)) for step in steps),
+            *(command_entry(describe_command(command), command, withheld=self.observe) for command in commands),
+            wall_ns=wall_ns,
+            mono_ns=mono_ns,
+        )
+        stamps = self._number, wall_ns, mono_ns, entry.text
+        return Handled(*stamps, event, steps, commands, before, after, topology, self._run)
+
+    def _write(self, *entries: Entry, wall_ns: int = 0, mono_ns: int = 0) -> int:
+        """Into the journal, before anything is done; returns the first entry's number.
+
+        A disk that is full is no reason to leave calls unserved: then a number is made up.
+        """
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(TIDY_AFTER_S, self._tidy)
+        try:
+            return self._journal.write(entries, wall_ns or self._clock.wall_ns(), mono_ns or self._clock.mono_ns())
+        except JournalError as error:
+            LOG.error("going on without a journal: %s", error)
+            return self._number + 1
+
+    def _notice(self, handled: Handled) -> Incident | None:
+        """Whoever listens is told, once everything has been done; what fails there holds nothing up."""
+        incident = self._tracker.take(handled)
+        if incident is not None and (not self.incidents or self.incidents[-1] is not incident):
+            self.incidents.append(incident)
+        for listener in self.listeners:
+            try:
+                listener(handled, incident)
+            except Exception:
+                LOG.exception("whoever was told of what happened failed")
+        return incident
+
+    def _tidy(self) -> None:
+        """The journal's upkeep, once in a while and after an event rather than during one."""
+        self._tidying = None
+        with contextlib.suppress(JournalError):  # the next time it is written, the trouble is told
+            self._journal.tidy()
+
+    def _refuse(self, text: str, reason: str) -> None:
+        self._write(Entry(REFUSED, f"{text}: {reason}"))
+        LOG.warning("refused: %s: %s", text, reason)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case WriteLog() | ActivateAlarm() | TriggerReaction():
+                pass  # to be seen in the log and in the journal, like every command
+            case StartTimer():
+                self._start_timer(command.timer, command.after_ms, TimerFired(command.timer))
+            case _ if self.observe:
+                self._start_timer(OBSERVED, self.configuration.solution.command_deadline_ms, NOBODY_DID_IT)
+            case _:
+                self._tell_host(command)
+
+    def _tell_host(self, command: HostCommand) -> None:
+        solution = self.configuration.solution
+        slow = isinstance(command, Start | Stop)
+        deadline_ms = solution.start_deadline_ms if slow else solution.command_deadline_ms
+        silence = CommandTimedOut(command.id, f"no answer within {deadline_ms} ms")
+        self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
+        try:
+            self._hosts[command.host].send(command, deadline_ms)
+        except DriverError as error:
+            LOG.warning("%s: %s", describe_command(command), error)  # its deadline tells that nothing came of it
+
+    def _log(self, handled: Handled, incident: Incident | None) -> None:
+        """Last of all, because writing a log takes longer than deciding; the journal has been written before."""
+        extra = {"incident": None if incident is None else incident.id}
+        LOG.info("event: %s", handled.text, extra=extra)
+        for step in handled.steps:
+            LOG.info("decision: %s", describe_step(step), extra=extra)
+        for command in handled.commands:
+            if isinstance(command, WriteLog):
+                LOG.info("%s %s", command.event_id, command.text, extra=extra)
+            else:
+                withheld = WITHHELD if self.observe and isinstance(command, HostCommand) else ""
+                LOG.info("command: %s%s", withheld, describe_command(command), extra=extra)
+
+    def _start_timer(self, name: str, after_ms: int, event: TimerFired | CommandTimedOut) -> None:
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(after_ms / 1000, self._fire, name, event)
+
+    def _fire(self, name: str, event: TimerFired | CommandTimedOut) -> None:
+        del self._timers[name]
+        if event is NOBODY_DID_IT:
+            self._give_up_wishes()
+        elif isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
+            self._take(event)
+
+    def _give_up_wishes(self) -> None:
+        """Observing: the time in which another hand might have done what was withheld is over."""
+        before = self.solution.state
+        self.solution.state = as_reported(self.solution.topology, before)
+        if self.solution.state != before:
+            handled = self._record(Entry(OBSERVED, TEXT), NOBODY_DID_IT, (), (), before)
+            self._log(handled, self._notice(handled))

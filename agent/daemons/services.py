@@ -1,0 +1,149 @@
+"""The two daemons put together: the agent with its links, and a host's LCA with its drivers."""
+
+import asyncio
+import functools
+import signal
+from collections.abc import Callable, Iterable
+
+from ...drivers.control.mlcmd import Mlcmd
+from ...drivers.errors import DriverError
+from ...drivers.link.agent_end import HostLink, LcaLink, LinkTiming
+from ...drivers.link.keys import AGENT, load_identity, load_public
+from ...drivers.vip.address_templates import NETSH, SUBINTERFACE, TemplateAddresses
+from ...drivers.vip.addresses import IpAddresses, VirtualIp
+from ...fsm import Event
+from ..configuration.settings import AddressesBy, Configuration, Host
+from ..controller.agent import Agent, HostConnection
+from ..controller.log_messages import MessageSources
+from ..controller.mlcmd_connection import MlcmdConnection, controlled_on
+from ..controller.operator_socket import OperatorServer, status
+from ..explain.status_text import as_text
+from ..history.journal import Journal
+from ..host.lca import Lca
+from ..page import LivePage
+from .priority import be_punctual
+from .service_manager import ServiceManager
+
+
+async def run_agent(configuration: Configuration, ready: Callable[[], None], *, observe: bool = False) -> None:
+    """Run the agent until SIGTERM, SIGINT or SIGHUP; `ready` is called when it answers operators.
+
+    With `observe` it tells hosts nothing, and journals what it would have done.
+    Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
+    """
+    manager = ServiceManager()
+    keys = configuration.agent.keys
+    identity = load_identity(keys, AGENT)
+    timing = LinkTiming(configuration.solution.detection_ms)
+    hosts = {host.name: host for host in configuration.hosts}
+    public_keys = {name: load_public(keys, name) for name in hosts}
+
+    def link(name: str, deliver: Callable[[Event], None]) -> HostConnection:
+        host = hosts[name]
+        return HostLink(name, str(host.address), host.port, identity, public_keys[name], timing, deliver)
+
+    together: list[MlcmdConnection] = []
+
+    def connect(name: str, deliver: Callable[[Event], None]) -> HostConnection:
+        controlled, own = controlled_on(name, configuration), functools.partial(link, name)
+        if not controlled or configuration.mlcmd is None:
+            return own(deliver)
+        mlcmd, deadline_ms = Mlcmd(configuration.mlcmd), configuration.solution.command_deadline_ms
+        return MlcmdConnection(mlcmd, controlled, deadline_ms, own, deliver, together)
+
+    be_punctual()
+    journal = Journal(configuration.agent.journal)
+    agent = Agent(configuration, journal, connect, observe=observe)
+    operators = OperatorServer(agent)
+    messages = MessageSources(agent)
+    page = LivePage(agent, configuration.page)
+    try:
+        await operators.start()
+        agent.start()
+        messages.start()
+        ready()
+        page.start()
+        manager.ready(_in_one_line(agent))
+        agent.listeners.append(manager.follow(lambda: _in_one_line(agent)))
+        await _asked_to_stop()
+        manager.stopping()
+    finally:
+        messages.close()
+        await operators.close()
+        await agent.close()
+        await page.close()
+        journal.close()
+
+
+async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None], *, observe: bool = False) -> None:
+    """Run the LCA of the host of this name until SIGTERM, SIGINT or SIGHUP; `ready` is called when it is reachable.
+
+    With `observe` it reports, and touches neither the VIP nor the applications.
+
+    Raises `DriverError` if it cannot start.
+    """
+    manager = ServiceManager()
+    host = _host(configuration.hosts, name)
+    keys = configuration.agent.keys
+    lca = Lca(configuration, host, _virtual_ip(configuration, host), observe=observe)
+    link = LcaLink(
+        name,
+        str(host.address),
+        host.port,
+        load_identity(keys, name),
+        load_public(keys, AGENT),
+        lca.report,
+        lca.execute,
+        solicit=lambda agent: lca.solicit(agent, str(host.address)),
+    )
+    be_punctual()
+    released = False
+    try:
+        link.start()  # before anything is touched: a second LCA of this host ends here, and takes no VIP down
+        await _serve(lca, link, manager, ready)
+        released = True
+    finally:
+        await link.close(goodbye=released)
+
+
+async def _serve(lca: Lca, link: LcaLink, manager: ServiceManager, ready: Callable[[], None]) -> None:
+    try:
+        lca.connect(link)
+        await lca.start()
+        ready()
+        manager.ready("the agent can reach this host")
+        await _asked_to_stop()
+        manager.stopping()
+    finally:
+        await lca.close()
+
+
+def _in_one_line(agent: Agent) -> str:
+    """The solution as `switchover status` begins, then the VIP and the hosts: what `systemctl status` shows."""
+    told = status(agent)
+    whole, *_ = as_text(told).splitlines()
+    hosts = ", ".join(f"{host['name']} {host['link']}" for host in told["hosts"])
+    return f"{whole}; VIP {told['vip']['state']}; {hosts}"
+
+
+def _host(hosts: Iterable[Host], name: str) -> Host:
+    by_name = {host.name: host for host in hosts}
+    if name not in by_name:
+        raise DriverError(f"no host is named {name!r} in the configuration; known are {', '.join(by_name)}")
+    return by_name[name]
+
+
+def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
+    addresses = [str(address) for address in configuration.vip.addresses]
+    if configuration.vip.addresses_by is AddressesBy.IP:
+        return IpAddresses(host.interface, addresses)
+    template = SUBINTERFACE if configuration.vip.addresses_by is AddressesBy.SUBINTERFACE else NETSH
+    return TemplateAddresses(host.interface, addresses, template, configuration.solution.command_deadline_ms)
+
+
+async def _asked_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,242 @@
+"""`switchover plan`: what would be done if something happened now, by the core itself; nothing is executed.
+
+The core works on a copy of the present state. Hosts are assumed to do everything that they are told, at once; the time
+that is told passes only where the core waits. What happens is told in the words of `hosts_in_mind`, one event in each.
+How a host is that was lost before, nobody knows: it is assumed to return as [S2] has it, primary and with the VIP;
+`return HOST backup` assumes that its applications are backup, and the VIP is not there.
+"""
+
+import argparse
+import json
+import sys
+import textwrap
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+from ...fsm import (
+    CoreError,
+    Event,
+    HostCommand,
+    HostFellSilent,
+    Mode,
+    SolutionState,
+    Topology,
+    describe_command,
+    event_id,
+)
+from ...fsm.machines.alarm import ALARM
+from ...fsm.machines.pair import PAIR
+from ..configuration.load import load
+from ..controller.operator_client import OperatorError, ask
+from ..history.chain import Link, chain
+from ..history.incidents import Incident, has_redundancy, is_at_rest
+from ..history.journal import JournalError, replay
+from ..history.state_json import from_json
+from .ideal_hosts import HostsInMind, hosts_of
+from .why import link_lines, state_lines
+
+_DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
+
+_ASSUMED = "nothing is executed; every command is assumed to succeed at once"
+
+
+class PlanError(Exception):
+    """What is to happen is not in the grammar, or names what is not there; the text says what is known."""
+
+
+@frozen
+class Planned:
+    """One event, in the words that were given, and what would come of it.
+
+    `incident` has all that would be handled; it is None if the core would refuse the event, and `refusal` says why.
+    `assumption` is what was assumed of a host that nobody knows, if anything.
+    """
+
+    words: str
+    incident: Incident | None
+    refusal: str = ""
+    assumption: str = ""
+
+    @property
+    def chain(self) -> tuple[Link, ...]:
+        """The chain, as of an incident that was; its times are the core's own waiting."""
+        return chain(self.incident) if self.incident else ()
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What would be told to the hosts, in order."""
+        handled = self.incident.handled if self.incident else []
+        given = (command for each in handled for command in each.commands)
+        return tuple(describe_command(command) for command in given if isinstance(command, HostCommand))
+
+    @property
+    def outcome(self) -> str:
+        """What would be moved, or why nothing would, in a line."""
+        if self.incident is None:
+            return f"refused: {self.refusal}"
+        outcome = self.incident.outcome.replace("nothing was moved", "nothing would be moved")
+        return outcome if self.commands else f"{outcome}: {_why_nothing(self.incident)}"
+
+
+@frozen
+class Plan:
+    """What would come of events, one after the other."""
+
+    topology: Topology
+    before: SolutionState
+    after: SolutionState
+    events: tuple[Planned, ...]
+
+    def as_text(self) -> str:
+        """For people."""
+        lines = [f"PLAN: {_ASSUMED}"]
+        for planned in self.events:
+            lines += ["", f"if: {planned.words}"]
+            lines += [f"  assumed: {planned.assumption}"] if planned.assumption else []
+            lines += [f"  outcome   {planned.outcome}", *_wrapped("  commands  ", planned.commands), ""]
+            lines += [line for link in planned.chain for line in link_lines(link, with_result=False)]
+        return "\n".join([*lines, *state_lines(self.topology, self.after)])
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; times in milliseconds."""
+        return {
+            "assumed": _ASSUMED,
+            "events": [
+                {
+                    "event": planned.words,
+                    "refused": planned.incident is None,
+                    "outcome": planned.outcome,
+                    "commands": planned.commands,
+                    "assumed": planned.assumption,
+                    "chain": [asdict(link) for link in planned.chain],
+                }
+                for planned in self.events
+            ],
+            "redundancy": has_redundancy(self.topology, self.after),
+        }
+
+
+def _wrapped(head: str, commands: Sequence[str]) -> list[str]:
+    return textwrap.wrap(", ".join(commands) or "none", 120, initial_indent=head, subsequent_indent=" " * len(head))
+
+
+def plan(topology: Topology, state: SolutionState, events: Sequence[str]) -> Plan:
+    """What would be done if these events happened now, one after the other, each to its end. Raises `PlanError`."""
+    hosts = hosts_of(topology, state)
+    for words in events:
+        check(topology, words)
+    planned = tuple(_happen(hosts, words) for words in events)
+    return Plan(topology, state, hosts.solution.state, planned)
+
+
+def _why_nothing(incident: Incident) -> str:
+    """Why hosts would be told nothing: what was asked for was refused; else what the pairs say, or who was told."""
+    steps = [step for handled in incident.handled for step in handled.steps if step.machine != ALARM.name]
+    of_pairs = [step for step in steps if step.machine == PAIR.name and step.moved]
+    reasons = [f"{step.subject}: {step.decision.reason}" for step in of_pairs or steps[:1]]
+    return "; ".join(incident.refusals or reasons) or "that is so already"
+
+
+def run_plan(options: argparse.Namespace) -> int:
+    """Tell what would be done; returns the exit status."""
+    try:
+        found = plan(*_present(options), options.event)
+    except PlanError as error:
+        print(f"switchover: {error}", file=sys.stderr)
+        return _BAD_INPUT
+    print(json.dumps(found.as_json(), indent=2) if options.json else found.as_text())
+    return _NOT_SO if any(planned.incident is None for planned in found.events) else _DONE
+
+
+def _present(options: argparse.Namespace) -> tuple[Topology, SolutionState]:
+    """What the agent knows now, or knew at the end of a journal."""
+    if not options.journal:
+        socket = load(options.config).agent.socket
+        reply = ask(socket, {"do": "state"})
+        try:
+            return from_json(reply["state"])
+        except (ValueError, LookupError) as error:
+            raise OperatorError(f"the agent at {socket} does not tell its state: is it of another version?") from error
+    last = deque(replay(Path(options.journal)), maxlen=1)
+    if not last:
+        raise JournalError(f"the journal {options.journal} has no event")
+    return last[0].topology, last[0].after
+
+
+def check(topology: Topology, words: str) -> None:
+    """That what is to happen is in the grammar, and names what is there. Raises `PlanError`."""
+    verb, _, what = words.strip().partition(" ")
+    redundant = [name for pair in topology.pairs for name in pair.applications]
+    own = [name for pair in topology.components for name in pair.applications]
+    match verb, what.split(" "):
+        case "fail" | "start", _:
+            _known(words, "application", what, own)
+        case "switch", _:
+            _known(words, "redundant application or host", what, [*redundant, *topology.hosts])
+        case "lose", _:
+            _known(words, "host", what, topology.hosts)
+        case "return", [host, *rest] if rest in ([], ["primary"], ["backup"]):
+            _known(words, "host", host, topology.hosts)
+        case "message", [number, *_]:
+            _known(words, "application", what.partition(" ")[2], topology.applications)
+            try:
+                event_id(number)
+            except CoreError as error:
+                raise PlanError(f"{words!r}: {error}") from error
+        case _:
+            raise PlanError(
+                f"{words!r} is no event: say 'fail NAME', 'start NAME', 'switch NAME', 'lose HOST', "
+                "'return HOST [backup]' or 'message ID NAME'"
+            )
+
+
+def _known(words: str, kind: str, name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        raise PlanError(f"{words!r}: unknown {kind} {name!r}; known are {', '.join(names)}")
+
+
+def _happen(hosts: HostsInMind, words: str) -> Planned:
+    """One event, to its end; what was under way before is done after the first of them."""
+    begin = len(hosts.handled)
+    act, assumption = words.strip(), ""
+    if act.startswith("return "):
+        _, host, *wanted = act.split()
+        act, assumption = f"return {host}", _assume(hosts, host, wanted)
+    events = [*_silence_before(hosts, act), *hosts.events_of(act)]
+    pending = () if hosts.handled else hosts.solution.state.pending
+    results = [answer for command in pending for answer in hosts.answers(command)]
+    try:
+        hosts.happen(*events, *results)
+    except CoreError as error:
+        return Planned(words, None, str(error), assumption)
+    handled = hosts.handled[begin:]
+    return Planned(words, Incident(handled, is_at_rest(handled[-1].after)), "", assumption)
+
+
+def _silence_before(hosts: HostsInMind, act: str) -> list[Event]:
+    """A host that is lost was silent before."""
+    topology, state = hosts.solution.topology, hosts.solution.state
+    silent = (host for host, link in zip(topology.hosts, state.links, strict=True) if link == "connected")
+    return [HostFellSilent(host) for host in silent if act == f"lose {host}"]
+
+
+def _assume(hosts: HostsInMind, host: str, wanted: Sequence[str]) -> str:
+    """A host will return as it was, as far as that is known, unless it is said how; returns what was assumed, if so."""
+    topology, is_primary = hosts.solution.topology, wanted != ["backup"]
+    side = topology.side_of(host)
+    mode = Mode.PRIMARY if is_primary else Mode.BACKUP
+    redundant = {pair.applications[side - 1]: mode for pair in topology.pairs}
+    assumed = redundant | {pair.applications[side - 1]: Mode.UP for pair in topology.monitored}
+    if wanted:
+        hosts.modes.update(redundant)
+        hosts.vip_held[host] = is_primary
+    elif assumed.keys() <= hosts.modes.keys() and host in hosts.vip_held:
+        return ""
+    hosts.modes = assumed | hosts.modes
+    held = hosts.vip_held.setdefault(host, is_primary)
+    told = [*(f"{name} {hosts.modes[name]}" for name in assumed), "the VIP" if held else "no VIP"]
+    return f"{host} returns with {', '.join(told)}"

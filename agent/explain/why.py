@@ -1,0 +1,149 @@
+"""`switchover why`: what was done in an incident, or was not, and why; from the journal."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict
+
+from ...fsm import SolutionState, Topology
+from ..configuration.load import load
+from ..history.chain import COMMAND, DECISION, OBSERVED, RESULT, Link, chain
+from ..history.incidents import Incident, has_redundancy, incidents
+from ..history.telling import what_runs_not
+from .words import PAIR, VIP, told
+
+__all__ = ["Link", "as_json", "as_line", "as_text", "chain", "run_why"]
+
+_DONE, _BAD_INPUT = 0, 2
+
+
+def run_why(options: argparse.Namespace) -> int:
+    """Tell of one incident, or of all in a line each; returns the exit status."""
+    journal = Path(options.journal) if options.journal else load(options.config).agent.journal
+    known = list(incidents(journal))
+    if options.all:
+        tell = json.dumps([_summary(each) for each in known], indent=2) if options.json else _overview(known)
+    else:
+        found = [each for each in known if options.incident in (None, each.id)]
+        if not found:
+            print(f"switchover: {_unknown(options.incident, known)}", file=sys.stderr)
+            return _BAD_INPUT
+        tell = json.dumps(as_json(found[-1]), indent=2) if options.json else as_text(found[-1])
+    print(tell)
+    return _DONE
+
+
+def _unknown(number: int | None, known: Sequence[Incident]) -> str:
+    if not known:
+        return "the journal has no incident"
+    latest = ", ".join(str(each.id) for each in known[-10:])
+    some = f"the last {len(known[-10:])} of {len(known)}" if len(known) > 10 else "those in the journal"
+    return f"no incident {number}; {some}: {latest}; `switchover why --all` lists them all"
+
+
+def as_line(incident: Incident) -> str:
+    """An incident in a line: its id, its time, its cause and its outcome."""
+    return f"{incident.id:>7}  {_time(incident)}  {incident.cause}  =>  {incident.outcome}"
+
+
+def _overview(known: Sequence[Incident]) -> str:
+    return "\n".join(map(as_line, known)) or "no incident"
+
+
+def as_text(incident: Incident) -> str:
+    """An incident for people: what began it and came of it, the chain, its phases, and what was refused."""
+    lines = [
+        f"incident {incident.id}, {_time(incident)}, {'over' if incident.is_over else 'going on'} after"
+        f" {incident.at_ms(incident.handled[-1]):.1f} ms",
+        f"  cause    {incident.cause}",
+        f"  outcome  {incident.outcome}",
+        "",
+        *(line for link in chain(incident) for line in link_lines(link)),
+        *_phases(incident),
+        *_refusals(incident),
+        *state_lines(incident.topology, incident.after),
+    ]
+    return "\n".join(lines)
+
+
+def link_lines(link: Link, *, with_result: bool = True) -> Iterator[str]:
+    """A link of the chain as lines, indented below what led to it; of a plan without results, which are assumed."""
+    at = f"{link.at_ms:>9.1f} ms" if with_result or link.at_ms else " " * 12
+    blank = " " * len(at)
+    match link.kind:
+        case kind if kind == OBSERVED:
+            yield f"{blank}    observed: {link.text}"
+        case kind if kind == DECISION:
+            yield f"{blank}    {link.text}{f'   {link.cite}' if link.cite else ''}"
+            yield f"{blank}      {'because' if link.moved else 'not done'}: {link.reason}"
+            if link.guard:
+                yield f"{blank}      given: {link.guard}"
+        case kind if kind == COMMAND:
+            yield f"{blank}      => {link.text}{_result(link) if with_result else ''}"
+        case kind:
+            is_told = with_result and kind == RESULT and link.took_ms is not None
+            yield f"{at}  {link.text}{f', after {link.took_ms:.1f} ms' if is_told else ''}"
+
+
+def _result(link: Link) -> str:
+    took = "" if link.took_ms is None else f" after {link.took_ms:.1f} ms"
+    return f": {link.result}{took}" if link.result else ""
+
+
+def _phases(incident: Incident) -> list[str]:
+    happened = [(phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None]
+    found = sorted(happened, key=lambda phase: phase[0])  # those at the same moment stay in the order of phases
+    begins = [0.0, *(at_ms for at_ms, _ in found)]
+    return ["", "phases, each with the time since the one before"] + [
+        f"{at_ms:>9.1f} ms  {name:<10} +{at_ms - before:.1f} ms"
+        for (at_ms, name), before in zip(found, begins, strict=False)
+    ]
+
+
+def _refusals(incident: Incident) -> list[str]:
+    found = [f"  {refusal}" for refusal in incident.refusals]
+    return ["", "asked for, and not done", *found] if found else []
+
+
+def state_lines(topology: Topology, state: SolutionState) -> list[str]:
+    """Who is primary at the end, where the VIP is, and whether there is redundancy."""
+    pairs = zip(topology.pairs, state.pairs, strict=True)
+    rows = [(pair.name, told(PAIR, found.state, topology.hosts).words) for pair, found in pairs]
+    rows.append(("VIP", told(VIP, state.vip, topology.hosts).words))
+    missing = what_runs_not(topology, state)
+    rows.append(("redundancy", "yes" if has_redundancy(topology, state) else f"NO{missing and f': {missing}'}"))
+    width = max(len(name) for name, _ in rows)
+    return ["", "at the end", *(f"  {name:<{width}}  {words}" for name, words in rows)]
+
+
+def as_json(incident: Incident) -> dict[str, Any]:
+    """An incident for programs; times in milliseconds after its first event."""
+    return {
+        **_summary(incident),
+        "phases": {phase.name: phase.at_ms for phase in incident.phases},
+        "refusals": incident.refusals,
+        "chain": [asdict(link) for link in chain(incident)],
+        "redundancy": has_redundancy(incident.topology, incident.after),
+    }
+
+
+def _summary(incident: Incident) -> dict[str, Any]:
+    return {
+        "incident": incident.id,
+        "time": datetime.fromtimestamp(incident.handled[0].wall_ns / 1e9).astimezone().isoformat(),
+        "cause": incident.cause,
+        "outcome": incident.outcome,
+        "is_over": incident.is_over,
+        "took_ms": incident.at_ms(incident.handled[-1]),
+    }
+
+
+def _time(incident: Incident) -> str:
+    """The local time of its first event."""
+    moment = datetime.fromtimestamp(incident.handled[0].wall_ns / 1e9).astimezone()
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}{moment:%z}"

@@ -1,0 +1,209 @@
+"""The chain of an incident: event -> guard -> row -> command -> result -> observed state, each with its time.
+
+Below an event stand what was observed by it and the decisions that it led to, below each decision the commands that it
+gave. Left out is what tells nobody anything, and what the journal has all the same: machines that were asked nothing
+and stayed as they were, and alarm conditions that come to their end.
+"""
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from ...fsm import (
+    ActivateAlarm,
+    Command,
+    CommandResult,
+    HostCommand,
+    Output,
+    SolutionState,
+    StartTimer,
+    Step,
+    Topology,
+    TriggerReaction,
+    WriteLog,
+)
+from ...fsm.commands import ApplicationCommand
+from ...fsm.machines.alarm import ALARM
+from ...fsm.machines.application import APPLICATION
+from ...fsm.machines.pair import PAIR
+from ...fsm.machines.vip import VIP
+from .incidents import Incident, moves
+from .journal import Handled
+from .observing import NOBODY_DID_IT
+from .telling import (
+    command_in_words,
+    event_in_words,
+    guard_in_words,
+    result_in_words,
+    trigger_in_words,
+)
+
+EVENT, RESULT, OBSERVED, DECISION, COMMAND = "event", "result", "observed", "decision", "command"
+
+_VERBS = {
+    "Promote": "promote",
+    "Demote": "demote",
+    "Start": "start",
+    "Stop": "stop",
+    "LookAt": "look",
+    "EnableVip": "enable",
+    "DisableVip": "disable",
+    "AnnounceVip": "announce",
+    "LookAtVip": "look",
+}
+
+
+@frozen
+class Link:
+    """One link of the chain; `at_ms` counts from the incident's first event.
+
+    `kind`      `text`                            and besides
+    event       what happened                     -
+    result      what became of a command          `command`, `took_ms`: since it was given
+    observed    what a host told that is news     -
+    decision    whose machine, from where to where    `reason`, `cite`, `guard`: why; `moved`: False if it stayed
+    command     what was told, written or begun   of one for a host `result` and, if it was answered, `took_ms`
+    """
+
+    at_ms: float
+    kind: str
+    text: str
+    reason: str = ""
+    guard: str = ""
+    cite: str = ""
+    command: str = ""
+    result: str = ""
+    took_ms: float | None = None
+    moved: bool = True
+
+
+def chain(incident: Incident) -> tuple[Link, ...]:
+    """All that an incident consists of, in order."""
+    refusals = set(incident.refusals)
+    return tuple(link for handled in incident.handled for link in _links(incident, handled, refusals))
+
+
+def observed(topology: Topology, before: SolutionState, after: SolutionState) -> list[str]:
+    """What is known of the hosts after an event and was not before, or was otherwise."""
+    hosts, redundant = topology.hosts, 2 * len(topology.pairs)
+    modes = [(_modes(before)[n], _modes(after)[n], name) for n, name in enumerate(topology.applications[:redundant])]
+    others = zip(before.applications, after.applications, topology.applications, strict=True)
+    news = [f"{name} {now or 'unknown'}" for old, now, name in [*modes, *list(others)[redundant:]] if now != old]
+    places = {True: "VIP on", False: "VIP not on", None: "VIP unknown on"}
+    held = zip(before.vip_held, after.vip_held, hosts, strict=True)
+    return [*news, *(f"{places[now]} {host}" for old, now, host in held if now is not old)]
+
+
+def _given_up(handled: Handled) -> list[str]:
+    """What an agent that only observes wished for and, as nobody did it, wishes no more."""
+    if handled.event != NOBODY_DID_IT:
+        return []
+    before, after = handled.before, handled.after
+    names = [pair.name for pair in handled.topology.pairs]
+    states = [*zip(names, before.pairs, after.pairs, strict=True)]
+    moved = [(name, old.state, new.state) for name, old, new in states]
+    moved += [("VIP", before.vip, after.vip), ("solution", before.placement, after.placement)]
+    return [f"{name} {old} -> {new}" for name, old, new in moved if old != new]
+
+
+def _modes(state: SolutionState) -> list[str | None]:
+    return [mode for pair in state.pairs for mode in pair.modes]
+
+
+def _links(incident: Incident, handled: Handled, refusals: set[str]) -> Iterator[Link]:
+    """What one event led to; the first decision is the answer to the event, so it is told even if nothing moved."""
+    at_ms, before, after, topology = incident.at_ms(handled), handled.before, handled.after, handled.topology
+    yield _happening(incident, handled)
+    if news := [*observed(topology, before, after), *_given_up(handled)]:
+        yield Link(at_ms, OBSERVED, "; ".join(news))
+    commands = [command for command in handled.commands if not _is_idle(command)]
+    for number, step in enumerate(handled.steps):
+        given = [command for command in commands if gives(topology, step, command)]
+        commands = [command for command in commands if not any(command is each for each in given)]
+        is_refusal = f"{step.subject}: {step.decision.reason}" in refusals
+        is_told = moves(step) if step.machine != ALARM.name else bool(step.decision.outputs)
+        if number == 0 or is_told or given or is_refusal:
+            yield _decision(at_ms, handled, step)
+        yield from (_command(incident, handled, command) for command in given)
+    yield from (_command(incident, handled, command) for command in commands)
+
+
+def _happening(incident: Incident, handled: Handled) -> Link:
+    at_ms = incident.at_ms(handled)
+    text = event_in_words(handled.event, handled.before) if handled.event != NOBODY_DID_IT else handled.text
+    command = handled.before.told_by_id(handled.event.id) if isinstance(handled.event, CommandResult) else None
+    if command is None:
+        return Link(at_ms, EVENT, text)
+    took_ms = _took_ms(incident, handled, command.id)
+    return Link(at_ms, RESULT, text, command=command_in_words(command), took_ms=took_ms)
+
+
+def _decision(at_ms: float, handled: Handled, step: Step) -> Link:
+    decision = step.decision
+    if decision.destination in (None, decision.source):
+        to = f"stays {decision.source} on {trigger_in_words(handled.topology, decision.trigger)}"
+    else:
+        to = f"{decision.source} -> {decision.destination}"
+    guard = guard_in_words(handled.topology, handled.after, decision.guard)
+    text = f"{step.subject} {to}"
+    return Link(at_ms, DECISION, text, decision.reason, guard, decision.cite, moved=moves(step))
+
+
+def _command(incident: Incident, handled: Handled, command: Command) -> Link:
+    at_ms, text = incident.at_ms(handled), command_in_words(command)
+    if not isinstance(command, HostCommand):
+        return Link(at_ms, COMMAND, text, command=text)
+    for each in incident.handled:
+        if isinstance(each.event, CommandResult) and each.event.id == command.id and each.run == handled.run:
+            took_ms = incident.at_ms(each) - at_ms
+            return Link(at_ms, COMMAND, text, command=text, result=result_in_words(each.event), took_ms=took_ms)
+    return Link(at_ms, COMMAND, text, command=text, result=_no_result(incident, handled, command))
+
+
+def _no_result(incident: Incident, handled: Handled, command: HostCommand) -> str:
+    if handled.after.told_by_id(command.id) is None:
+        return "withheld: the agent only observes"
+    if incident.after.told_by_id(command.id) is not None:
+        return "no answer yet"
+    return "no answer: its host was lost, or began a new session"
+
+
+def _took_ms(incident: Incident, result: Handled, number: int) -> float | None:
+    """How long after a command of this number was given the result came; None if it was given before the incident."""
+    for each in incident.handled:
+        if any(isinstance(command, HostCommand) and command.id == number for command in each.commands):
+            return incident.at_ms(result) - incident.at_ms(each)
+    return None
+
+
+def _is_idle(command: Command) -> bool:
+    return isinstance(command, StartTimer) and command.timer.startswith("cancel ")
+
+
+def gives(topology: Topology, step: Step, command: Command) -> bool:
+    """Whether a command is among the outputs of a decision's row."""
+    verbs = {output.verb for output in step.decision.outputs}
+    match command:
+        case ActivateAlarm() | TriggerReaction():
+            return step.machine == ALARM.name and step.subject == command.alarm and "react" in verbs
+        case StartTimer():
+            what, _, subject = command.timer.partition(" ")
+            return f"start_{'retry' if what == 'gather' else what}" in verbs and _concerns(topology, step, subject)
+        case WriteLog():
+            return any(verb.startswith("log_") for verb in verbs) and _concerns(topology, step, command.application)
+        case _:
+            is_of_vip = not isinstance(command, ApplicationCommand)
+            subject = "VIP" if is_of_vip else command.application
+            output = Output(_VERBS[type(command).__name__], topology.side_of(command.host))
+            asked = {output, Output(output.verb)} & set(step.decision.outputs)
+            return bool(asked) and _concerns(topology, step, subject)
+
+
+def _concerns(topology: Topology, step: Step, subject: str) -> bool:
+    """Whether a decision is about an application, a pair, the VIP (or its look at a host), or the solution (empty)."""
+    if step.machine == VIP.name:
+        return subject == "VIP" or subject in topology.hosts
+    if step.machine == PAIR.name:
+        applications = next(pair.applications for pair in topology.pairs if pair.name == step.subject)
+        return subject in (step.subject, *applications)
+    return subject == (step.subject if step.machine in (APPLICATION.name, ALARM.name) else "")

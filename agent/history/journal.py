@@ -1,0 +1,211 @@
+"""The journal: every event, decision, command and result, append-only, in SQLite, written before anything is done.
+
+One transaction holds what one event led to. It is on disk, as far as a crash of this process is concerned, when
+`write` returns; a power failure can take the last moments with it (`synchronous = NORMAL` with a write-ahead log):
+waiting for the disk at every event would make a takeover as slow as the disk.
+
+Events are stored whole, so that a journal replays through the core (`replay`): an incident's file is a regression test.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import cast
+
+from attrs import frozen
+from cattrs import Converter
+from cattrs.strategies import configure_tagged_union
+
+from ...fsm import (
+    Command,
+    Event,
+    HostCommand,
+    Solution,
+    SolutionState,
+    Step,
+    Topology,
+)
+from .observing import NOBODY_DID_IT, as_reported, without_pending
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (
+    id      INTEGER PRIMARY KEY,  -- order of happening
+    wall_ns INTEGER NOT NULL,     -- time of day, ns since 1970
+    mono_ns INTEGER NOT NULL,     -- CLOCK_MONOTONIC, for durations
+    kind    TEXT NOT NULL,        -- start, event, decision, command, refused or observed
+    text    TEXT NOT NULL,        -- in one line
+    data    TEXT                  -- the whole, as JSON, where there is more than the line
+)
+"""
+
+_OBSERVES = "observes"  # beside the topology of an agent that only observes
+
+_INSERT = "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?, ?, ?, ?)"
+
+START, EVENT, DECISION, COMMAND, REFUSED = "start", "event", "decision", "command", "refused"
+OBSERVED = "observed"
+"""The agent only observes, and nobody did what it would have done: see `observing`."""
+
+WITHHELD = "withheld: "
+"""Before the text of a command that an agent that only observes would have given."""
+
+
+class JournalError(Exception):
+    """The journal cannot be opened, read or written; the text says which and why."""
+
+
+@frozen
+class Entry:
+    """One line of the journal; `mono_ns` is comparable between all processes since the machine's last boot."""
+
+    kind: str
+    text: str
+    data: str | None = None
+    wall_ns: int = 0
+    mono_ns: int = 0
+
+
+@frozen
+class Handled:
+    """An event that the core handled, and what came of it.
+
+    `number` is that of the event's entry in the journal; its times are `wall_ns` (ns since 1970) and `mono_ns`
+    (CLOCK_MONOTONIC). `before` and `after` are the states of the solution; `run` is the number of the entry with which
+    the agent began that handled it.
+    """
+
+    number: int
+    wall_ns: int
+    mono_ns: int
+    text: str
+    event: Event
+    steps: tuple[Step, ...]
+    commands: tuple[Command, ...]
+    before: SolutionState
+    after: SolutionState
+    topology: Topology
+    run: int = 0
+
+
+class Journal:
+    """The journal in one file, for one writer. Raises `JournalError` if it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute("PRAGMA wal_autocheckpoint = 0")  # it would hold an event up: see `tidy`
+            self._database.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"the journal {path} cannot be opened: {error}{_advice(path, error)}") from error
+
+    def write(self, entries: Iterable[Entry], wall_ns: int = 0, mono_ns: int = 0) -> int:
+        """Append the entries, all or none, stamped with these times (0: the present); returns the first one's number.
+
+        Raises `JournalError`.
+        """
+        wall, mono = wall_ns or time.time_ns(), mono_ns or time.monotonic_ns()
+        rows = [(wall, mono, entry.kind, entry.text, entry.data) for entry in entries]
+        try:
+            with self._database:  # commits, or rolls back: a transaction left open would refuse all that comes later
+                self._database.execute("BEGIN")
+                numbers = [self._database.execute(_INSERT, row).lastrowid or 0 for row in rows]
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
+        return numbers[0] if numbers else 0
+
+    def tidy(self) -> None:
+        """Fold the write-ahead log into the file, which may take some milliseconds. Raises `JournalError`."""
+        try:
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self._path} cannot be tidied: {error}") from error
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log is folded into it."""
+        self._database.close()
+
+
+def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
+    """The entries of a journal and their numbers, in order, from the first whose number is above `after`."""
+    try:
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            for number, kind, text, data, wall, mono in database.execute(
+                "SELECT id, kind, text, data, wall_ns, mono_ns FROM journal WHERE id > ? ORDER BY id", (after,)
+            ):
+                yield number, Entry(kind, text, data, wall, mono)
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        what = "" if path.exists() else "; it is not there: no agent has run with it on this machine"
+        raise JournalError(f"the journal {path} cannot be read: {error}{what}") from error
+
+
+def _advice(path: Path, error: Exception) -> str:
+    """What to do about a journal that cannot be opened, if that is known."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        return "; another program holds it: end that one, or whoever reads the journal for long"
+    if isinstance(error, PermissionError) or not os.access(path.parent, os.W_OK):
+        return f"; is this the agent's user, who may write to {path.parent}?"
+    return ""
+
+
+def start_entry(topology: Topology, *, observe: bool = False) -> Entry:
+    """The entry with which an agent begins: what follows was decided on this topology, from a fresh state."""
+    data = _converter.unstructure(topology)
+    if not observe:
+        return Entry(START, "the agent starts", json.dumps(data))
+    return Entry(START, "the agent starts, observing: nothing is done", json.dumps(data | {_OBSERVES: True}))
+
+
+def event_entry(text: str, event: Event) -> Entry:
+    """The entry of an event, with the event itself."""
+    return Entry(EVENT, text, json.dumps(_converter.unstructure(event, unstructure_as=Event)))
+
+
+def command_entry(text: str, command: Command, *, withheld: bool = False) -> Entry:
+    """The entry of a command, and with one for a host the command itself; of any other the text tells all.
+
+    One for a host that is withheld is marked so.
+    """
+    if not isinstance(command, HostCommand):
+        return Entry(COMMAND, text)
+    text = f"{WITHHELD}{text}" if withheld else text
+    return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=HostCommand)))
+
+
+def replay(path: Path) -> Iterator[Handled]:
+    """Run the journal's events through the core again."""
+    solution, run, observes = None, 0, False
+    for number, entry in read(path):
+        stamps = number, entry.wall_ns, entry.mono_ns, entry.text
+        if entry.kind == START:
+            data = json.loads(entry.data or "")
+            solution, run, observes = Solution(_converter.structure(data, Topology)), number, _OBSERVES in data
+        elif entry.kind == EVENT and solution is not None:
+            event = _converter.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
+            before, commands = solution.state, solution.handle(event)
+            if observes:
+                solution.state = without_pending(solution.state)
+            yield Handled(*stamps, event, solution.steps, commands, before, solution.state, solution.topology, run)
+        elif entry.kind == OBSERVED and solution is not None:
+            before, topology = solution.state, solution.topology
+            solution.state = as_reported(topology, before)
+            yield Handled(*stamps, NOBODY_DID_IT, (), (), before, solution.state, topology, run)
+
+
+def _build_converter() -> Converter:
+    converter = Converter()
+    for union in (HostCommand, Command, Event):
+        configure_tagged_union(union, converter, tag_name="type")
+    return converter
+
+
+_converter = _build_converter()

@@ -1,0 +1,305 @@
+"""What was handled, told as messages between the operator, the SCS side, the hosts' LCAs, applications and clients.
+
+An event is a message to the SCS side, a decision and what the SCS side writes is a note on its lifeline, a command is a
+message to an LCA. What an LCA does to an application or to its interface is known when its result comes, and stands
+before it. Of an event, decisions and commands are recorded one after the other; here each command stands behind the
+decision that it came of, and each reaction before the decision that it asked for.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from ....fsm import (
+    ActivateAlarm,
+    AnnounceVip,
+    ApplicationReported,
+    Command,
+    CommandFailed,
+    CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
+    Demote,
+    DisableVip,
+    EnableVip,
+    Event,
+    HostCommand,
+    HostConnected,
+    HostFellSilent,
+    HostHeard,
+    HostLeft,
+    HostLost,
+    HostReport,
+    LogMessageReceived,
+    Mode,
+    Promote,
+    SolutionState,
+    Start,
+    StartRequested,
+    StartTimer,
+    Step,
+    Stop,
+    StopRequested,
+    SwitchoverRequested,
+    TimerFired,
+    Topology,
+    TriggerReaction,
+    VipReported,
+    WriteLog,
+    describe_command,
+    describe_event,
+    describe_step,
+)
+from ....fsm.machines.alarm import ALARM
+from ....fsm.machines.application import APPLICATION
+from ....fsm.machines.placement import PLACEMENT
+
+OPERATOR, SCS, CLIENTS, SCS_LOG = "Operator", "SCS side", "Clients", "SCS log"
+
+_ASKED = ("_requested", "_needed", "_asked", "_ordered")
+"""How the triggers end that a reaction leads to."""
+
+_DONE_TO_APPLICATION = {
+    Promote: "primary mode",
+    Demote: "backup mode",
+    Start: "start",
+    Stop: "stop",
+}
+
+
+@frozen
+class Message:
+    """One message between two lifelines, or a note on one (`source` and `target` are the same).
+
+    `kind` is one of
+
+        message     a message or a command
+        result      what came of a command
+        lost        a message that does not arrive; on one lifeline: it runs no more
+        self        what a lifeline does by itself
+        note        what the SCS side writes
+        decision    a row that fired
+
+    Lines of `text` after the first say why. `at_ms` counts from the first event, None if there is no clock; `cite` is
+    a decision's source; `record` is the line of a run's records that it shows, as in `fsm.records`.
+    """
+
+    source: str
+    target: str
+    text: str
+    at_ms: float | None = None
+    kind: str = "message"
+    cite: str = ""
+    record: str = ""
+
+
+class Happened(Protocol):
+    """An event that the core handled: what of `journal.Handled` is needed here."""
+
+    @property
+    def mono_ns(self) -> int: ...
+    @property
+    def event(self) -> Event: ...
+    @property
+    def steps(self) -> tuple[Step, ...]: ...
+    @property
+    def commands(self) -> tuple[Command, ...]: ...
+    @property
+    def before(self) -> SolutionState: ...
+
+
+def messages_of(topology: Topology, handled: Sequence[Happened], *, is_timed: bool = True) -> list[Message]:
+    """All that was handled, as messages in the order of happening; without times if there was no clock."""
+    return [
+        message
+        for each in handled
+        for message in _Teller(topology, (each.mono_ns - handled[0].mono_ns) / 1e6 if is_timed else None).tell(each)
+    ]
+
+
+def lifelines_of(topology: Topology, messages: Iterable[Message]) -> tuple[str, ...]:
+    """The lifelines from left to right: the first host's on the left of the SCS side, the second's on its right.
+
+    Of several pairs, those applications have one that take part.
+    """
+    taking_part = {name for message in messages for name in (message.source, message.target)}
+    taking_part |= {SCS, "LCA 1", "LCA 2", *(topology.applications if len(topology.components) == 1 else ())}
+    first, second = ([pair.applications[side] for pair in topology.components] for side in (0, 1))
+    everyone = (OPERATOR, SCS_LOG, *reversed(first), "LCA 1", SCS, "LCA 2", *second, CLIENTS)
+    return tuple(name for name in everyone if name in taking_part)
+
+
+def hosts_of(topology: Topology) -> dict[str, tuple[str, ...]]:
+    """The lifelines that are on each host."""
+    return {
+        host: (f"LCA {side}", *(pair.applications[side - 1] for pair in topology.components))
+        for side, host in enumerate(topology.hosts, start=1)
+    }
+
+
+def interleaved(topology: Topology, steps: Iterable[Step], commands: Iterable[Command]) -> Iterator[Step | Command]:
+    """Each command behind the decision that it came of, each reaction before the decision that it asked for."""
+    waiting = deque(commands)
+    for step in steps:
+        while waiting and isinstance(waiting[0], TriggerReaction) and step.decision.trigger.endswith(_ASKED):
+            yield waiting.popleft()
+        yield step
+        while waiting and _comes_of(topology, waiting[0], step):
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _comes_of(topology: Topology, command: Command, step: Step) -> bool:
+    verbs = {output.verb.partition("_")[0] for output in step.decision.outputs}
+    match command:
+        case WriteLog():
+            about = (command.application, *(p.name for p in topology.pairs if command.application in p.applications))
+            return "log" in verbs and step.subject in about
+        case ActivateAlarm():
+            return step.subject == command.alarm
+        case StartTimer():
+            return "start" in verbs
+        case TriggerReaction():
+            return False
+        case _:
+            return describe_command(command).split()[0].partition("_")[0] in verbs
+
+
+@frozen
+class _Teller:
+    """Tells one event, at this time, and what came of it."""
+
+    topology: Topology
+    at_ms: float | None
+
+    def tell(self, handled: Happened) -> Iterator[Message]:
+        yield from self._event(handled.event, handled.before)
+        if isinstance(handled.event, LogMessageReceived) and not handled.commands:
+            yield self._message(SCS, SCS, "nothing follows", "note")
+        told: set[str] = set()
+        for item in interleaved(self.topology, handled.steps, handled.commands):
+            if not isinstance(item, Step):
+                yield from self._command(item)
+            elif self._is_worth_telling(item) and describe_step(item) not in told:
+                told.add(describe_step(item))
+                yield self._decision(item)
+
+    def _message(self, source: str, target: str, text: str, kind: str = "message", record: str = "") -> Message:
+        return Message(source, target, text, self.at_ms, kind, record=record)
+
+    def _lca(self, host: str) -> str:
+        return f"LCA {self.topology.side_of(host)}"
+
+    def _lca_of(self, application: str) -> str:
+        return f"LCA {self.topology.find(application)[1]}"
+
+    # Events.
+
+    def _event(self, event: Event, before: SolutionState) -> Iterator[Message]:
+        record = describe_event(event, before.pending)
+        match event:
+            case ApplicationReported():
+                yield from self._reported(event, record)
+            case HostConnected() | HostFellSilent() | HostHeard() | HostLost() | HostLeft() | VipReported():
+                kind = "lost" if isinstance(event, HostLost | HostFellSilent) else "message"
+                yield self._message(self._lca(event.host), SCS, _said(event), kind, record)
+            case SwitchoverRequested():
+                yield self._message(OPERATOR, SCS, f"switch to {event.application}", record=record)
+            case StartRequested() | StopRequested():
+                what = "start" if isinstance(event, StartRequested) else "stop"
+                yield self._message(OPERATOR, SCS, f"{what} {event.application}", record=record)
+            case LogMessageReceived():
+                yield self._message(SCS_LOG, SCS, f"{event.event_id} {event.application}", record=record)
+            case TimerFired():
+                yield self._message(SCS, SCS, f"the timer runs out: {event.timer}", "self", record)
+            case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear():
+                yield from self._result(event, before.told_by_id(event.id), record)
+
+    def _reported(self, event: ApplicationReported, record: str) -> Iterator[Message]:
+        application, lca = event.application, self._lca_of(event.application)
+        if event.mode is Mode.DOWN:
+            yield self._message(application, application, "fails", "lost")
+        else:
+            yield self._message(application, lca, f"runs: {event.mode}")
+        yield self._message(lca, SCS, f"{application} is {event.mode}", record=record)
+
+    def _result(
+        self,
+        event: CommandSucceeded | CommandFailed | CommandTimedOut | CommandUnclear,
+        command: HostCommand | None,
+        record: str,
+    ) -> Iterator[Message]:
+        if command is None:
+            yield self._message(SCS, SCS, f"a late result: {record}", "self", record)
+            return
+        lca = self._lca(command.host)
+        if isinstance(event, CommandSucceeded):
+            yield from self._effect(command, lca)
+        kind = "lost" if isinstance(event, CommandTimedOut) else "result"
+        yield self._message(lca, SCS, record, kind, record)
+
+    def _effect(self, command: HostCommand, lca: str) -> Iterator[Message]:
+        match command:
+            case Promote() | Demote() | Start() | Stop():
+                yield self._message(lca, command.application, _DONE_TO_APPLICATION[type(command)])
+            case EnableVip():
+                yield self._message(lca, lca, "the VIP is on", "self")
+            case DisableVip():
+                yield self._message(lca, lca, "the VIP is off", "self")
+            case _:
+                pass
+        if isinstance(command, EnableVip | AnnounceVip):
+            yield self._message(lca, CLIENTS, f"gratuitous ARP: the VIP is at {command.host}")
+
+    # Decisions and commands.
+
+    def _is_worth_telling(self, step: Step) -> bool:
+        """What moves; and what is not done though it was asked for. An application's pair tells of it."""
+        if step.machine == ALARM.name or (step.machine == APPLICATION.name and self._is_redundant(step.subject)):
+            return False
+        if step.decision.destination in (None, step.decision.source):
+            return step.machine != PLACEMENT.name and step.decision.trigger.endswith(_ASKED)
+        return True
+
+    def _is_redundant(self, application: str) -> bool:
+        return any(application in pair.applications for pair in self.topology.pairs)
+
+    def _decision(self, step: Step) -> Message:
+        source, destination = step.decision.source, step.decision.destination
+        moved = f"{source} → {destination}" if destination not in (None, source) else f"stays {source}"
+        text = f"{step.subject}: {moved}\n{step.decision.reason}"
+        return Message(SCS, SCS, text, self.at_ms, "decision", step.decision.cite, describe_step(step))
+
+    def _command(self, command: Command) -> Iterator[Message]:
+        record = describe_command(command)
+        match command:
+            case StartTimer():
+                if not command.timer.startswith("cancel "):  # of which every alarm has one
+                    yield self._message(SCS, SCS, record, "note", record)
+            case WriteLog() | ActivateAlarm() | TriggerReaction():
+                yield self._message(SCS, SCS, record, "note", record)
+            case _:
+                yield self._message(SCS, self._lca(command.host), record, record=record)
+
+
+def _said(event: HostConnected | HostFellSilent | HostHeard | HostLost | HostLeft | VipReported) -> str:
+    match event:
+        case HostConnected():
+            return f"connected\n{_reported(event.report)}"
+        case HostFellSilent():
+            return "nothing heard for half the detection time"
+        case HostHeard():
+            return "heard again"
+        case HostLost():
+            return "nothing heard: given up"
+        case HostLeft():
+            return "says goodbye"
+        case VipReported():
+            return f"the VIP is {'on' if event.held else 'off'}, without a command"
+
+
+def _reported(report: HostReport) -> str:
+    modes = ", ".join(f"{name} {mode}" for name, mode in report.modes.items())
+    return f"{modes}, VIP {'on' if report.vip_held else 'off'}"

@@ -1,0 +1,1 @@
+"""Timelines: what held for how long in an incident."""

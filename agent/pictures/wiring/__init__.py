@@ -1,0 +1,1 @@
+"""How alarm conditions are wired to reactions, and how the machines are coupled."""

@@ -1,0 +1,1 @@
+"""The agent on a virtual clock with simulated hosts, driven by a script of faults."""

@@ -1,0 +1,44 @@
+"""A world as one number of 64 bits: core, two hosts, clients' ARP cache, and what is left of the fault budget."""
+
+import numpy as np
+from attrs import frozen
+
+from .sets import Keys, Numbers
+from .stepping import (
+    AGENT_AT,
+    ARP_AT,
+    ARP_MASK,
+    BUDGET_MASK,
+    HOST_1_AT,
+    HOST_2_AT,
+    HOST_MASK,
+)
+
+
+@frozen
+class World:
+    """One state of the world, as numbers: the core, the hosts on sides 1 and 2, the side that the clients send to."""
+
+    agent: int
+    hosts: tuple[int, int]
+    arp: int
+    budget: int
+
+    @property
+    def key(self) -> int:
+        """The number of the world."""
+        hosts = (self.hosts[0] << HOST_1_AT) | (self.hosts[1] << HOST_2_AT)
+        return (self.agent << AGENT_AT) | hosts | (self.arp << ARP_AT) | self.budget
+
+
+def world_of(key: int) -> World:
+    """The world with this key."""
+    hosts = (key >> HOST_1_AT) & HOST_MASK, (key >> HOST_2_AT) & HOST_MASK
+    return World(key >> AGENT_AT, hosts, (key >> ARP_AT) & ARP_MASK, key & BUDGET_MASK)
+
+
+def unpack(keys: Keys) -> tuple[Numbers, list[Numbers], Numbers, Numbers]:
+    """Agents, hosts, ARP caches and budgets of the worlds with these keys."""
+    signed = keys.astype(np.int64)
+    hosts = [(signed >> at) & HOST_MASK for at in (HOST_1_AT, HOST_2_AT)]
+    return signed >> AGENT_AT, hosts, (signed >> ARP_AT) & ARP_MASK, signed & BUDGET_MASK

@@ -1,0 +1,1 @@
+"""The search: every world that can be reached, breadth first."""

@@ -1,0 +1,374 @@
+"""The core, tabulated: what the live `Solution` does in a state on an event, found once and looked up ever after.
+
+A state of the core is a row of small numbers, one for each of its cells (`watched`). An event is handled by the live
+core on a state that watches which cells are read. What was read, in order, is a path in a decision tree of that event;
+what came of it (the cells that were written, the commands, the timers, the rows that fired) is the leaf. Another state
+that agrees on the cells that were read has the same leaf, whatever its other cells are. So the tables of the machines
+are driven live, once for every distinction that they make, and nothing of the core is written a second time.
+
+The trees are arrays, so that many states are taken through them at once.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import evolve, fields, frozen
+from numpy.typing import NDArray
+
+from ....fsm import (
+    ActivateAlarm,
+    CoreError,
+    HostCommand,
+    StartTimer,
+    Step,
+    TimerFired,
+    Topology,
+    TriggerReaction,
+    WriteLog,
+)
+from ....fsm.commands import Command
+from ....fsm.handling import MACHINES, Handling, Machines
+from ....fsm.state import SolutionState, initial_state
+from ....fsm.table import Decision, Table
+from ..arrays.sets import Column, Numbers, Rows, RowSet, TooLargeError
+from .watched import (
+    Occurrence,
+    Result,
+    WatchedState,
+    cells_of,
+    initial_value,
+    things_of,
+)
+
+_UNKNOWN = -1
+_VALUE_BITS = 24
+
+
+def slow_by_default_ms(topology: Topology) -> int:
+    """From how long on a timer waits for everything else: twice the longest of settle, retry and drain."""
+    return 2 * max(topology.settle_ms, topology.retry_ms, topology.drain_ms)
+
+
+@frozen
+class Leaf:
+    """What the core does when it is told something, wherever the cells that decide have the same values."""
+
+    told: Occurrence
+    writes: tuple[tuple[int, int], ...]
+    commands: tuple[HostCommand, ...]
+    timers: tuple[str, ...]
+    steps: tuple[Step, ...]
+    records: tuple[WriteLog | ActivateAlarm | TriggerReaction, ...] = ()
+    error: str = ""
+
+
+class _Remembered:
+    """A table whose live machine is driven once for every state, trigger and guard."""
+
+    def __init__(self, table: Table) -> None:
+        self.name, self.guard_of, self._step = table.name, table.guard_of, table.step
+        self._decisions: dict[tuple[str, str, Collection[str]], Decision] = {}
+
+    def step(self, state: str, trigger: str, facts: Collection[str] = ()) -> Decision:
+        """As `Table.step`."""
+        key = state, trigger, facts
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decisions[key] = self._step(state, trigger, facts)
+        return decision
+
+
+def _remembering(machines: Machines) -> Machines:
+    remembered: dict[str, Any] = {table.name: _Remembered(getattr(machines, table.name)) for table in fields(Machines)}
+    return Machines(**remembered)
+
+
+class TabulatedCore:
+    """The core of one topology. Its states, and the leaves that were reached, are numbered as they are met."""
+
+    def __init__(self, topology: Topology, machines: Machines = MACHINES, slow_ms: int = 0) -> None:
+        self.topology = topology
+        self._machines = _remembering(machines)
+        self.things = things_of(topology)
+        self.cells = tuple(cells_of(topology))
+        self.positions = {cell: position for position, cell in enumerate(self.cells)}
+        self.timers_at = len(self.cells)
+        self.values: list[list[Any]] = [[] for _ in range(self.timers_at + 1)]
+        self._value_numbers: list[dict[Any, int]] = [{} for _ in range(self.timers_at + 1)]
+        self.after_ms: dict[str, int] = {}
+        self._slow_ms = slow_ms or slow_by_default_ms(topology)
+
+        self.events: list[Occurrence] = []
+        self._event_numbers: dict[Occurrence, int] = {}
+        self._roots = Column(np.int64)
+        self._node_cell, self._node_first, self._node_size = Column(np.int64), Column(np.int64), Column(np.int64)
+        self._children = Column(np.int64)
+
+        self.leaves: list[Leaf] = []
+        self._write_first, self._write_count = Column(np.int64), Column(np.int64)
+        self._write_cell, self._write_value = Column(np.int64), Column(np.uint32)
+        self._leaf_timing = Column(np.int64)
+        self._timings: dict[tuple[str, tuple[str, ...]], int] = {("", ()): 0}
+        self._elapsed = np.full((64, 64), _UNKNOWN, np.int64)
+
+        start = [self.value(at, initial_value(topology, cell)) for at, cell in enumerate(self.cells)]
+        self._start = np.array([[*start, self.value(self.timers_at, ())]], np.uint32)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Only the first state is known."""
+        self._states = RowSet(self.timers_at + 1)
+        self._states.add(self._start)
+        self.initial = 0
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the states and the trees take."""
+        return self._states.bytes + self._children.bytes + 4000 * len(self.leaves)
+
+    # Numbers.
+
+    def value(self, cell: int, value: Any) -> int:
+        """The number of a value of a cell."""
+        numbers = self._value_numbers[cell]
+        number = numbers.get(value)
+        if number is None:
+            number = numbers[value] = len(numbers)
+            self.values[cell].append(value)
+            if number >> _VALUE_BITS:
+                raise TooLargeError(f"more than {1 << _VALUE_BITS} values of {(*self.cells, 'the timers')[cell]}")
+        return number
+
+    def event(self, occurrence: Occurrence) -> int:
+        """The number of something that the core can be told."""
+        number = self._event_numbers.get(occurrence)
+        if number is None:
+            number = self._event_numbers[occurrence] = len(self.events)
+            self.events.append(occurrence)
+            self._roots.append(_UNKNOWN)
+        return number
+
+    def timings(self, first: int) -> Numbers:
+        """The numbers of the running timers of the states from `first` on."""
+        return self._states.all[first:, self.timers_at].astype(np.int64)
+
+    def read(self, state: int, kind: str, index: Any = 0) -> Any:
+        """The value of a cell in a numbered state."""
+        cell = self.positions[kind, index]
+        return self.values[cell][self._states.all[state, cell]]
+
+    def cells_of(self, states: Numbers, cells: Sequence[int]) -> Rows:
+        """Some cells of states, as numbers."""
+        return self._states.all[states[:, None], np.array(cells, np.int64)]
+
+    def column(self, kind: str, index: Any = 0) -> tuple[NDArray[np.uint32], list[Any]]:
+        """A cell of all states, as numbers, and the values that the numbers stand for."""
+        cell = self.positions[kind, index]
+        return self._states.all[:, cell], self.values[cell]
+
+    def timers(self, state: int) -> tuple[str, ...]:
+        """The timers that run in a numbered state, in the order in which they were started."""
+        return self.values[self.timers_at][self._states.all[state, self.timers_at]]
+
+    # Other tables.
+
+    def change(self, machines: Machines, leaves: Numbers) -> None:
+        """Begin again with other tables, which differ only in what decided these leaves: they are forgotten."""
+        self._machines = _remembering(machines)
+        self._begin()
+        is_gone = np.zeros(len(self.leaves), np.bool_)
+        is_gone[leaves] = True
+        children, roots = self._children.all, self._roots.all
+        for ends in (children, roots):
+            at = np.flatnonzero(ends < _UNKNOWN)
+            ends[at[is_gone[-2 - ends[at]]]] = _UNKNOWN
+        first, last = self._node_first.all, self._node_first.all + self._node_size.all
+        is_dead = np.zeros(len(first), np.bool_)
+        while True:
+            known = np.concatenate(([0], np.cumsum(children != _UNKNOWN)))
+            died = (known[first] == known[last]) & ~is_dead
+            if not died.any():
+                break
+            is_dead |= died
+            for ends in (children, roots):
+                at = np.flatnonzero(ends >= 0)
+                ends[at[died[ends[at]]]] = _UNKNOWN
+
+    # Steps.
+
+    def handle(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
+        """What follows when numbered states are told numbered events: the next states, and the leaves."""
+        leaves = self._find(states, events)
+        rows = self._states.all[states]
+        which, writes = spread(self._write_first.all[leaves], self._write_count.all[leaves])
+        rows[which, self._write_cell.all[writes]] = self._write_value.all[writes]
+        rows[:, self.timers_at] = self._elapse(rows[:, self.timers_at], self._leaf_timing.all[leaves])
+        return self._states.add(rows)[0], leaves
+
+    def _find(self, states: Numbers, events: Numbers) -> Numbers:
+        """The leaves of states in the trees of events; where there is none yet, the core is run."""
+        leaves = np.full(len(states), _UNKNOWN, np.int64)
+        todo = np.arange(len(states))
+        while len(todo):
+            ends, branches = self._walk(states[todo], events[todo])
+            is_known = ends != _UNKNOWN
+            leaves[todo[is_known]] = -2 - ends[is_known]
+            todo, branches = todo[~is_known], branches[~is_known]
+            for row in todo[np.unique(branches, return_index=True)[1]]:
+                self._grow(int(states[row]), int(events[row]))
+        return leaves
+
+    def _walk(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
+        """The node at which each walk ends, a leaf (-2 and below) or nothing (-1), and on which branch nothing was."""
+        ends, branches = self._roots.all[events], events.copy()
+        rows = np.flatnonzero(ends >= 0)
+        while len(rows):
+            nodes = ends[rows]
+            values = self._states.all[states[rows], self._node_cell.all[nodes]].astype(np.int64)
+            fits = values < self._node_size.all[nodes]
+            found = self._children.all[self._node_first.all[nodes] + np.where(fits, values, 0)]
+            ends[rows] = np.where(fits, found, _UNKNOWN)
+            branches[rows] = -1 - ((nodes << _VALUE_BITS) | values)
+            rows = rows[ends[rows] >= 0]
+        return ends, branches
+
+    def _grow(self, state: int, event: int) -> None:
+        """Run the core, and add to the event's tree what it read and what it did."""
+        watched = WatchedState(self, self._states.all[state].tolist())
+        end = -2 - self._add_leaf(self._run(watched, self.events[event]))
+        cells, children = self._node_cell.all, self._children.all
+        node, parent = int(self._roots.all[event]), (_UNKNOWN, _UNKNOWN)
+        for depth, (cell, value) in enumerate(watched.path):
+            if node == _UNKNOWN:
+                self._link(event, parent, self._add_nodes(watched.path[depth:], end))
+                return
+            if cells[node] != cell:
+                raise CoreError(f"the core is not deterministic on {self.events[event]}")
+            parent = (node, value)
+            if value >= self._node_size.all[node]:
+                self._enlarge(node, value)
+                children = self._children.all
+            node = int(children[self._node_first.all[node] + value])
+        self._link(event, parent, end)
+
+    def _add_nodes(self, path: Sequence[tuple[int, int]], end: int) -> int:
+        """Add a node for each cell on the path, which leads to the next one, and the last one to the end."""
+        node = len(self._node_cell)
+        sizes = np.array([max(4, 2 * len(self.values[cell])) for cell, _ in path], np.int64)
+        first = np.cumsum(sizes) - sizes
+        children = np.full(int(sizes.sum()), _UNKNOWN, np.int64)
+        children[first + [value for _, value in path]] = [*range(node + 1, node + len(path)), end]
+        self._node_cell.extend(np.array([cell for cell, _ in path], np.int64))
+        self._node_first.extend(first + len(self._children))
+        self._node_size.extend(sizes)
+        self._children.extend(children)
+        return node
+
+    def _enlarge(self, node: int, value: int) -> None:
+        """Make room for a value: its cell has more values now than when the node was made."""
+        first, size = int(self._node_first.all[node]), int(self._node_size.all[node])
+        grown = np.full(2 * value, _UNKNOWN, np.int64)
+        grown[:size] = self._children.all[first : first + size]
+        self._node_first.all[node], self._node_size.all[node] = len(self._children), len(grown)
+        self._children.extend(grown)
+
+    def _link(self, event: int, parent: tuple[int, int], node: int) -> None:
+        if parent[0] == _UNKNOWN:
+            self._roots.all[event] = node
+        else:
+            self._children.all[self._node_first.all[parent[0]] + parent[1]] = node
+
+    def _run(self, watched: WatchedState, occurrence: Occurrence) -> Leaf:
+        commands: list[Command] = []
+        steps: list[Step] = []
+        state: Any = watched
+        for said in occurrence:
+            handling = Handling(self.topology, state, self._machines)
+            try:
+                handling.take(said.as_event(watched) if isinstance(said, Result) else said)
+            except CoreError as error:
+                return Leaf(occurrence, (), (), (), (), error=str(error))
+            commands += handling.commands
+            steps += handling.steps
+        for command in commands:
+            if isinstance(command, StartTimer):
+                self.after_ms[command.timer] = command.after_ms
+        return Leaf(
+            occurrence,
+            tuple((cell, self.value(cell, value)) for cell, value in sorted(watched.written.items())),
+            tuple(command for command in commands if isinstance(command, HostCommand)),
+            tuple(command.timer for command in commands if isinstance(command, StartTimer)),
+            tuple(steps),
+            tuple(command for command in commands if isinstance(command, WriteLog | ActivateAlarm | TriggerReaction)),
+        )
+
+    def _add_leaf(self, leaf: Leaf) -> int:
+        self._write_first.append(len(self._write_cell))
+        self._write_count.append(len(leaf.writes))
+        self._write_cell.extend(np.array([cell for cell, _ in leaf.writes], np.int64))
+        self._write_value.extend(np.array([value for _, value in leaf.writes], np.uint32))
+        fired = leaf.told[0].timer if isinstance(leaf.told[0], TimerFired) else ""
+        self._leaf_timing.append(self._timings.setdefault((fired, leaf.timers), len(self._timings)))
+        self.leaves.append(leaf)
+        return len(self.leaves) - 1
+
+    def _elapse(self, running: NDArray[np.uint32], timings: Numbers) -> NDArray[Any]:
+        """The running timers when one has fired and others were started."""
+        rows, columns = self._elapsed.shape
+        if len(self.values[-1]) > rows or len(self._timings) > columns:
+            size = max(rows, 2 * len(self.values[-1])), max(columns, 2 * len(self._timings))
+            grown = np.full(size, _UNKNOWN, np.int64)
+            grown[:rows, :columns] = self._elapsed
+            self._elapsed = grown
+        after = self._elapsed[running, timings]
+        unknown = after < 0
+        if unknown.any():
+            names = list(self._timings)
+            pairs: list[tuple[int, int]] = np.unique(np.stack((running[unknown], timings[unknown]), 1), axis=0).tolist()
+            for now, timing in pairs:
+                timers = self._restarted(self.values[-1][now], *names[timing])
+                self._elapsed[now, timing] = self.value(self.timers_at, timers)
+            after = self._elapsed[running, timings]
+        return after
+
+    def _restarted(self, running: tuple[str, ...], fired: str, started: tuple[str, ...]) -> tuple[str, ...]:
+        """The running timers in the order in which they were started; slow ones, which wait for the rest, come last."""
+        last = tuple(reversed(dict.fromkeys(reversed(started))))
+        timers = (*(name for name in running if name != fired and name not in last), *last)
+        return tuple(sorted(timers, key=self.is_slow))
+
+    def is_slow(self, timer: str) -> bool:
+        """Whether a timer that was started once waits for everything else that is under way."""
+        return self.after_ms[timer] >= self._slow_ms
+
+    def state_of(self, state: int) -> SolutionState:
+        """A numbered state as the core itself has it; its commands are numbered anew."""
+
+        def row(kind: str, length: int) -> tuple[Any, ...]:
+            return tuple(self.read(state, kind, index) for index in range(length))
+
+        found = initial_state(self.topology)
+        pending = [command for thing in self.things for command in self.read(state, "told", thing)]
+        return SolutionState(
+            links=(self.read(state, "link", 0), self.read(state, "link", 1)),
+            pairs=row("pair", len(found.pairs)),
+            applications=row("application", len(found.applications)),
+            alarms=row("alarm", len(found.alarms)),
+            vip=self.read(state, "vip"),
+            placement=self.read(state, "placement"),
+            view=self.read(state, "view"),
+            vip_held=(self.read(state, "held", 0), self.read(state, "held", 1)),
+            pending=tuple(evolve(command, id=number) for number, command in enumerate(pending, start=1)),
+            next_id=len(pending) + 1,
+        )
+
+
+def spread(first: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:
+    """For rows that each have `count` entries from `first` on: of every entry its row, and its position."""
+    rows = np.repeat(np.arange(len(first)), count)
+    offsets = np.cumsum(count) - count
+    return rows, np.repeat(first - offsets, count) + np.arange(len(rows))

@@ -1,0 +1,208 @@
+"""A state of the core that knows what is read of it: it stands in for a `SolutionState` while one event is handled.
+
+It has the same methods, and its values are cells: each link, each pair, each application, each alarm condition, the
+Virtual IP, the placement, and the commands under way for each thing that a host can do.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from attrs import evolve, frozen
+
+from ....fsm import (
+    CommandFailed,
+    CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
+    Event,
+    HostCommand,
+    Topology,
+)
+from ....fsm.commands import Thing, thing_of
+from ....fsm.state import PairState, SolutionState, initial_state, put
+
+COMMANDS_AT_MOST = 16
+"""No thing of a host has more commands under way than this."""
+
+_NO_ID = 0
+
+_FAILURES = {"failed": CommandFailed, "timed out": CommandTimedOut, "unclear": CommandUnclear}
+
+Cell = tuple[str, Any]
+"""What of a state is read or written at once: its kind, and which of that kind."""
+
+
+@frozen
+class Result:
+    """What became of the oldest command of this kind that is under way for a thing: the world knows no ids."""
+
+    command: HostCommand
+    how: str
+
+    def as_event(self, state: "WatchedState | SolutionState") -> Event:
+        """The event that tells the core of it; with an id that is nobody's if the core has forgotten the command."""
+        thing = thing_of(self.command)
+        told = state.told(thing)
+        number = _NO_ID
+        if self.command in told:
+            oldest = told.index(self.command)
+            number = state.id_at(thing, oldest) if isinstance(state, WatchedState) else told[oldest].id
+        return CommandSucceeded(number) if self.how == "done" else _FAILURES[self.how](number, self.how)
+
+
+Occurrence = tuple[Event | Result, ...]
+"""What the core is told at once: mostly one event; a look is two, what was seen and that it was looked at."""
+
+
+def things_of(topology: Topology) -> tuple[Thing, ...]:
+    """Everything that commands can be about."""
+    return tuple(
+        (host, name)
+        for side, host in enumerate(topology.hosts)
+        for name in (*(pair.applications[side] for pair in topology.components), "VIP")
+    )
+
+
+def cells_of(topology: Topology) -> Iterator[Cell]:
+    """All cells of a topology's core."""
+    yield from (("link", side) for side in (0, 1))
+    yield from (("pair", index) for index in range(len(topology.pairs)))
+    yield from (("application", number) for number in range(len(topology.applications)))
+    yield from (("alarm", index) for index in range(len(topology.alarms)))
+    yield from (("vip", 0), ("held", 0), ("held", 1), ("placement", 0), ("view", 0))
+    yield from (("told", thing) for thing in things_of(topology))
+
+
+def initial_value(topology: Topology, cell: Cell) -> object:
+    """What stands in a cell while nothing is known."""
+    state = initial_state(topology)
+    kind, index = cell
+    match kind:
+        case "told":
+            return ()
+        case "held":
+            return state.vip_held[int(index)]
+        case "vip" | "placement" | "view":
+            return getattr(state, kind)
+        case _:
+            row: tuple[object, ...] = getattr(state, f"{kind}s")
+            return row[int(index)]
+
+
+class Cells(Protocol):
+    """Where a state that is watched gets its values: one row of the table of all states."""
+
+    topology: Topology
+    things: tuple[Thing, ...]
+    positions: dict[Cell, int]
+    values: list[list[Any]]
+
+
+class _Watched(Sequence[Any]):
+    """A row of cells of one kind: reading one of them is noted."""
+
+    def __init__(self, state: "WatchedState", kind: str, length: int) -> None:
+        self._state, self._kind, self._length = state, kind, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < self._length:
+            raise IndexError(index)
+        return self._state.read(self._kind, index)
+
+
+class WatchedState:
+    """Stands in for a `SolutionState` while one event is handled, and knows what was read of it and written to it."""
+
+    def __init__(self, core: Cells, numbers: Sequence[int]) -> None:
+        self._core, self._numbers = core, numbers
+        self.path: list[tuple[int, int]] = []
+        self.written: dict[int, Any] = {}
+        self._known: dict[int, Any] = {}
+        topology = core.topology
+        self.links = _Watched(self, "link", 2)
+        self.pairs = _Watched(self, "pair", len(topology.pairs))
+        self.applications = _Watched(self, "application", len(topology.applications))
+        self.alarms = _Watched(self, "alarm", len(topology.alarms))
+        self.vip_held = _Watched(self, "held", 2)
+
+    def read(self, kind: str, index: Any) -> Any:
+        """The value of a cell."""
+        cell = self._core.positions[kind, index]
+        if cell in self.written:
+            return self.written[cell]
+        if cell not in self._known:
+            number = int(self._numbers[cell])
+            self.path.append((cell, number))
+            self._known[cell] = self._core.values[cell][number]
+        return self._known[cell]
+
+    def _write(self, kind: str, index: Any, value: Any) -> "WatchedState":
+        self.written[self._core.positions[kind, index]] = value
+        return self
+
+    @property
+    def vip(self) -> str:
+        return self.read("vip", 0)
+
+    @property
+    def placement(self) -> str:
+        return self.read("placement", 0)
+
+    @property
+    def view(self) -> str:
+        return self.read("view", 0)
+
+    def with_link(self, side: int, link: str) -> "WatchedState":
+        return self._write("link", side - 1, link)
+
+    def with_application(self, number: int, application: str) -> "WatchedState":
+        return self._write("application", number, application)
+
+    def with_alarm(self, index: int, alarm: str) -> "WatchedState":
+        return self._write("alarm", index, alarm)
+
+    def with_vip(self, vip: str) -> "WatchedState":
+        return self._write("vip", 0, vip)
+
+    def with_placement(self, placement: str) -> "WatchedState":
+        return self._write("placement", 0, placement)
+
+    def with_view(self, view: str) -> "WatchedState":
+        return self._write("view", 0, view)
+
+    def with_pair(self, index: int, pair: PairState) -> "WatchedState":
+        return self._write("pair", index, pair)
+
+    def with_mode(self, index: int, side: int, mode: Any, primary_for_ms: int = 0) -> "WatchedState":
+        old = self.pairs[index]
+        times = put(old.primary_for_ms, side - 1, primary_for_ms)
+        return self.with_pair(index, evolve(old, modes=put(old.modes, side - 1, mode), primary_for_ms=times))
+
+    def with_vip_held(self, side: int, held: bool | None) -> "WatchedState":
+        return self._write("held", side - 1, held)
+
+    def told(self, thing: Thing) -> tuple[HostCommand, ...]:
+        return self.read("told", thing)
+
+    def id_at(self, thing: Thing, position: int) -> int:
+        """The id of a command that is under way: it says where the command stands."""
+        return 1 + COMMANDS_AT_MOST * self._core.things.index(thing) + position
+
+    def told_by_id(self, number: int) -> HostCommand | None:
+        if number == _NO_ID:
+            return None
+        thing, position = divmod(number - 1, COMMANDS_AT_MOST)
+        return self.told(self._core.things[thing])[position]
+
+    def with_command(self, command: HostCommand) -> tuple["WatchedState", HostCommand]:
+        thing = thing_of(command)
+        return self._write("told", thing, (*self.read("told", thing), command)), command
+
+    def without_command(self, command: HostCommand) -> "WatchedState":
+        thing = thing_of(command)
+        told = self.read("told", thing)
+        oldest = told.index(command)
+        return self._write("told", thing, (*told[:oldest], *told[oldest + 1 :]))

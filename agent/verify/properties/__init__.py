@@ -1,0 +1,1 @@
+"""What must hold: the named properties, and the stricter rules by subject."""

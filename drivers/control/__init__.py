@@ -1,0 +1,1 @@
+"""Applications and the programs that control them: processes, control commands, OCF agents, mlcmd."""

@@ -1,0 +1,1 @@
+"""The link between the agent and the LCA of a host: keys, encrypted sockets, sessions and silence."""

@@ -1,0 +1,297 @@
+"""The agent's end of the link to one host's LCA daemon, and the names that both ends are used by.
+
+    agent                                   LCA
+      Hello(detection_ms) ------------------>     again and again, until something is heard in this session
+      <------------------------- Heartbeat        the session is known, but not yet proved to be new
+      Heartbeat ---------------------------->     proves it (see `link_session`): the older session ends
+      <------------------- Welcome(report)        HostConnected; before it, heartbeats while the report is made
+      Order, Heartbeat <------> Notice, Heartbeat
+      Resume ------------------------------->     by another connection: the session goes on over that one
+      <--------------------------- Goodbye        HostLeft
+
+1. Both sides send heartbeats, five in a detection time. Silence for half of it is `HostFellSilent`, for the whole of it
+   `HostLost`: the connection is dropped, with all that waited in it, and the host is called in a new session.
+2. `HostConnected` and `HostLost` alternate; `HostLeft` stands in for `HostLost`. Before the first `HostConnected` there
+   is one `HostLost` if the host does not answer.
+3. A heartbeat whose sender does not hear this side is no sign of life: a network that is cut in one direction is cut.
+   The agent learns of that from the LCA, after the LCA's detection time and its own.
+4. Everything that comes to nothing is told: a command that cannot even be queued fails at once; one that is lost with
+   the session is told by `HostLost`.
+5. During a silence TCP repeats ever more slowly, and would still be waiting when the network is back. Therefore a
+   second connection is tried at once when a host has fallen silent, and the session goes on over whichever is heard.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+
+from ...fsm.commands import HostCommand
+from ...fsm.events import (
+    CommandFailed,
+    Event,
+    HostConnected,
+    HostFellSilent,
+    HostHeard,
+    HostLeft,
+    HostLost,
+)
+from .curve import Context, Frames, LinkSocket, dial, endpoint_of
+from .keys import Identity
+from .lca_end import LcaLink
+from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session
+from .silence import LinkTiming, SilenceWatch
+from .wire import (
+    Body,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    Message,
+    Notice,
+    Order,
+    Resume,
+    Welcome,
+    WireError,
+    decode,
+)
+
+__all__ = ["HostLink", "LcaLink", "LinkTiming"]
+
+_FIRST_ANSWER_MS = 300
+_CALL_AFRESH_S = 1.0
+
+THIS_AGENT = secrets.token_hex(8)
+"""Which agent this process is, for hosts that are asked by more than one."""
+
+
+class HostLink:
+    """The agent's connection to one host; it delivers core events, and never from within one of its own methods.
+
+    `address` is the IP address (v4 or v6) of the host's LCA; a name raises `DriverError`. Use it within a running event
+    loop.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        address: str,
+        port: int,
+        identity: Identity,
+        host_public_key: bytes,
+        timing: LinkTiming,
+        deliver: Callable[[Event], None],
+    ) -> None:
+        self._host = host
+        self._endpoint = endpoint_of(address, port)
+        self._identity = identity
+        self._host_key = host_public_key
+        self._timing = timing
+        self._deliver = deliver
+        self.heard_at: float | None = None
+        """When anything was heard of the host last, in seconds of `time.monotonic`; None: never."""
+        self._log = RefusalLog(f"host {host} at {self._endpoint}")
+        self._context = Context()
+        self._session = Session("")
+        self._socket: LinkSocket | None = None
+        self._tick_timer: asyncio.Handle | None = None
+        self._first_timer: asyncio.TimerHandle | None = None
+        self._called_at = 0.0
+        self._standby: LinkSocket | None = None
+        self._answered = False
+        self._resuming = False
+        self._silent = False
+        self._connected: bool | None = None  # as was last delivered; None: nothing was, so far
+
+    def start(self) -> None:
+        """Call the host, and keep the connection until `close`."""
+        self._loop = asyncio.get_running_loop()
+        heartbeat_ms = self._timing.heartbeat_ms
+        self._silence = SilenceWatch(self._timing.silent_ms, heartbeat_ms, self._read, self._fell_silent)
+        self._loss = SilenceWatch(self._timing.detection_ms, heartbeat_ms, self._read, self._lost)
+        # A connection takes longer to set up than a heartbeat to come in, hence the lower limit.
+        patience_ms = max(self._timing.detection_ms, _FIRST_ANSWER_MS)
+        self._first_timer = self._loop.call_later(patience_ms / 1000, self._not_answered)
+        self._call()
+
+    async def close(self) -> None:
+        """Drop the connection and stop calling. The LCA finds the agent silent; nothing more is delivered."""
+        for timer in (self._tick_timer, self._first_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._socket is not None:
+            self._hang_up()
+        await asyncio.to_thread(self._context.term)
+
+    def send(self, command: HostCommand, deadline_ms: int) -> None:
+        """Ask the host to carry out a command within `deadline_ms`; `CommandFailed` follows if it cannot be sent."""
+        if not self._connected or not self._send(Order(command, deadline_ms)):
+            failure = CommandFailed(command.id, f"not sent: there is no connection to host {self._host}")
+            asyncio.get_running_loop().call_soon(self._deliver, failure)
+
+    # Calling
+
+    def _call(self) -> None:
+        """Drop the connection, if there is one, and open a new session on a new one."""
+        self._hang_up()
+        self._called_at = self._loop.time()
+        self._session = Session(secrets.token_hex(16))
+        self._socket = self._dial(self._signalled)
+        self._restart_tick()
+
+    def _dial(self, signalled: Callable[[], None]) -> LinkSocket:
+        socket = dial(self._context, self._endpoint, self._identity, self._host_key, self._timing)
+        return LinkSocket(socket, self._take, signalled, self._log)
+
+    def _hang_up(self) -> None:
+        for watch in (self._silence, self._loss):
+            watch.stop()
+        for socket in (self._socket, self._standby):
+            if socket is not None:
+                socket.close()
+        self._socket = self._standby = None
+        self._answered = self._resuming = self._silent = False
+
+    def _signalled(self) -> None:
+        """The socket's state changed: if that means that a connection stands now, say hello over it at once."""
+        if not self._answered:
+            self._say_hello()
+
+    def _say_hello(self) -> None:
+        self._send(Hello(self._timing.detection_ms, THIS_AGENT))
+
+    def _restart_tick(self) -> None:
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        self._tick_timer = self._loop.call_soon(self._tick)
+
+    def _tick(self) -> None:
+        """One heartbeat, or one more hello or resume while nobody answers."""
+        period_ms = self._timing.heartbeat_ms if self._answered else self._timing.reconnect_ms
+        self._tick_timer = self._loop.call_later(period_ms / 1000, self._tick)
+        if self._resuming:
+            self._say_resume()
+        elif self._answered:
+            self._send(Heartbeat(hearing=not self._silent))
+        elif self._loop.time() - self._called_at > _CALL_AFRESH_S:
+            self._call()  # libzmq gives up for good when a handshake fails, e.g. while the host has another key
+        else:
+            self._say_hello()
+
+    def _send(self, body: Body) -> bool:
+        if self._socket is None or self._session.is_full:
+            return False
+        data = self._session.stamp(body)
+        sent = self._resuming or self._socket.send(data)  # while resuming, it follows with what is repeated
+        if not sent and isinstance(body, Order):
+            self._session.take_back()
+        return sent
+
+    # Going on over another connection
+
+    def _try_standby(self) -> None:
+        """If the second connection stands, and the first is silent still, go on over the second."""
+        standby = self._standby
+        if standby is None or not standby.is_ready():
+            return
+        self._read()  # from the first, for the last time: what was heard of it must be settled before it is told
+        if self._standby is standby and self._socket is not None:
+            self._socket.close()
+            self._socket, self._standby = standby, None
+            self._resuming = True
+            self._say_resume()
+
+    def _say_resume(self) -> None:
+        if self._socket is not None:
+            self._socket.send(self._session.stamp_resume())
+
+    def _resumed(self) -> None:
+        """The host answers over the second connection, and has told how much it had heard over the first."""
+        self._resuming = False
+        for data in self._session.repeats():
+            if self._socket is not None:
+                self._socket.send(data)
+
+    def _drop_standby(self) -> None:
+        if self._standby is not None:
+            self._standby.close()
+            self._standby = None
+
+    # Hearing
+
+    def _read(self) -> None:
+        if self._socket is not None:
+            self._socket.read()
+
+    def _take(self, frames: Frames) -> None:
+        try:
+            self._handle(_only(frames))
+        except RefusedError as refused:
+            self._log.warn(refused.refusal, refused.reason)
+        except WireError as error:
+            self._log.warn(Refusal.MALFORMED, str(error))
+
+    def _handle(self, data: bytes) -> None:
+        message = decode(data)
+        self._session.check_order(message)
+        if isinstance(message.body, Hello | Resume | Order):
+            raise RefusedError(Refusal.UNEXPECTED, f"{type(message.body).__name__} from a host")
+        self._heard(message)
+        match message.body:
+            case Welcome(report) if not self._connected:
+                self._connected = True
+                self._deliver(HostConnected(self._host, report))
+            case Notice(event):
+                self._deliver(event)
+            case Goodbye():
+                self._left()
+            case _:
+                pass
+
+    def _heard(self, message: Message) -> None:
+        if message.body == Heartbeat(hearing=False):
+            return
+        self.heard_at = time.monotonic()
+        self._silence.heard()
+        self._loss.heard()
+        self._drop_standby()
+        if self._resuming:
+            self._resumed()
+        if not self._answered:
+            self._answered = True
+            self._restart_tick()
+        if self._silent:
+            self._silent = False
+            self._deliver(HostHeard(self._host))
+
+    # Silence
+
+    def _fell_silent(self) -> None:
+        self._standby = self._dial(self._try_standby)
+        if self._connected:
+            self._silent = True
+            self._deliver(HostFellSilent(self._host))
+
+    def _lost(self) -> None:
+        LOGGER.info("host %s: nothing heard for %d ms", self._host, self._timing.detection_ms)
+        self._call()
+        self._tell_parting(HostLost(self._host))
+
+    def _left(self) -> None:
+        LOGGER.info("host %s: goodbye", self._host)
+        self._call()
+        self._tell_parting(HostLeft(self._host) if self._connected else HostLost(self._host))
+
+    def _not_answered(self) -> None:
+        if not self._answered:
+            self._tell_parting(HostLost(self._host))
+
+    def _tell_parting(self, event: HostLost | HostLeft) -> None:
+        if self._connected is not False:
+            self._connected = False
+            self._deliver(event)
+
+
+def _only(frames: Frames) -> bytes:
+    if len(frames) != 1:
+        raise WireError(f"{len(frames)} frames instead of one")
+    return frames[0].bytes

@@ -1,0 +1,220 @@
+"""CURVE sockets on the event loop: authenticated both ways, encrypted, never blocking.
+
+ZeroMQ's CURVE (CurveZMQ, RFC 26/ZMTP-CURVE) gives each connection fresh keys, so what one connection carried is worth
+nothing on another. The agent dials and accepts only the holder of the host's key; the LCA listens and accepts only the
+agent's key. libzmq works in a thread of its own, which takes in what comes while the event loop is busy.
+"""
+
+import asyncio
+import errno
+import ipaddress
+from collections.abc import Callable, Sequence
+
+import zmq
+from zmq.auth.asyncio import AsyncioAuthenticator
+from zmq.utils.monitor import parse_monitor_message
+
+from ..errors import DriverError
+from .keys import Identity
+from .session import Refusal, RefusalLog
+from .silence import MAX_DETECTION_MS, LinkTiming
+from .wire import MAX_BYTES
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Socket]
+Frames = Sequence[zmq.Frame]
+
+_DOMAIN = "switchover"
+_READS_AT_ONCE = 1000
+_HANDSHAKE_MS = 1000
+_REDIAL_MS = 8  # libzmq waits this long, and at random up to as long again, before it dials anew
+_MIN_UNACKNOWLEDGED_MS = 100
+_PING_IDLE_MS = 5000
+# Longer messages never reach memory; those between the two limits are refused with a reason.
+_HARD_LIMIT_BYTES = 4 * MAX_BYTES
+
+_ADVICE = {
+    errno.EADDRINUSE: "; does another LCA run here already?",
+    errno.EADDRNOTAVAIL: "; the host's `address` must be one of this machine's: is it another host's?",
+    errno.ENODEV: "; the host's `address` must be one of this machine's: is it another host's?",
+}
+
+_HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+_KEY_REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
+
+
+class _Reader:
+    """Hands over each message of one socket as it comes, until the socket is closed."""
+
+    def __init__(self, socket: Socket, take: Callable[[Frames], None], signalled: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = socket
+        self._take = take
+        self._signalled = signalled
+        self._loop.add_reader(socket.fileno(), self._on_signal)
+        # The signal only tells of news after a read that found nothing, so there must be a first one.
+        self._loop.call_soon(self.read)
+
+    def read(self) -> None:
+        """Take everything that waits. A long queue is taken in parts, so that timers have their turn."""
+        for _ in range(_READS_AT_ONCE):
+            if self._socket.closed:
+                return
+            try:
+                frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            self._take(frames)
+        self._loop.call_soon(self.read)
+
+    def read_soon(self) -> None:
+        """To be called after sending, which can swallow the signal that something came in (see ZMQ_FD)."""
+        if int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
+            self._loop.call_soon(self.read)
+
+    def close(self, linger_ms: int) -> None:
+        if not self._socket.closed:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close(linger_ms)
+
+    def _on_signal(self) -> None:
+        self.read()
+        self._signalled()
+
+
+class LinkSocket:
+    """One end of a link. `take` gets the frames of each message; `signalled` is called when the socket's state changed,
+    for instance because a connection stands now; handshakes that fail are logged as refused."""
+
+    def __init__(
+        self,
+        socket: Socket,
+        take: Callable[[Frames], None],
+        signalled: Callable[[], None],
+        log: RefusalLog,
+    ) -> None:
+        self._socket = socket
+        self._log = log
+        monitor = socket.get_monitor_socket(_HANDSHAKE_FAILED | _KEY_REFUSED)
+        self._monitor = _Reader(monitor, self._handshake_failed, _nothing)
+        self._reader = _Reader(socket, take, signalled)
+
+    def read(self) -> None:
+        """Take everything that waits in the socket now."""
+        self._reader.read()
+
+    def send(self, *frames: bytes) -> bool:
+        """Queue a message. False if there is no connection to take it, or too much waits in it already."""
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                return False
+            raise
+        self._reader.read_soon()
+        return True
+
+    def is_ready(self) -> bool:
+        """Whether a connection stands that takes messages now."""
+        return bool(int(self._socket.get(zmq.EVENTS)) & zmq.POLLOUT)
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Drop what waits, or try for `linger_ms` to get it across while the context is ended."""
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._monitor.close(0)
+            self._reader.close(linger_ms)
+
+    def _handshake_failed(self, frames: Frames) -> None:
+        event = parse_monitor_message([frame.bytes for frame in frames])
+        if event["event"] == _KEY_REFUSED:
+            reason = f"the peer does not accept this side's key (status {event['value']})"
+        else:
+            reason = "the handshake failed; if that goes on, one side's idea of the other's key is wrong"
+        self._log.warn(Refusal.UNAUTHENTICATED, reason)
+
+
+def dial(context: Context, endpoint: str, identity: Identity, host_key: bytes, timing: LinkTiming) -> Socket:
+    """A socket that calls the endpoint until it answers, and sends only over connections that stand.
+
+    A lost SYN would be repeated by the kernel after a second only, so a call that is not answered is given up and
+    made anew by libzmq, at the pace of `timing.reconnect_ms`.
+    """
+    socket = context.socket(zmq.DEALER)
+    _configure(socket, endpoint, identity, timing.detection_ms)
+    socket.curve_serverkey = host_key
+    socket.immediate = 1
+    socket.connect_timeout = timing.reconnect_ms - 10
+    socket.reconnect_ivl = _REDIAL_MS
+    socket.connect(endpoint)
+    return socket
+
+
+def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
+    """A socket that accepts agents at the endpoint. Raises `DriverError` if that is not possible there."""
+    socket = context.socket(zmq.ROUTER)
+    _configure(socket, endpoint, identity, MAX_DETECTION_MS)
+    socket.curve_server = 1
+    socket.zap_domain = _DOMAIN.encode()
+    socket.router_mandatory = 1
+    # A connection whose agent vanished without a word is pinged now and then, and dropped at last.
+    socket.heartbeat_ivl = _PING_IDLE_MS
+    socket.heartbeat_timeout = MAX_DETECTION_MS
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        what = _ADVICE.get(error.errno or 0, "")
+        raise DriverError(f"cannot listen at {endpoint}: {error.strerror}{what}") from error
+    return socket
+
+
+def endpoint_of(address: str, port: int) -> str:
+    """The endpoint of an IPv4 or IPv6 address. Names are refused: looking one up could block for seconds.
+
+    >>> endpoint_of("198.51.100.1", 7000), endpoint_of("2001:db8::1", 7000)
+    ('tcp://198.51.100.1:7000', 'tcp://[2001:db8::1]:7000')
+    """
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError as error:
+        raise DriverError(f"{address!r} is no IP address; a host's name cannot be used here") from error
+    return f"tcp://{address}:{port}" if version == 4 else f"tcp://[{address}]:{port}"
+
+
+def _configure(socket: Socket, endpoint: str, identity: Identity, unacknowledged_ms: int) -> None:
+    socket.linger = 0
+    socket.ipv6 = "[" in endpoint
+    socket.curve_publickey = identity.public
+    socket.curve_secretkey = identity.secret
+    socket.maxmsgsize = _HARD_LIMIT_BYTES
+    socket.handshake_ivl = _HANDSHAKE_MS
+    # TCP_USER_TIMEOUT: so long without acknowledgement, and the kernel drops the connection and all that waits in it.
+    socket.tcp_maxrt = max(unacknowledged_ms, _MIN_UNACKNOWLEDGED_MS)
+
+
+class Doorkeeper(AsyncioAuthenticator):
+    """Lets the holder of one key in, and logs everyone else (ZAP, RFC 27)."""
+
+    def __init__(self, context: Context, allowed: bytes, log: RefusalLog) -> None:
+        super().__init__(context)  # pyright: ignore[reportUnknownMemberType]  # pyzmq leaves Context unparametrised
+        self._allowed_key = allowed
+        self._refusals = log
+        self._address = ""
+        self.configure_curve_callback(_DOMAIN, self)
+
+    async def handle_zap_message(self, msg: list[bytes]) -> None:
+        """Note who is at the door, and let pyzmq do the rest."""
+        self._address = msg[3].decode(errors="replace") if len(msg) > 3 else "unknown"
+        await super().handle_zap_message(msg)
+
+    def callback(self, _domain: str, key: bytes) -> bool:
+        """Whether the holder of this key may come in."""
+        if key == self._allowed_key:
+            return True
+        self._refusals.warn(Refusal.UNAUTHENTICATED, f"{self._address} has the key {key.decode()}, not the agent's")
+        return False
+
+
+def _nothing() -> None:
+    pass

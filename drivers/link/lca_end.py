@@ -1,0 +1,363 @@
+"""The LCA's end of the link, on the host itself. What the two ends say to each other is told in `link`.
+
+One agent at a time: a hello makes a candidate, and the candidate's first message that proves to be up to date ends the
+session before it. A hello that TCP delivers late, from before a cut, thus never takes the place of a living session.
+
+A session goes on over another connection when the agent says so. Until then, and while the agent is not heard, it is
+kept; only a new session or the agent's absence for the detection time with no connection left ends it.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+
+from attrs import define, evolve, field
+
+from ...fsm.commands import HostCommand
+from ...fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, HostReport
+from ..errors import DriverError
+from .curve import Context, Doorkeeper, Frames, LinkSocket, endpoint_of, listen
+from .keys import Identity
+from .session import (
+    LOGGER,
+    Refusal,
+    RefusalLog,
+    RefusedError,
+    Session,
+    check_age,
+)
+from .silence import LinkTiming, SilenceWatch
+from .solicit import Solicitor
+from .wire import (
+    Goodbye,
+    Heartbeat,
+    Hello,
+    HostEvent,
+    Message,
+    Notice,
+    Order,
+    Resume,
+    Welcome,
+    WireError,
+    decode,
+)
+
+_REPORT_LIMIT_S = 30.0
+_GOODBYE_LOOKS = 30
+_GOODBYE_LOOK_S = 0.01
+_HELD_BACK = 400
+_REASON_LENGTH = 1000
+_ROUTE_AND_MESSAGE = 2
+
+
+@define(eq=False)
+class _Visit:
+    """An agent's session as its host sees it: by which connection it comes, and whether it got its report yet.
+
+    The route is empty while there is no connection to the agent, or one that takes no more.
+    """
+
+    session: Session
+    route: bytes
+    timing: LinkTiming
+    address: str
+    agent: str
+    welcomed: bool = False
+    held_back: list[HostEvent] = field(factory=list[HostEvent])
+
+
+class LcaLink:
+    """Listens for the agent, carries its commands to `execute` and the host's events to it.
+
+    `report` is awaited at the start of each session; events sent meanwhile follow the report. `execute` gets each
+    command and its deadline in milliseconds, once, and answers with `send`; a `DriverError` that it raises is sent as
+    `CommandFailed`. `on_agent` is told whenever the agent is heard (again), or not heard for the detection time.
+    While it is not, `solicit` is called every 50 ms with its last address (see `link_solicit`): it is to broadcast an
+    ARP request or a neighbour solicitation for that address.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        address: str,
+        port: int,
+        identity: Identity,
+        agent_public_key: bytes,
+        report: Callable[[], Awaitable[HostReport]],
+        execute: Callable[[HostCommand, int], None],
+        solicit: Callable[[str], None] | None = None,
+        on_agent: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._host = host
+        self._endpoint = endpoint_of(address, port)
+        self._identity = identity
+        self._agent_key = agent_public_key
+        self._report = report
+        self._execute = execute
+        self._solicitor = Solicitor(solicit) if solicit is not None else None
+        self._on_agent = on_agent
+        self._log = RefusalLog(f"agent of host {host}")
+        self._context = Context()
+        self._doorkeeper = Doorkeeper(self._context, agent_public_key, self._log)
+        self._socket: LinkSocket | None = None
+        self._candidate: _Visit | None = None
+        self._visit: _Visit | None = None
+        self._watch: SilenceWatch | None = None
+        self._hearing = False
+        self._agent_address = ""
+        self._closing = False
+        self._tick_timer: asyncio.Handle | None = None
+        self._welcoming: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen, within a running event loop. Raises `DriverError` if that is not possible at this address."""
+        self._loop = asyncio.get_running_loop()
+        self._doorkeeper.start()
+        try:
+            socket = listen(self._context, self._endpoint, self._identity)
+        except DriverError:
+            self._doorkeeper.stop()
+            raise
+        self._socket = LinkSocket(socket, self._take, _nothing, self._log)
+
+    async def close(self, *, goodbye: bool = True) -> None:
+        """Stop listening, and say goodbye to the agent, if there is one, unless the VIP could not be released."""
+        visit = self._visit
+        self._end_visit()
+        self._closing = True
+        if visit is not None and goodbye:
+            self._post(visit, Goodbye())
+            await self._wait_until_gone(visit)
+        if self._solicitor is not None:
+            self._solicitor.stop()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._doorkeeper.stop()
+        await asyncio.to_thread(self._context.term)
+
+    async def _wait_until_gone(self, visit: _Visit) -> None:
+        """Wait, within limits, for the agent to hang up: what it has not read when this side does would be lost."""
+        for _ in range(_GOODBYE_LOOKS):
+            if not visit.route:
+                return
+            await asyncio.sleep(_GOODBYE_LOOK_S)
+            self._post(visit, Heartbeat(hearing=True))
+
+    def send(self, event: HostEvent) -> None:
+        """Tell the agent an event. Without an agent it is dropped: the report at its next connection covers it."""
+        visit = self._visit
+        if visit is None:
+            return
+        if isinstance(event, CommandFailed | CommandTimedOut | CommandUnclear):
+            event = evolve(event, reason=_presentable(event.reason))
+        if visit.welcomed:
+            self._tell(visit, Notice(event))
+        elif len(visit.held_back) < _HELD_BACK:
+            visit.held_back.append(event)
+        else:
+            self._give_up("too many events before its report was ready")
+
+    # What comes in
+
+    def _read(self) -> None:
+        if self._socket is not None:
+            self._socket.read()
+
+    def _take(self, frames: Frames) -> None:
+        if self._closing:
+            return
+        try:
+            self._handle(frames)
+        except RefusedError as refused:
+            self._log.warn(refused.refusal, refused.reason)
+        except WireError as error:
+            self._log.warn(Refusal.MALFORMED, str(error))
+
+    def _handle(self, frames: Frames) -> None:
+        if len(frames) != _ROUTE_AND_MESSAGE:
+            raise WireError(f"{len(frames) - 1} frames instead of one")
+        message = decode(frames[1].bytes)
+        route = frames[0].bytes
+        visit = self._visit_of(route, message.session)
+        if isinstance(message.body, Hello):
+            self._greet(visit or self._new_candidate(frames, message.session, message.body), message)
+        elif isinstance(message.body, Resume):
+            self._resume(route, message, message.body)
+        elif visit is None:
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, has moved, or never began")
+        else:
+            self._follow(visit, message)
+
+    def _visit_of(self, route: bytes, session: str) -> _Visit | None:
+        for visit in (self._visit, self._candidate):
+            if visit is not None and visit.route == route and visit.session.id == session:
+                return visit
+        return None
+
+    def _new_candidate(self, frames: Frames, session: str, hello: Hello) -> _Visit:
+        key = str(frames[1].get("User-Id")).encode()
+        if key != self._agent_key:
+            raise RefusedError(Refusal.UNAUTHENTICATED, f"hello from the holder of another key: {key.decode()}")
+        try:
+            timing = LinkTiming(hello.detection_ms)
+        except DriverError as error:
+            raise RefusedError(Refusal.MALFORMED, str(error)) from error
+        address = _plain_address(str(frames[1].get("Peer-Address")))
+        if self._visit is not None and self._hearing and self._visit.agent != hello.agent:
+            reason = f"{address} says hello while the agent at {self._visit.address} is in charge; stop one of them"
+            raise RefusedError(Refusal.SECOND_AGENT, reason)
+        self._candidate = _Visit(Session(session), frames[0].bytes, timing, address, hello.agent)
+        return self._candidate
+
+    def _greet(self, visit: _Visit, message: Message) -> None:
+        visit.session.check_order(message)
+        self._post(visit, Heartbeat(hearing=True))
+
+    def _follow(self, visit: _Visit, message: Message) -> None:
+        """A message of a session that is known: see that it is in order and up to date, and act on it."""
+        visit.session.check_order(message)
+        try:
+            check_age(message, visit.timing.detection_ms)
+        except RefusedError as refused:
+            if visit is self._visit and isinstance(message.body, Order):
+                self.send(CommandFailed(message.body.command.id, str(refused)))
+            raise
+        if visit is not self._visit:
+            self._admit(visit)
+        self._heard()
+        match message.body:
+            case Heartbeat():
+                pass
+            case Order(command, deadline_ms):
+                self._carry_out(command, deadline_ms)
+            case body:
+                raise RefusedError(Refusal.UNEXPECTED, f"{type(body).__name__} from an agent")
+
+    def _resume(self, route: bytes, message: Message, resume: Resume) -> None:
+        """The agent goes on over this connection: what it has not heard by the one before it is told again."""
+        visit = self._visit
+        if visit is None or visit.session.id != message.session:
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, or never began")
+        check_age(message, visit.timing.detection_ms)
+        visit.session.check_resume(message, resume)
+        self._heard()
+        if route != visit.route:
+            visit.route = route
+            for data in visit.session.repeats():
+                self._transmit(visit, data)
+        self._post(visit, Heartbeat(hearing=True))
+
+    def _carry_out(self, command: HostCommand, deadline_ms: int) -> None:
+        try:
+            if command.host != self._host:
+                raise DriverError(f"the command is for host {command.host!r}, this is {self._host!r}")
+            self._execute(command, deadline_ms)
+        except DriverError as error:
+            self.send(CommandFailed(command.id, str(error)))
+
+    # The one session
+
+    def _admit(self, visit: _Visit) -> None:
+        """The candidate has proved to be up to date: it takes the place of the session before it."""
+        self._end_visit()
+        LOGGER.info("host %s: agent at %s", self._host, visit.address)
+        self._visit, self._candidate = visit, None
+        self._agent_address = visit.address
+        timing = visit.timing
+        self._watch = SilenceWatch(timing.detection_ms, timing.heartbeat_ms, self._read, self._not_heard)
+        self._tick_timer = self._loop.call_soon(self._tick)
+        self._welcoming = self._loop.create_task(self._welcome(visit))
+
+    async def _welcome(self, visit: _Visit) -> None:
+        try:
+            report = await asyncio.wait_for(self._report(), _REPORT_LIMIT_S)
+        except Exception:  # whatever the report ran into: without it there is no session, and the log says why
+            LOGGER.exception("host %s: no report for the agent", self._host)
+            self._give_up("the report failed")
+            return
+        visit.welcomed = True
+        self._tell(visit, Welcome(report))
+        for event in visit.held_back:
+            self._tell(visit, Notice(event))
+        visit.held_back.clear()
+
+    def _tick(self) -> None:
+        visit = self._visit
+        if visit is not None:
+            self._tick_timer = self._loop.call_later(visit.timing.heartbeat_ms / 1000, self._tick)
+            self._tell(visit, Heartbeat(self._hearing))
+
+    def _tell(self, visit: _Visit, body: Notice | Welcome | Heartbeat) -> None:
+        """Say it, unless the session has ended meanwhile. What cannot be said now is kept for the next connection."""
+        if visit is not self._visit:
+            return
+        self._post(visit, body)
+        if visit.session.is_full:
+            self._give_up("too much was said that it has not heard")
+        elif not visit.route and not self._hearing:
+            self._give_up("its connection is gone, and it has not made another")
+
+    def _post(self, visit: _Visit, body: Notice | Welcome | Heartbeat | Goodbye) -> None:
+        self._transmit(visit, visit.session.stamp(body))
+
+    def _transmit(self, visit: _Visit, data: bytes) -> None:
+        """After the first message that cannot be sent none may be, or the agent would not miss it."""
+        if visit.route and self._socket is not None and not self._socket.send(visit.route, data):
+            visit.route = b""
+
+    def _give_up(self, reason: str) -> None:
+        LOGGER.info("host %s: the agent's session ends: %s", self._host, reason)
+        self._end_visit()
+        self._not_heard()
+
+    def _end_visit(self) -> None:
+        self._visit = None
+        if self._watch is not None:
+            self._watch.stop()
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        if self._welcoming is not None and self._welcoming is not asyncio.current_task():
+            self._welcoming.cancel()
+
+    # Hearing the agent, and calling for it
+
+    def _heard(self) -> None:
+        if self._watch is not None:
+            self._watch.heard()
+        if not self._hearing:
+            self._set_hearing(True)
+            if self._solicitor is not None:
+                self._solicitor.stop()
+
+    def _not_heard(self) -> None:
+        if self._hearing:
+            self._set_hearing(False)
+            if self._solicitor is not None:
+                self._solicitor.start(self._agent_address)
+
+    def _set_hearing(self, hearing: bool) -> None:
+        self._hearing = hearing
+        if self._on_agent is not None:
+            self._on_agent(hearing)
+
+
+def _presentable(reason: str) -> str:
+    """A reason that fits the wire, whatever a script has printed."""
+    reason = reason.encode(errors="replace").decode()
+    return reason if len(reason) <= _REASON_LENGTH else reason[: _REASON_LENGTH - 3] + "..."
+
+
+def _plain_address(address: str) -> str:
+    """An IPv4 address as such, also where a socket for both families shows it inside an IPv6 one.
+
+    >>> _plain_address("::ffff:198.51.100.1"), _plain_address("2001:db8::1")
+    ('198.51.100.1', '2001:db8::1')
+    """
+    parsed = ipaddress.ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def _nothing() -> None:
+    pass

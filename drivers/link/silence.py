@@ -1,0 +1,111 @@
+"""When a peer counts as silent: the times that follow from the detection time, and the watch that keeps them."""
+
+import asyncio
+from collections.abc import Callable
+
+from attrs import Attribute, field, frozen
+
+from ..errors import DriverError
+
+MIN_DETECTION_MS = 30
+MAX_DETECTION_MS = 60_000
+_HEARTBEATS = 5
+_MIN_RECONNECT_MS = 20
+_MAX_RECONNECT_MS = 5_000
+_SECOND_LOOK_S = 0.002
+_MAX_LOOKS = 10
+
+
+def _between(lowest_ms: int, highest_ms: int) -> Callable[[object, "Attribute[int]", int], None]:
+    def check(_: object, attribute: "Attribute[int]", value: int) -> None:
+        if not lowest_ms <= value <= highest_ms:
+            raise DriverError(f"{attribute.name} is {value}: {lowest_ms} to {highest_ms} are allowed")
+
+    return check
+
+
+@frozen
+class LinkTiming:
+    """The times of a link, all in milliseconds, derived from the detection time (30 to 60000 ms).
+
+    `reconnect_ms` (20 to 5000 ms) is the pace at which a lost host is called. It also bounds the round trip over which
+    a connection can be made at all, so a host farther away than 20 ms needs a larger value than the default.
+
+    >>> timing = LinkTiming(detection_ms=1000)
+    >>> timing.heartbeat_ms, timing.silent_ms
+    (200, 500)
+    """
+
+    detection_ms: int = field(validator=_between(MIN_DETECTION_MS, MAX_DETECTION_MS))
+    reconnect_ms: int = field(default=35, validator=_between(_MIN_RECONNECT_MS, _MAX_RECONNECT_MS))
+
+    @property
+    def heartbeat_ms(self) -> int:
+        """Between two heartbeats: four can be missed, the fifth decides."""
+        return self.detection_ms // _HEARTBEATS
+
+    @property
+    def silent_ms(self) -> int:
+        """Without a sign of life for so long, a peer has fallen silent."""
+        return self.detection_ms // 2
+
+
+class SilenceWatch:
+    """Calls `overdue` once when nothing was heard for `span_ms`, and is quiet then until something is heard again.
+
+    Silence is only believed after everything that waits has been read (`read`), twice. If the look itself came late,
+    this process was not running, which is no fault of the peer's: what it sent meanwhile may still be on its way
+    through the kernel and the transport's thread, and gets another heartbeat's time. Ten late looks in a row end that
+    patience.
+    """
+
+    def __init__(self, span_ms: int, heartbeat_ms: int, read: Callable[[], None], overdue: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._span_s = span_ms / 1000
+        self._heartbeat_s = heartbeat_ms / 1000
+        self._read = read
+        self._overdue = overdue
+        self._heard_at = 0.0
+        self._looks = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def heard(self) -> None:
+        """Something was heard just now. (Cheap: a running timer is left alone and notices when it runs out.)"""
+        self._heard_at = self._loop.time()
+        if self._timer is None:
+            self._look_first()
+
+    def stop(self) -> None:
+        """Watch no longer, until something is heard."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_first(self) -> None:
+        self._looks = 0
+        self._look_at(self._heard_at + self._span_s - _SECOND_LOOK_S)
+
+    def _look_at(self, when: float) -> None:
+        self._timer = self._loop.call_at(when, self._look, when)
+
+    def _look(self, due: float) -> None:
+        timer = self._timer
+        late_s = self._loop.time() - due
+        heard_before = self._heard_at
+        try:
+            self._read()
+        except BaseException:
+            self._look_at(self._loop.time() + self._heartbeat_s)  # whatever went wrong, silence must not pass unseen
+            raise
+        if self._timer is not timer:
+            return  # what was read has stopped this watch
+        self._looks += 1
+        if self._heard_at > heard_before or self._heard_at + self._span_s - _SECOND_LOOK_S > self._loop.time():
+            self._look_first()
+        elif late_s > self._heartbeat_s and self._looks < _MAX_LOOKS:
+            self._look_at(self._loop.time() + self._heartbeat_s)
+        elif self._looks == 1:
+            self._look_at(self._heard_at + self._span_s)
+        else:
+            self._timer = None
+            self._overdue()

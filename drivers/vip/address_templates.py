@@ -1,0 +1,206 @@
+"""The Virtual IP by means of other commands than `ip`: whatever adds, removes and shows addresses.
+
+A command is a list of arguments in which `{interface}`, `{address}`, `{prefix}` (its length), `{netmask}` (IPv4) and
+`{label}` (1 for the first address, 2 for the second) are filled in; there is no shell.
+"""
+
+import contextlib
+import ipaddress
+import re
+import string
+from collections.abc import Sequence
+
+from attrs import Attribute, field, frozen
+
+from ..control.programs import last_line, run
+from ..errors import DriverError
+from .addresses import parse_addresses
+from .resident_ip import Address
+
+FIELDS = frozenset({"interface", "address", "prefix", "netmask", "label"})
+
+SHOW_LIMIT = 1 << 20
+"""How many bytes of a show command's output are read: a host with some thousand interfaces."""
+
+Command = tuple[str, ...]
+
+
+def _known_fields(_: object, attribute: "Attribute[Command]", command: Command) -> None:
+    if not command:
+        raise ValueError(f"the command to {attribute.name} an address is empty")
+    for argument in command:
+        for _text, name, specification, conversion in string.Formatter().parse(argument):
+            if name is not None and (name not in FIELDS or specification or conversion):
+                known = ", ".join(sorted(FIELDS))
+                raise ValueError(f"the command to {attribute.name} an address: no field {{{name}}}; there are {known}")
+
+
+@frozen
+class AddressCommands:
+    """How addresses of one IP version are added, removed and shown. Raises `ValueError` for an unknown field."""
+
+    add: Command = field(converter=tuple, validator=_known_fields)
+    remove: Command = field(converter=tuple, validator=_known_fields)
+    show: Command = field(converter=tuple, validator=_known_fields)
+
+
+@frozen
+class AddressTemplate:
+    """The commands of one system: those for IPv4, and those for IPv6 if it can do that."""
+
+    ipv4: AddressCommands
+    ipv6: AddressCommands | None = None
+
+
+# Not kept over a reboot, after which the other host may be the one that holds it, and no source of own traffic.
+_NETSH_OPTIONS = ("store=active", "skipassource=true")
+
+NETSH = AddressTemplate(
+    ipv4=AddressCommands(
+        add=(
+            *("netsh", "interface", "ipv4", "add", "address"),
+            *("name={interface}", "address={address}", "mask={netmask}", *_NETSH_OPTIONS),
+        ),
+        remove=(
+            *("netsh", "interface", "ipv4", "delete", "address"),
+            *("name={interface}", "address={address}", "store=active"),
+        ),
+        show=("netsh", "interface", "ipv4", "show", "addresses", "name={interface}"),
+    ),
+    ipv6=AddressCommands(
+        add=(
+            *("netsh", "interface", "ipv6", "add", "address"),
+            *("interface={interface}", "address={address}/{prefix}", *_NETSH_OPTIONS),
+        ),
+        remove=(
+            *("netsh", "interface", "ipv6", "delete", "address"),
+            *("interface={interface}", "address={address}", "store=active"),
+        ),
+        show=("netsh", "interface", "ipv6", "show", "addresses", "interface={interface}"),
+    ),
+)
+"""Windows. Written from its documentation and never tried against Windows."""
+
+SUBINTERFACE = AddressTemplate(
+    ipv4=AddressCommands(
+        add=("ifconfig", "{interface}:{label}", "{address}", "netmask", "{netmask}", "up"),
+        remove=("ifconfig", "{interface}:{label}", "down"),
+        show=("ifconfig", "-a"),
+    ),
+    ipv6=AddressCommands(
+        add=("ifconfig", "{interface}", "inet6", "add", "{address}/{prefix}"),
+        remove=("ifconfig", "{interface}", "inet6", "del", "{address}/{prefix}"),
+        show=("ifconfig", "-a"),
+    ),
+)
+"""A logical sub-interface such as eth0:1, enabled and disabled with `ifconfig`. Tried with net-tools on Linux, where
+`ifconfig` does not show a further address that was added by `ip` without a label; never against Solaris, where
+sub-interfaces have to be plumbed beforehand and IPv6 has a syntax of its own."""
+
+
+class TemplateAddresses:
+    """The Virtual IP through the commands of a template; it can do what `IpAddresses` can, at one process a command.
+
+    Each command gets `deadline_ms` milliseconds. Whether it worked is judged by what the `show` command prints
+    afterwards, not by its exit status; an address counts as present if it is printed anywhere. Raises `ValueError` if
+    the template has no commands for one of the addresses.
+    """
+
+    def __init__(
+        self, interface: str, addresses: Sequence[str], template: AddressTemplate, deadline_ms: int = 2000
+    ) -> None:
+        self._interface = interface
+        self._deadline_ms = deadline_ms
+        self._commands: list[tuple[Address, AddressCommands]] = []
+        for label, address in enumerate(parse_addresses(addresses), start=1):
+            commands = template.ipv4 if address.version == 4 else template.ipv6
+            if commands is None:
+                raise ValueError(f"{address}: the template has no commands for IPv6")
+            self._commands.append((address, render(commands, interface, address, label)))
+
+    async def start(self) -> None:
+        """See that the addresses can be looked at; raises `DriverError` if not."""
+        await self._present()
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    async def enable(self) -> None:
+        """Add what is missing and see that it is there; raises `DriverError` if it is not."""
+        words = ""
+        present = await self._present()
+        for address, commands in self._commands:
+            if address not in present:
+                words = await self._words_of(commands.add)
+        missing = {address for address, _ in self._commands} - await self._present()
+        if missing:
+            raise DriverError(f"{_listed(missing)} is not on {self._interface}: {words}")
+
+    async def disable(self) -> None:
+        """Remove what is there and see that it is gone; raises `DriverError` if it is not."""
+        words = ""
+        present = await self._present()
+        for address, commands in self._commands:
+            if address in present:
+                words = await self._words_of(commands.remove)
+        if remaining := await self._present():
+            raise DriverError(f"{_listed(remaining)} is still on {self._interface}: {words}")
+
+    async def held(self) -> bool:
+        """Whether every address is shown; raises `DriverError` if the show command fails."""
+        return len(await self._present()) == len(self._commands)
+
+    async def present(self) -> frozenset[str]:
+        """Those of the addresses that are shown; raises `DriverError` if the show command fails."""
+        return frozenset(str(address.ip) for address in await self._present())
+
+    async def _present(self) -> set[Address]:
+        shown: dict[Command, str] = {}
+        for command in {commands.show for _, commands in self._commands}:
+            completed = await run(command, self._deadline_ms, output_limit=SHOW_LIMIT)
+            if completed.status != 0:
+                raise DriverError(f"{' '.join(command)} failed: {last_line(completed.output)}")
+            shown[command] = completed.output
+        return {address for address, commands in self._commands if address.ip in addresses_in(shown[commands.show])}
+
+    async def _words_of(self, command: Command) -> str:
+        return last_line((await run(command, self._deadline_ms)).output)
+
+
+def render(commands: AddressCommands, interface: str, address: Address, label: int) -> AddressCommands:
+    """The commands for one address, with every field filled in.
+
+    >>> eth0 = render(SUBINTERFACE.ipv4, "eth0", ipaddress.ip_interface("198.51.100.10/24"), label=1)
+    >>> eth0.add
+    ('ifconfig', 'eth0:1', '198.51.100.10', 'netmask', '255.255.255.0', 'up')
+    """
+    values = {
+        "interface": interface,
+        "address": str(address.ip),
+        "prefix": str(address.network.prefixlen),
+        "netmask": str(address.netmask),
+        "label": str(label),
+    }
+
+    def fill(command: Command) -> Command:
+        return tuple(argument.format(**values) for argument in command)
+
+    return AddressCommands(fill(commands.add), fill(commands.remove), fill(commands.show))
+
+
+def addresses_in(output: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Every address that a command printed, whatever stands around it.
+
+    >>> addresses_in("inet addr:198.51.100.10  Bcast:198.51.100.255") == {
+    ...     ipaddress.ip_address("198.51.100.10"), ipaddress.ip_address("198.51.100.255")}
+    True
+    """
+    found: set[ipaddress.IPv4Address | ipaddress.IPv6Address] = set()
+    for word in re.findall(r"[0-9]+(?:\.[0-9]+){3}", output) + re.findall(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]+", output):
+        with contextlib.suppress(ValueError):  # a MAC address, or a time of day
+            found.add(ipaddress.ip_address(word))
+    return found
+
+
+def _listed(addresses: set[Address]) -> str:
+    return ", ".join(sorted(map(str, addresses)))

@@ -1,0 +1,107 @@
+"""Announcements: tells the neighbours that this host's MAC address is now behind the Virtual IP.
+
+A neighbour that keeps the other host's MAC address in its cache keeps sending to the wrong host, for minutes (Linux,
+Windows) or hours (some routers: 4 h). Every cache that already has an entry takes a gratuitous ARP over; some want it
+as a request, some as a reply, so both are sent. Frames are built before they are needed, the socket stays open, and
+what a takeover waits for is the kernel taking the frames.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from ..errors import DriverError
+from .addresses import parse_addresses
+from .frames import announcement, solicitation
+from .packets import mac_of, packet_socket
+from .schedule import AnnounceSchedule
+
+LOG = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Announces the Virtual IP's addresses from one interface. Needs a running event loop when it announces."""
+
+    def __init__(self, interface: str, addresses: Sequence[str], schedule: AnnounceSchedule) -> None:
+        self._interface = interface
+        self._addresses = tuple(str(address.ip) for address in parse_addresses(addresses))
+        self._schedule = schedule
+        self._socket: socket.socket | None = None
+        self._to_come: list[asyncio.TimerHandle] = []
+        self._announced = self._addresses
+
+    def start(self) -> None:
+        """Open the socket and build the frames. Raises `DriverError` if there is no such interface."""
+        self._frames(self._live_socket())
+
+    def close(self) -> None:
+        """Stop announcing and close the socket."""
+        self.stop()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def announce(self, only: Collection[str] | None = None) -> None:
+        """Begin an announcement: the first frames are with the kernel when this returns, the others follow by timers.
+
+        An announcement that still runs begins anew. Raises `DriverError` if the interface is gone or down.
+        """
+        self.stop()
+        self._announced = tuple(address for address in self._addresses if only is None or address in only)
+        delays = self._schedule.delays_ms()
+        later = sorted(set(delays) - {0})
+        loop = asyncio.get_running_loop()
+        self._to_come = [loop.call_later(delay / 1000, self._send_again, delays.count(delay)) for delay in later]
+        self._send_rounds(delays.count(0))
+
+    def stop(self) -> None:
+        """Cancel what is still to come of an announcement: the addresses are no longer here."""
+        for timer in self._to_come:
+            timer.cancel()
+        self._to_come = []
+
+    def solicit(self, target_ip: str, own_ip: str) -> None:
+        """Ask the network who has `target_ip`, from this host's own address `own_ip` (not from the Virtual IP).
+
+        Raises `DriverError` as `announce` does, and `ValueError` if one address is IPv4 and the other is IPv6.
+        """
+        link = self._live_socket()
+        self._send(link, [solicitation(mac_of(link), target_ip, own_ip)])
+
+    def _send_rounds(self, rounds: int) -> None:
+        link = self._live_socket()
+        self._send(link, self._frames(link) * rounds)
+
+    def _send_again(self, rounds: int) -> None:
+        try:
+            self._send_rounds(rounds)
+        except DriverError as error:
+            LOG.warning("The Virtual IP is not announced again: %s", error)
+
+    def _frames(self, link: socket.socket) -> tuple[bytes, ...]:
+        return announcement(mac_of(link), self._announced, self._schedule.forms, _forwards_ipv6(self._interface))
+
+    def _live_socket(self) -> socket.socket:
+        """The socket, opened anew if the interface was removed (and made again): its old socket sends nothing more."""
+        if self._socket is None or not mac_of(self._socket):
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = packet_socket(self._interface)
+        return self._socket
+
+    def _send(self, link: socket.socket, frames: Sequence[bytes]) -> None:
+        try:
+            for frame in frames:
+                link.send(frame)
+        except OSError as error:
+            raise DriverError(f"{self._interface} sends nothing: {error.strerror}") from error
+
+
+def _forwards_ipv6(interface: str) -> bool:
+    """Whether this host is an IPv6 router on the interface; False where IPv6 is off."""
+    try:
+        return Path(f"/proc/sys/net/ipv6/conf/{interface}/forwarding").read_text() != "0\n"
+    except FileNotFoundError:
+        return False

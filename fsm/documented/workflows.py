@@ -1,0 +1,147 @@
+"""Documented workflows as data, and how they are recognised in what a run has recorded.
+
+Here are the four workflows of [S2], *SIP Server HA Deployment Guide, IP Address Takeover HA Workflows*; the scenarios of
+[S1] are in `scenarios`. Each documented step names the marks by which it is recognised among the records of a run
+(`records`): *old* is the primary before the workflow, *new* the other side. A step without a mark is what the outside
+world does. What the core does in a workflow beyond its steps stands there too (`beyond`), with the rule that demands it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+
+from ..state import SolutionState
+from ..topology import Topology
+
+
+@frozen
+class WorkflowStep:
+    """One documented step: its number as printed (0: it has none), what it says, and the records that show it."""
+
+    number: int
+    text: str
+    marks: tuple[str, ...] = ()
+
+
+@frozen
+class Workflow:
+    """A documented workflow.
+
+    `acts` is what the outside world does, in order: `fail` or `start` an application, `switch` to it, `lose` a host or
+    let it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the VIP
+    scripts that run, once each; no other script runs.
+    """
+
+    name: str
+    title: str
+    acts: tuple[str, ...]
+    steps: tuple[WorkflowStep, ...]
+    ends: tuple[str, ...]
+    scripts: tuple[str, ...] = ("disable_vip {old_host}", "enable_vip {new_host}")
+    beyond: tuple[str, ...] = ()
+
+
+@frozen
+class SeenStep:
+    """A step of one run: `marks` are concrete, `position` is that of the record that completed it, None if not seen."""
+
+    number: int
+    text: str
+    marks: tuple[str, ...]
+    position: int | None
+
+
+# fmt: off
+MANUAL = Workflow(
+    "manual", "Manual switchover", acts=("switch {new}",),
+    ends=("{pair} redundant_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
+        WorkflowStep(1, "an operator asks for the switchover",                  ("requested {new}",)),
+        WorkflowStep(2, "the primary is told to go into backup mode",           ("demote {old}",)),
+        WorkflowStep(3, "the backup is told to go into primary mode",           ("promote {new}",)),
+        WorkflowStep(4, "00-5150 is logged for the new primary, 00-5151 for the new backup", ("log 00-5150 {new}", "log 00-5151 {old}")),
+        WorkflowStep(5, "the alarm conditions become active",                   ("alarm {new} primary", "alarm {old} backup")),
+        WorkflowStep(6, "their reactions ask for the VIP control scripts",      ("reaction of {new} primary: disable_vip {old_host}", "reaction of {new} primary: enable_vip {new_host}", "reaction of {old} backup: disable_vip {old_host}")),
+        WorkflowStep(7, "the hosts' LCAs are told to run the scripts",          ("disable_vip {old_host}", "enable_vip {new_host}")),
+        WorkflowStep(8, "the VIP is disabled on the old host and enabled on the new one", ("done disable_vip {old_host}", "done enable_vip {new_host}")),
+    ),
+)
+FAILURE = Workflow(
+    "failure", "Primary server failure", acts=("fail {old}",),
+    ends=("{pair} no_redundancy_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
+        WorkflowStep(1, "the primary fails"),
+        WorkflowStep(2, "its host's LCA detects that and reports it",           ("reported {old} down",)),
+        WorkflowStep(3, "the backup is told to go into primary mode",           ("promote {new}",)),
+        WorkflowStep(4, "00-5150 is logged for the new primary",                ("log 00-5150 {new}",)),
+        WorkflowStep(5, "the alarm condition becomes active",                   ("alarm {new} primary",)),
+        WorkflowStep(6, "its reactions ask for the VIP control scripts",        ("reaction of {new} primary: disable_vip {old_host}", "reaction of {new} primary: enable_vip {new_host}")),
+        WorkflowStep(7, "the hosts' LCAs are told to run the scripts",          ("disable_vip {old_host}", "enable_vip {new_host}")),
+        WorkflowStep(8, "the VIP is disabled on the old host and enabled on the new one", ("done disable_vip {old_host}", "done enable_vip {new_host}")),
+    ),
+)
+DISCONNECTED = Workflow(
+    "disconnected", "Primary server disconnected", acts=("lose {old_host}",),
+    ends=("{pair} peer_lost_{side}", "VIP owed_{side}"), scripts=("enable_vip {new_host}",), steps=(
+        WorkflowStep(1, "the connection to the primary's host is lost",         ("lost {old_host}",)),
+        WorkflowStep(2, "the backup is told to go into primary mode",           ("promote {new}",)),
+        WorkflowStep(3, "00-5150 is logged for the new primary",                ("log 00-5150 {new}",)),
+        WorkflowStep(4, "the alarm condition becomes active",                   ("alarm {new} primary",)),
+        WorkflowStep(5, "its reactions ask for the VIP control scripts",        ("reaction of {new} primary: disable_vip {old_host}", "reaction of {new} primary: enable_vip {new_host}")),
+        WorkflowStep(6, "the LCA in reach is told to run its script; the other script cannot run", ("enable_vip {new_host}",)),
+    ),
+)
+RECONNECTION = Workflow(
+    "reconnection", "Reconnection and split-brain recovery", acts=("return {old_host}",),
+    ends=("{pair} redundant_{side}", "VIP held_{side}"), scripts=("disable_vip {old_host}",), beyond=("announce_vip {new_host}",), steps=(
+        WorkflowStep(1, "the connection to the lost host is restored",          ("connected {old_host}",)),
+        WorkflowStep(2, "both servers are found to be primary",                 ("{pair} peer_lost_{side} -> split_brain_{side}",)),
+        WorkflowStep(3, "the one that was just restored is told to go into backup mode", ("demote {old}",)),
+        WorkflowStep(4, "00-5151 is logged for it",                             ("log 00-5151 {old}",)),
+        WorkflowStep(5, "the alarm condition becomes active",                   ("alarm {old} backup",)),
+        WorkflowStep(6, "its reaction asks for the VIP control script",         ("reaction of {old} backup: disable_vip {old_host}",)),
+        WorkflowStep(7, "the restored host's LCA is told to run the script",    ("disable_vip {old_host}",)),
+        WorkflowStep(8, "the VIP is disabled on the restored host",             ("done disable_vip {old_host}",)),
+    ),
+)
+# fmt: on
+
+WORKFLOWS = {workflow.name: workflow for workflow in (MANUAL, FAILURE, DISCONNECTED, RECONNECTION)}
+
+
+def roles(topology: Topology, pair: int, new: int) -> dict[str, str]:
+    """Who plays which part when side `new` (1 or 2) of a pair is to be the primary at the workflow's end."""
+    found, hosts = topology.pairs[pair], topology.hosts
+    return {
+        "pair": found.name,
+        "side": str(new),
+        "new": found.applications[new - 1],
+        "old": found.applications[2 - new],
+        "new_host": hosts[new - 1],
+        "old_host": hosts[2 - new],
+    }
+
+
+def states_of(topology: Topology, state: SolutionState) -> set[str]:
+    """The states of the pairs, of single applications and of the VIP, in the words of `Workflow.ends`."""
+    pairs = {f"{pair.name} {found.state}" for pair, found in zip(topology.pairs, state.pairs, strict=True)}
+    applications = {f"{name} {found}" for name, found in zip(topology.applications, state.applications, strict=True)}
+    return {*pairs, *applications, f"VIP {state.vip}"}
+
+
+def recognise(workflow: Workflow, parts: dict[str, str], records: Sequence[str]) -> Iterator[SeenStep]:
+    """Find each step of a workflow among the texts of a run's records.
+
+    A mark is found where a record begins with it. A step is seen when all of its marks have been found after the
+    position at which the first mark of the step before it was found.
+    """
+    start = 0
+    for step in workflow.steps:
+        marks = tuple(mark.format(**parts) for mark in step.marks)
+        positions = [_find(mark, records, start) for mark in marks]
+        found = [position for position in positions if position is not None]
+        seen = len(found) == len(marks)
+        yield SeenStep(step.number, step.text, marks, max(found, default=0) if seen else None)
+        start = min(found, default=start)
+
+
+def _find(mark: str, records: Sequence[str], start: int) -> int | None:
+    return next((position for position in range(start, len(records)) if records[position].startswith(mark)), None)

@@ -1,0 +1,1 @@
+"""The six tables that decide everything: link, application, pair, alarm condition, placement and Virtual IP."""

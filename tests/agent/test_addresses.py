@@ -1,0 +1,453 @@
+"""The Virtual IP on real interfaces in network namespaces."""
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from switchover.drivers.errors import DriverError
+from switchover.drivers.vip.address_templates import (
+    SUBINTERFACE,
+    AddressCommands,
+    AddressTemplate,
+    TemplateAddresses,
+)
+from switchover.drivers.vip.addresses import AddressWatch, IpAddresses, parse_addresses
+
+IPV4, IPV6 = "198.51.100.10/24", "2001:db8::10/64"
+VIP = (IPV4, IPV6)
+
+IP_TEMPLATE = AddressTemplate(
+    ipv4=AddressCommands(
+        add=("ip", "addr", "add", "{address}/{prefix}", "dev", "{interface}"),
+        remove=("ip", "addr", "del", "{address}/{prefix}", "dev", "{interface}"),
+        show=("ip", "addr", "show", "dev", "{interface}"),
+    ),
+    ipv6=AddressCommands(
+        add=("ip", "addr", "add", "{address}/{prefix}", "dev", "{interface}", "nodad"),
+        remove=("ip", "addr", "del", "{address}/{prefix}", "dev", "{interface}"),
+        show=("ip", "addr", "show", "dev", "{interface}"),
+    ),
+)
+
+
+def addresses_of(namespace) -> set[str]:
+    """The global addresses on eth0."""
+    shown = json.loads(namespace.ip("-json addr show dev eth0 scope global"))
+    return {f"{entry['local']}/{entry['prefixlen']}" for link in shown for entry in link.get("addr_info", [])}
+
+
+def state_of(namespace) -> tuple[set[str], list[str]]:
+    """Addresses and routes: what a Virtual IP that came and went must leave as it was."""
+    routes = (namespace.ip(f"{family} route show table all").splitlines() for family in ("-4", "-6"))
+    return addresses_of(namespace), sorted(itertools.chain(*routes))
+
+
+OWN = {"198.51.100.1/24", "2001:db8::1/64"}
+
+
+@asynccontextmanager
+async def started(vip):
+    await vip.start()
+    try:
+        yield vip
+    finally:
+        await vip.close()
+
+
+async def on_and_off(means):
+    """Everything twice, since a command may be repeated; returns what was held after each step."""
+    async with started(means()) as vip:
+        held = [await vip.held()]
+        for step in (vip.enable, vip.enable, vip.disable, vip.disable):
+            await step()
+            held.append(await vip.held())
+        return held
+
+
+def resident_ip():
+    return IpAddresses("eth0", VIP)
+
+
+def templates():
+    return TemplateAddresses("eth0", VIP, IP_TEMPLATE)
+
+
+def subinterface():
+    if shutil.which("ifconfig") is None:
+        reason = "there is no ifconfig here (Debian package net-tools)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return TemplateAddresses("eth0", VIP, SUBINTERFACE)
+
+
+every_means = pytest.mark.parametrize("means", [resident_ip, templates, subinterface])
+
+
+@every_means
+def test_addresses_come_and_go_and_nothing_else_does(host, means):
+    before = state_of(host)
+    assert host.run(on_and_off(means)) == [False, True, True, False, False]
+    assert state_of(host) == before
+
+
+@every_means
+def test_enabled_addresses_are_there_and_outlive_the_driver(host, means):
+    async def enable():
+        async with started(means()) as vip:
+            await vip.enable()
+
+    host.run(enable())
+    assert addresses_of(host) == {*OWN, *VIP}
+
+
+@pytest.mark.parametrize("means", [resident_ip, templates])
+def test_half_a_virtual_ip_is_not_held_and_is_completed_or_removed(host, means):
+    async def halves():
+        async with started(means()) as vip:
+            host.ip(f"addr add {IPV4} dev eth0")
+            assert not await vip.held()
+            await vip.enable()
+            assert await vip.held()
+            host.ip(f"addr del {IPV4} dev eth0")
+            assert not await vip.held()
+            await vip.disable()
+
+    host.run(halves())
+    assert addresses_of(host) == OWN
+
+
+@pytest.mark.parametrize("settings", [{"all": 0, "eth0": 0}, {"all": 1, "eth0": 0}, {"all": 0, "eth0": 1}])
+def test_own_addresses_that_came_later_survive_the_removal(host, settings):
+    """By default the kernel removes a network's later IPv4 addresses with its first one, and the route with them."""
+
+    async def scenario():
+        for interface, value in settings.items():
+            Path(f"/proc/sys/net/ipv4/conf/{interface}/promote_secondaries").write_text(str(value))
+        for own in OWN:
+            host.ip(f"addr del {own} dev eth0")
+        async with started(resident_ip()) as vip:
+            await vip.enable()
+            for own in OWN:
+                host.ip(f"addr add {own} dev eth0 {'nodad' if ':' in own else ''}")
+            await vip.disable()
+
+    before = state_of(host)
+    host.run(scenario())
+    assert state_of(host) == before
+
+
+def test_routes_that_a_network_manager_made_stay_the_only_ones(host):
+    """NetworkManager and systemd-networkd add an address without its route, and the route with a metric of theirs."""
+    for own in OWN:
+        host.ip(f"addr del {own} dev eth0")
+        host.ip(f"addr add {own} dev eth0 noprefixroute {'nodad' if ':' in own else ''}")
+    host.ip("-4 route add 198.51.100.0/24 dev eth0 proto static metric 100")
+    host.ip("-6 route add 2001:db8::/64 dev eth0 proto ra metric 100")
+    before = state_of(host)
+    assert host.run(on_and_off(resident_ip)) == [False, True, True, False, False]
+    assert state_of(host) == before
+
+
+@pytest.mark.parametrize("target", ["198.51.100.2", "2001:db8::2"])
+def test_the_virtual_ip_is_no_source_of_the_host_s_own_traffic(host, target):
+    async def source():
+        async with started(resident_ip()) as vip:
+            await vip.enable()
+            return json.loads(host.ip(f"-json route get {target}"))[0]["prefsrc"]
+
+    assert host.run(source()) == ("2001:db8::1" if ":" in target else "198.51.100.1")
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, IPV4), (socket.AF_INET6, IPV6)])
+def test_an_application_can_listen_on_the_address_at_once(host, family, address):
+    """An IPv6 address that is still being probed for duplicates (tentative) would refuse it."""
+
+    async def listen():
+        async with started(resident_ip()) as vip:
+            await vip.enable()
+            with socket.socket(family, socket.SOCK_DGRAM) as sip:
+                sip.bind((address.split("/")[0], 5060))
+                return sip.getsockname()[0]
+
+    assert host.run(listen()) == address.split("/")[0]
+
+
+def test_an_address_with_another_prefix_length_is_the_virtual_ip_too(host):
+    """The host answers ARP for it, and that is what counts."""
+
+    async def scenario():
+        async with started(IpAddresses("eth0", [IPV4])) as vip:
+            host.ip("addr add 198.51.100.10/32 dev eth0")
+            assert await vip.held()
+            await vip.disable()
+            assert not await vip.held()
+
+    host.run(scenario())
+
+
+def resident_ips(host) -> list[int]:
+    """The processes that the namespace's thread has started and that still run."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{host.thread_id}/children").read_text().split()]
+
+
+def test_a_takeover_starts_no_process(host):
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            before = resident_ips(host)
+            await vip.enable()
+            await vip.disable()
+            assert (resident_ips(host), len(before)) == (before, 1)
+        assert resident_ips(host) == []
+
+    host.run(scenario())
+
+
+def test_a_resident_ip_that_died_is_replaced(host, eventually):
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            for step, held in ((vip.enable, True), (vip.disable, False)):
+                os.kill(resident_ips(host)[0], signal.SIGKILL)
+                await eventually(lambda: not resident_ips(host))
+                await step()
+                assert await vip.held() == held
+
+    host.run(scenario())
+
+
+def test_a_resident_ip_that_dies_with_a_command_in_hand_is_replaced(host):
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            [resident] = resident_ips(host)
+            os.kill(resident, signal.SIGSTOP)
+            enabling = asyncio.create_task(vip.enable())
+            await asyncio.sleep(0.1)
+            os.kill(resident, signal.SIGKILL)
+            await enabling
+            assert await vip.held()
+
+    host.run(scenario())
+
+
+def test_a_call_that_was_given_up_does_not_spoil_the_next_one(host):
+    """The stopped `ip` would answer later, and its answer must not be taken for another question's."""
+
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            os.kill(resident_ips(host)[0], signal.SIGSTOP)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await vip.disable()
+            await vip.enable()
+            assert await vip.held()
+
+    host.run(scenario())
+
+
+def test_calls_at_the_same_time_do_not_mix(host):
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            await vip.enable()
+            assert await asyncio.gather(*(vip.held() for _ in range(20))) == [True] * 20
+
+    host.run(scenario())
+
+
+def test_an_interface_that_was_made_again_is_found(host):
+    """It has another number then, and `ip` remembers numbers."""
+
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            await vip.enable()
+            host.ip("link del eth0")
+            assert not await vip.held()
+            with pytest.raises(DriverError, match=r"is not on eth0: .*eth0"):
+                await vip.enable()
+            await vip.disable()
+            host.ip("link add eth0 type veth peer name far_end")
+            await vip.enable()
+            assert await vip.held()
+
+    host.run(scenario())
+
+
+@pytest.mark.parametrize("means", [resident_ip, templates])
+def test_a_refusal_is_told_in_the_command_s_own_words(host, means):
+    async def scenario():
+        Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text("1")
+        async with started(means()) as vip:
+            with pytest.raises(DriverError, match=r"^2001:db8::10/64 is not on eth0: .*IPv6 is disabled"):
+                await vip.enable()
+
+    host.run(scenario())
+
+
+def test_a_missing_right_is_told_in_the_command_s_own_words(host, monkeypatch, tmp_path):
+    """The real `ip`, without the capability to change what it may still look at."""
+    powerless = tmp_path / "ip"
+    powerless.write_text(f'#!/bin/sh\nexec setpriv --bounding-set=-net_admin {shutil.which("ip")} "$@"\n')
+    powerless.chmod(0o755)
+    host.ip(f"addr add {IPV4} dev eth0")
+
+    async def scenario():
+        async with started(resident_ip()) as vip:
+            with pytest.raises(DriverError, match=r"^2001:db8::10/64 is not on eth0: .*Operation not permitted"):
+                await vip.enable()
+            with pytest.raises(DriverError, match=r"^198.51.100.10/24 is still on eth0: .*Operation not permitted"):
+                await vip.disable()
+
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    host.run(scenario())
+
+
+def test_addresses_with_a_lifetime_vanish_by_themselves(host, eventually):
+    """The kernel removes them even if nothing on the host runs any more; until then `enable` renews them."""
+
+    async def scenario():
+        async with started(IpAddresses("eth0", VIP, lifetime_s=2)) as vip:
+            await vip.enable()
+            await vip.enable()
+            assert await vip.held()
+        await eventually(lambda: addresses_of(host) == OWN)
+
+    before = state_of(host)
+    host.run(scenario())
+    assert state_of(host) == before
+
+
+def test_starting_fails_without_the_interface(host):
+    with pytest.raises(DriverError, match="there is no interface eth7"):
+        host.run(IpAddresses("eth7", VIP).start())
+
+
+def test_starting_fails_without_the_command(host, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(DriverError, match=r"^ip cannot be run: No such file or directory"):
+        host.run(resident_ip().start())
+
+
+@pytest.mark.parametrize("interface", ["", "eth0 up", "eth0\nlink", "a/b", "sixteen-letters-"])
+def test_a_name_that_no_interface_can_have_is_refused(interface):
+    """The resident `ip` would take what follows a space or a line's end as more of a command."""
+    with pytest.raises(ValueError, match="cannot be the name of an interface"):
+        IpAddresses(interface, VIP)
+
+
+@pytest.mark.parametrize("addresses", [[], ["198.51.100.400/24"], ["198.51.100.10/33"], ["vip.example.com"], [""]])
+def test_addresses_that_are_none_are_refused(addresses):
+    with pytest.raises(ValueError, match=r"at least one address|does not appear to be an IPv4 or IPv6 interface"):
+        parse_addresses(addresses)
+
+
+@pytest.mark.parametrize("lifetime_s", [0, -1])
+def test_a_lifetime_is_positive(lifetime_s):
+    with pytest.raises(ValueError, match="lifetime"):
+        IpAddresses("eth0", VIP, lifetime_s=lifetime_s)
+
+
+@asynccontextmanager
+async def watched(means):
+    """A watch on the Virtual IP, and the list of what it tells."""
+    told = []
+    async with started(means()) as vip:
+        watch = AddressWatch(vip, told.append)
+        await watch.start()
+        try:
+            yield told
+        finally:
+            await watch.close()
+
+
+@pytest.mark.parametrize("means", [resident_ip, templates])
+def test_another_hand_on_the_virtual_ip_is_seen(host, eventually, means):
+    async def scenario():
+        async with watched(means) as told:
+            host.ip(f"addr add {IPV4} dev eth0")
+            host.ip(f"addr add {IPV6} dev eth0")
+            await eventually(lambda: told == [True])
+            host.ip(f"addr del {IPV6} dev eth0")
+            await eventually(lambda: told == [True, False])
+            host.ip(f"addr del {IPV4} dev eth0")
+            host.ip(f"addr add {IPV6} dev eth0")
+            host.ip("addr add 198.51.100.11/24 dev eth0")
+            await asyncio.sleep(0.2)
+            assert told == [True, False]
+            host.ip(f"addr add {IPV4} dev eth0")
+            await eventually(lambda: told == [True, False, True])
+
+    host.run(scenario())
+
+
+def test_an_interface_that_vanishes_takes_the_virtual_ip_along(host, eventually):
+    async def scenario():
+        host.ip(f"addr add {IPV4} dev eth0")
+        host.ip(f"addr add {IPV6} dev eth0")
+        async with watched(resident_ip) as told:
+            host.ip("link del eth0")
+            await eventually(lambda: told == [False])
+
+    host.run(scenario())
+
+
+def test_a_watch_that_cannot_look_says_so_and_goes_on(host, eventually, caplog):
+    async def scenario():
+        async with watched(templates) as told:
+            host.ip("link set eth0 name eth1")
+            host.ip("addr add 198.51.100.11/24 dev eth1")
+            await eventually(lambda: "cannot be looked at: ip addr show dev eth0 failed: " in caplog.text)
+            host.ip("link set eth1 name eth0")
+            host.ip(f"addr add {IPV4} dev eth0")
+            host.ip(f"addr add {IPV6} dev eth0")
+            await eventually(lambda: told == [True])
+
+    host.run(scenario())
+
+
+def test_a_watch_that_cannot_begin_says_so(host):
+    async def scenario():
+        host.ip("link del eth0")
+        watch = AddressWatch(templates(), print)
+        with pytest.raises(DriverError, match=r"ip addr show dev eth0 failed: "):
+            await watch.start()
+
+    host.run(scenario())
+
+
+def test_a_flood_of_changes_is_survived(host, eventually, caplog):
+    """The kernel drops what does not fit into the socket's buffer, and says so once."""
+    changes = "".join(f"addr add 198.51.100.{number % 200 + 50}/24 dev eth0\n" for number in range(200))
+    changes += "".join(f"addr del 198.51.100.{number % 200 + 50}/24 dev eth0\n" for number in range(200))
+
+    async def scenario():
+        async with watched(resident_ip) as told:
+            batch = ["ip", "-force", "-batch", "-"]
+            subprocess.run(batch, input=changes * 10, text=True, check=True)  # noqa: S603 - the loop stands still meanwhile
+            host.ip(f"addr add {IPV4} dev eth0")
+            host.ip(f"addr add {IPV6} dev eth0")
+            await eventually(lambda: told == [True])
+
+    host.run(scenario())
+    assert caplog.text == ""
+
+
+def test_a_closed_watch_tells_nothing(host):
+    """Not even what it was about to find out."""
+
+    async def scenario():
+        async with watched(resident_ip) as told:
+            host.ip(f"addr add {IPV4} dev eth0")
+            host.ip(f"addr add {IPV6} dev eth0")
+            tasks = len(asyncio.all_tasks())
+            while len(asyncio.all_tasks()) == tasks:
+                await asyncio.sleep(0)
+        host.ip(f"addr del {IPV4} dev eth0")
+        await asyncio.sleep(0.1)
+        assert told == []
+
+    host.run(scenario())

@@ -1,0 +1,441 @@
+"""The agent's loop: event -> core -> journal -> hosts, with connections that record what they are told."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field
+from switchover.agent.configuration.load import load
+from switchover.agent.configuration.settings import Configuration, ScsLogSettings
+from switchover.agent.controller.agent import ANSWER_MARGIN_MS, Agent
+from switchover.agent.controller.log_messages import MessageSources
+from switchover.agent.history.journal import Entry, Journal, read, replay
+from switchover.agent.lab.settings import LabSettings, configuration_text
+from switchover.drivers.errors import DriverError
+from switchover.drivers.scs.spool import put
+from switchover.fsm import (
+    LOG_MESSAGES,
+    AnnounceVip,
+    ApplicationReported,
+    CommandFailed,
+    CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
+    CoreError,
+    Demote,
+    Event,
+    HostCommand,
+    HostConnected,
+    HostLost,
+    HostReport,
+    LogMessageReceived,
+    Mode,
+    Promote,
+    Start,
+    Stop,
+    SwitchoverRequested,
+    VipReported,
+)
+from switchover.fsm.records import describe_command
+
+H1, H2 = "host1", "host2"
+A1, A2 = "SIP_Server_1", "SIP_Server_2"
+DEADLINE_MS = 10
+START_DEADLINE_MS = 70_000
+QUICK = {
+    "settle_ms": 200,
+    "retry_ms": 20,
+    "command_deadline_ms": DEADLINE_MS,
+    "start_deadline_ms": START_DEADLINE_MS,
+}
+
+
+@define(eq=False)
+class Connection:
+    """A host's connection that keeps what it is told, and the journal's texts at that moment; it answers nothing."""
+
+    deliver: Callable[[Event], None]
+    journal: Path
+    life: list[str] = field(factory=list)
+    sent: list[tuple[HostCommand, int]] = field(factory=list)
+    journalled: list[list[str]] = field(factory=list)
+    broken: bool = False
+    heard_at: float | None = None
+
+    def start(self) -> None:
+        self.life.append(f"started after {entries(self.journal)[-1].kind}")
+
+    async def close(self) -> None:
+        self.life.append("closed")
+
+    def send(self, command: HostCommand, deadline_ms: int) -> None:
+        self.journalled.append(texts(self.journal))
+        if self.broken:
+            raise DriverError("the cable is torn")
+        self.sent.append((command, deadline_ms))
+
+
+@define(eq=False)
+class Desk:
+    """An agent, its journal, and the connections to its hosts."""
+
+    agent: Agent
+    journal: Journal
+    hosts: dict[str, Connection]
+    path: Path
+
+    def connect(self) -> None:
+        """[S2] State prior to switchover."""
+        self.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
+        self.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
+        ((announce, _),) = self.hosts[H1].sent
+        assert announce == AnnounceVip(H1)
+        self.hosts[H1].deliver(CommandSucceeded(announce.id))
+
+    def news(self, kind: str) -> list[str]:
+        return [entry.text for entry in entries(self.path) if entry.kind == kind]
+
+
+def entries(path: Path) -> list[Entry]:
+    return [entry for _, entry in read(path)]
+
+
+def texts(path: Path) -> list[str]:
+    return [entry.text for entry in entries(path)]
+
+
+def configuration(directory: Path) -> Configuration:
+    members = [(name, directory / f"{name}.pid", ("true",), ("true",), ("true",)) for name in (A1, A2)]
+    text = configuration_text(
+        directory, LabSettings(), ["198.51.100.10/24"], ["198.51.100.11", "198.51.100.12"], members
+    )
+    file = directory / "switchover.toml"
+    file.write_text(text)
+    loaded = load(file)
+    return evolve(loaded, solution=evolve(loaded.solution, **QUICK))
+
+
+@pytest.fixture
+def on_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], None]:
+    """Runs a scenario with an agent that has been started and is closed at the end."""
+
+    def run(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run(with_agent(scenario))
+
+    async def with_agent(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+        settings, hosts = configuration(tmp_path), {}
+
+        def connect(name: str, deliver: Callable[[Event], None]) -> Connection:
+            hosts[name] = Connection(deliver, settings.agent.journal)
+            return hosts[name]
+
+        upset: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(context))
+        journal = Journal(settings.agent.journal)
+        agent = Agent(settings, journal, connect)
+        agent.start()
+        try:
+            await asyncio.wait_for(scenario(Desk(agent, journal, hosts, settings.agent.journal)), 60)
+        finally:
+            await agent.close()
+            journal.close()
+        assert upset == []
+        assert [host.life for host in hosts.values()] == [["started after start", "closed"]] * 2
+
+    return run
+
+
+def test_the_journal_has_an_event_and_all_its_commands_before_any_of_them_is_sent(on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.agent.post(SwitchoverRequested(A2))
+        for host in (H1, H2):
+            command, deadline_ms = desk.hosts[host].sent[-1]
+            assert (desk.hosts[host].journalled[-1][-1], deadline_ms) == (describe_command(command), DEADLINE_MS)
+            desk.hosts[host].deliver(CommandSucceeded(command.id))
+        for host in (H1, H2):  # both scripts were in the journal before the first one was sent
+            assert desk.hosts[host].journalled[-1][-2:] == ["disable_vip host1", "enable_vip host2"]
+
+    on_desk(scenario)
+
+
+def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        before = len(entries(desk.path))
+        steps = desk.agent.post(ApplicationReported(A1, Mode.DOWN))
+        news = [(entry.kind, entry.text) for entry in entries(desk.path)[before:]]
+        assert news == [
+            ("event", "reported SIP_Server_1 down"),
+            ("decision", "SIP_Server_1 up -> down: it failed"),
+            ("decision", "SIP Server redundant_1 -> taking_over_2: the primary failed: its backup takes over"),
+            (
+                "decision",
+                "SIP_Server_1 primary active -> rearmed: what it told of is over: the next time is another incident",
+            ),
+            ("decision", "solution stays together_1 on busy: as it should be, or a switchover is under way"),
+            ("command", "promote SIP_Server_2"),
+        ]
+        assert [step.decision.destination for step in steps] == ["down", "taking_over_2", "rearmed", None]
+        assert [command for command, _ in desk.hosts[H2].sent] == [Promote(H2, A2)]
+
+    on_desk(scenario)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        lambda number: ApplicationReported(A1, Mode.DOWN),
+        lambda number: ApplicationReported("SIP_Server_3", Mode.DOWN),
+        lambda number: VipReported(H1, held=False),
+        lambda number: CommandSucceeded(number),
+        lambda number: CommandFailed(number, "it says"),
+        lambda number: CommandTimedOut(number, "it says"),
+        lambda number: CommandUnclear(number, "it says"),
+    ],
+)
+def test_a_host_that_speaks_for_another_one_is_refused_and_that_is_journalled(on_desk, foreign):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.agent.switch(A2)
+        demote, _ = desk.hosts[H1].sent[-1]
+        before, count = desk.agent.solution.state, len(entries(desk.path))
+        desk.hosts[H2].deliver(foreign(demote.id))
+        assert desk.agent.solution.state == before
+        (refused,) = entries(desk.path)[count:]
+        assert refused.kind == "refused"
+        assert refused.text.endswith(": host2 cannot speak for another host")
+
+    on_desk(scenario)
+
+
+def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        before = desk.agent.solution.state
+        desk.hosts[H1].deliver(HostConnected(H1, HostReport({A2: Mode.PRIMARY}, vip_held=True)))
+        for event in (SwitchoverRequested("nobody"), LogMessageReceived("00-9999", A1)):
+            with pytest.raises(CoreError):
+                desk.agent.post(event)
+        assert desk.agent.solution.state == before
+        assert desk.news("refused") == [
+            "connected host1: a report of host1 must tell of SIP_Server_1",
+            "requested nobody: unknown application 'nobody'; known are SIP_Server_1, SIP_Server_2",
+            f"received 00-9999 SIP_Server_1: unknown event id '00-9999'; known are {', '.join(LOG_MESSAGES)}",
+        ]
+
+    on_desk(scenario)
+
+
+def test_what_a_lost_host_says_late_is_refused(on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.hosts[H1].deliver(HostLost(H1))
+        before = desk.agent.solution.state
+        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.BACKUP))
+        assert desk.agent.solution.state == before
+        assert desk.news("refused") == [
+            "reported SIP_Server_1 backup: host1 is not connected: what it says now does not count"
+        ]
+
+    on_desk(scenario)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_without_an_answer_to_a_command_its_application_is_looked_at_after_the_deadline(on_desk, eventually, broken):
+    """It makes no difference whether the host is silent or the command cannot even be sent."""
+
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.hosts[H2].broken = broken
+        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        await eventually(lambda: desk.news("command").count("look at SIP_Server_2") == 2)
+        deadline, again = (text for text in desk.news("event") if text.startswith("timed out"))
+        assert deadline == f"timed out promote SIP_Server_2: no answer within {DEADLINE_MS} ms"
+        assert again == f"timed out look at SIP_Server_2: no answer within {DEADLINE_MS} ms"
+        assert "timer look SIP_Server_2" in desk.news("event")
+        assert desk.news("command").count("promote SIP_Server_2") == 1  # it may have been carried out
+        stamps = [
+            entry.mono_ns / 1e6 for entry in entries(desk.path) if entry.text in ("promote SIP_Server_2", deadline)
+        ]
+        assert stamps[1] - stamps[0] >= DEADLINE_MS + ANSWER_MARGIN_MS - 1  # and no sooner
+
+    on_desk(scenario)
+
+
+def test_a_command_that_was_answered_in_time_does_not_fail_later(on_desk, eventually):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()  # the announcement is answered
+        desk.agent.switch(A2)  # and the demotion never is
+        await eventually(lambda: any(text.startswith("timed out demote") for text in desk.news("event")))
+        assert [text for text in desk.news("event") if "announce" in text] == ["done announce_vip host1"]
+
+    on_desk(scenario)
+
+
+@pytest.mark.parametrize(("result", "word"), [(CommandFailed, "failed"), (CommandUnclear, "unclear")])
+def test_what_a_host_answers_in_time_counts_and_no_deadline_follows(on_desk, result, word):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.agent.switch(A2)
+        demote, _ = desk.hosts[H1].sent[-1]
+        desk.hosts[H1].deliver(result(demote.id, "it says"))
+        await asyncio.sleep((DEADLINE_MS + ANSWER_MARGIN_MS) / 1000 + 0.1)
+        assert f"{word} demote SIP_Server_1: it says" in desk.news("event")
+        assert not any(text.startswith("timed out demote") for text in desk.news("event"))
+
+    on_desk(scenario)
+
+
+def test_starting_and_stopping_have_a_deadline_of_their_own(on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        step = desk.agent.stop_application(A2)
+        assert (step.moved, step.decision.reason) == (True, "an operator asked for it: it is stopped")
+        stop, deadline_ms = desk.hosts[H2].sent[-1]
+        assert (stop, deadline_ms) == (Stop(H2, A2), START_DEADLINE_MS)
+        desk.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
+        desk.hosts[H2].deliver(CommandSucceeded(stop.id))
+        assert desk.agent.solution.state.pairs[0].state == "no_redundancy_1"
+        assert not desk.agent.stop_application(A2).moved
+        assert desk.agent.start_application(A2).moved
+        start, deadline_ms = desk.hosts[H2].sent[-1]
+        assert (start, deadline_ms) == (Start(H2, A2), START_DEADLINE_MS)
+        assert [text for text in desk.news("event") if "requested" in text] == [
+            "stop requested SIP_Server_2",
+            "stop requested SIP_Server_2",
+            "start requested SIP_Server_2",
+        ]
+
+    on_desk(scenario)
+
+
+def test_a_timer_that_is_started_again_runs_out_once(on_desk, eventually):
+    """Seen, lost and seen again: what counts is the last time."""
+
+    async def scenario(desk: Desk) -> None:
+        for _ in range(3):
+            desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.BACKUP}, vip_held=False)))
+            desk.hosts[H1].deliver(HostLost(H1))
+        desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.BACKUP}, vip_held=False)))
+        await eventually(lambda: "timer settle SIP Server" in desk.news("event"))
+        await asyncio.sleep(0.1)
+        assert desk.news("command").count("start timer settle SIP Server: 200 ms") == 4
+        assert desk.news("event").count("timer settle SIP Server") == 1
+
+    on_desk(scenario)
+
+
+def test_a_closed_agent_does_nothing_more(tmp_path, on_desk):
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        await desk.agent.close()
+        for host in desk.hosts.values():
+            assert host.life.pop() == "closed"
+        count = len(entries(desk.path))
+        await asyncio.sleep((DEADLINE_MS + ANSWER_MARGIN_MS) / 1000 + 0.1)
+        assert len(entries(desk.path)) == count
+
+    on_desk(scenario)
+
+
+def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(on_desk, tmp_path):
+    async def scenario(desk: Desk) -> None:
+        assert desk.agent.solution.state.links == ("unknown", "unknown")
+        desk.connect()
+
+    on_desk(scenario)
+    on_desk(scenario)
+    replayed = list(replay(tmp_path / "journal.sqlite"))
+    once = ["connected host1", "connected host2", "done announce_vip host1"]
+    assert [handled.text for handled in replayed] == once * 2
+    first, second = replayed[2].after, replayed[-1].after
+    assert first == second
+    assert (first.pairs[0].state, first.vip, first.pending) == ("redundant_1", "held_1", ())
+
+
+def test_a_journal_that_cannot_be_written_does_not_stop_a_takeover(on_desk, caplog):
+    """A disk that is full is no reason to leave calls unserved; the log says that there is no journal."""
+
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.journal.close()
+        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        assert [command for command, _ in desk.hosts[H2].sent] == [Promote(H2, A2)]
+        desk.hosts[H2].deliver(ApplicationReported(A1, Mode.BACKUP))
+        complaints = [m for m in caplog.messages if m.startswith("going on without a journal: ")]
+        assert len(complaints) == 2  # an event, and one that was refused
+        assert desk.news("event")[-1] == "done announce_vip host1"
+
+    on_desk(scenario)
+
+
+def test_log_messages_are_logged_under_their_event_ids(on_desk, caplog):
+    """This is where alarm conditions of other systems look for them."""
+
+    async def scenario(desk: Desk) -> None:
+        desk.connect()
+        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        promote, _ = desk.hosts[H2].sent[-1]
+        desk.hosts[H2].deliver(CommandSucceeded(promote.id))
+        step = desk.agent.take_log_message("5150", A2)
+        assert step.decision.reason == "the message agrees with the host's report: its alarm is activated"
+
+    with caplog.at_level(logging.INFO, "switchover.agent"):
+        on_desk(scenario)
+    assert "00-5150 SIP_Server_2 changed to primary mode" in caplog.messages
+    assert "command: promote SIP_Server_2" in caplog.messages
+
+
+# Where log messages come from
+
+
+@contextlib.contextmanager
+def listening(desk: Desk, **changes: object) -> Iterator[None]:
+    """The sources of messages are listened to; hosts have a minute to report."""
+    settings = desk.agent.configuration
+    desk.agent.configuration = evolve(settings, solution=evolve(settings.solution, settle_ms=60_000), **changes)
+    sources = MessageSources(desk.agent)
+    sources.start()
+    try:
+        yield
+    finally:
+        sources.close()
+
+
+def test_what_waits_in_the_spool_waits_until_every_host_has_reported(on_desk, eventually, tmp_path):
+    """Before, nothing is known that an old message could contradict."""
+
+    async def scenario(desk: Desk) -> None:
+        for name in (A1, "Another Site's", A2):
+            put(tmp_path / "spool", "00-5150", name)
+        with listening(desk):
+            desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
+            await asyncio.sleep(0.2)
+            assert not any(text.startswith("received") for text in desk.news("event"))
+            desk.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
+            await eventually(lambda: list((tmp_path / "spool").iterdir()) == [])
+            assert desk.news("event")[-2:] == ["received 00-5150 SIP_Server_1", "received 00-5150 SIP_Server_2"]
+            assert [command for command, _ in desk.hosts[H2].sent] == []  # what the hosts report counts
+
+    on_desk(scenario)
+
+
+def test_an_agent_goes_on_without_a_spool_and_a_log_that_cannot_be(on_desk, eventually, tmp_path, caplog):
+    """No reason to leave calls unserved."""
+
+    async def scenario(desk: Desk) -> None:
+        (tmp_path / "spool").write_text("no directory")
+        desk.connect()
+        with listening(desk, scs_log=ScsLogSettings(tmp_path, tmp_path / "bookmark")):
+            await eventually(lambda: sum(m.startswith("going on without: the ") for m in caplog.messages) == 2)
+        assert "the log " in caplog.messages[-1]
+        desk.agent.switch(A2)
+        assert [type(command) for command, _ in desk.hosts[H1].sent] == [AnnounceVip, Demote]
+
+    on_desk(scenario)

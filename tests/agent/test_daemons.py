@@ -1,0 +1,366 @@
+"""`switchover agent` and `switchover lca` as daemons: real processes in a network namespace, keys, signals."""
+
+# ruff: noqa: S603, S607  # the commands are our own
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+from switchover.agent.controller.operator_client import OperatorError, ask
+from switchover.agent.history.journal import read
+from switchover.agent.lab.settings import LabSettings, configuration_text
+from switchover.drivers.link.keys import make_keys
+
+HOSTS = ("host1", "host2")
+A1, A2 = "SIP_Server_1", "SIP_Server_2"
+VIP = ("198.51.100.10/24", "2001:db8::10/64")
+COMMAND = (sys.executable, "-W", "error", "-m", "switchover.agent")
+PATIENCE_S = 20
+READY = {"agent": "the agent is ready", "lca": "the LCA is ready"}
+
+
+@define(eq=False)
+class Site:
+    """A namespace in which the agent and the LCA of host1 can run; of host2 nothing is ever heard."""
+
+    namespace: Any
+    directory: Path
+    processes: list[subprocess.Popen[str]] = field(factory=list)
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "switchover.toml"
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "state" / "agent.sock"
+
+    def configure(self) -> None:
+        mode = self.directory / "mode"
+        here = (A1, self.directory / "pid", *(("sh", "-c", f"echo {to} > {mode}") for to in ("primary", "backup")))
+        there = (A2, self.directory / "nothing", ("false",), ("false",), ("false",))
+        members = [(*here, ("cat", str(mode))), there]
+        settings = LabSettings(detection_ms=500)  # generous: nothing here is to be lost by a busy machine
+        hosts = ["198.51.100.1", "198.51.100.2"]
+        self.file.write_text(configuration_text(self.directory / "state", settings, VIP, hosts, members))
+        make_keys(self.directory / "state" / "keys", HOSTS)
+
+    def configure_start_and_stop(self) -> None:
+        """As `configure`, and the application of host1 can be started and stopped; the other one's start fails."""
+        self.configure()
+        mode, pid = self.directory / "mode", self.directory / "pid"
+        serve = f"echo $$ > {pid}; exec sleep 1000"
+        start = f"echo backup > {mode}; setsid sh -c '{serve}' < /dev/null > /dev/null 2>&1 &"
+        keys = f"start = {json.dumps(['sh', '-c', start])}\nstop = {json.dumps(['sh', '-c', f'kill $(cat {pid})'])}\n"
+        place = f'host = "{HOSTS[0]}"\n'
+        text = self.file.read_text()
+        assert text.count(place) == 1
+        self.file.write_text(text.replace(place, place + keys))
+
+    def run_application(self) -> None:
+        application = subprocess.Popen(["sleep", "1000"], text=True)
+        self.processes.append(application)
+        (self.directory / "mode").write_text("backup\n")
+        (self.directory / "pid").write_text(f"{application.pid}\n")
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Run a daemon that is to end by itself: its exit status, and all that it says."""
+        argv = [*COMMAND, *arguments, "-c", str(self.file)]
+        done = self.namespace.call(
+            lambda: subprocess.run(
+                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S, check=False
+            )
+        )
+        return done.returncode, done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a daemon and wait until it is ready."""
+        argv = [*COMMAND, *arguments, "-c", str(self.file)]
+        daemon = self.namespace.call(lambda: subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
+        self.processes.append(daemon)
+        said = []
+        while line := daemon.stderr.readline():
+            said.append(line)
+            if READY[arguments[0]] in line:
+                return daemon
+        raise AssertionError("".join(said))
+
+    def held(self) -> set[str]:
+        """The addresses of the VIP that are on eth0."""
+        shown = json.loads(self.namespace.ip("-json addr show dev eth0"))
+        return {f"{entry['local']}/{entry['prefixlen']}" for entry in shown[0].get("addr_info", [])} & set(VIP)
+
+    def hold(self) -> None:
+        for address in VIP:
+            self.namespace.ip(f"addr add {address} dev eth0{' nodad' if ':' in address else ''}")
+
+    def states(self) -> tuple[str, str, str]:
+        status = ask(self.socket, {"do": "status"})["status"]
+        return status["hosts"][0]["link"], status["pairs"][0]["state"], status["vip"]["state"]
+
+    def events(self) -> list[str]:
+        return [entry.text for _, entry in read(self.directory / "state" / "journal.sqlite") if entry.kind == "event"]
+
+
+@pytest.fixture
+def site(host, tmp_path) -> Iterator[Site]:
+    site = Site(host, tmp_path)
+    yield site
+    for process in site.processes:
+        process.kill()
+        process.communicate()
+    with contextlib.suppress(OSError, ValueError):  # one that was started by its command
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def until(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < give_up, "it never came true"
+        time.sleep(0.02)
+
+
+def ended(daemon: subprocess.Popen[str], number: signal.Signals) -> tuple[int, list[str]]:
+    """Send a signal to a daemon: its exit status, and what it said that is no log line."""
+    daemon.send_signal(number)
+    _, errors = daemon.communicate(timeout=PATIENCE_S)
+    log_line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (INFO|WARNING) switchover")
+    return daemon.returncode, [line for line in errors.splitlines() if not log_line.match(line)]
+
+
+# Refusals, before anything is touched
+
+
+def test_with_a_bad_configuration_nothing_is_touched(site):
+    site.hold()
+    site.file.write_text("[solution]\nname = 'x'\n")
+    for daemon in (("agent",), ("lca", "host1")):
+        status, said = site.run(*daemon)
+        assert status == 2
+        assert said.splitlines()[0].startswith(f"{site.file}:1:1: missing table [vip]")
+    assert site.held() == set(VIP)
+    assert list(site.directory.iterdir()) == [site.file]
+
+
+def test_a_host_or_a_key_that_is_not_there_is_told_before_the_vip_is_touched(site):
+    site.configure()
+    site.hold()
+    status, said = site.run("lca", "host3")
+    assert (status, said) == (1, "switchover: no host is named 'host3' in the configuration; known are host1, host2\n")
+    for name in ("host1.key_secret", "agent.key_secret"):
+        (site.directory / "state" / "keys" / name).unlink()
+    for daemon, key in ((("lca", "host1"), "host1.key_secret"), (("agent",), "agent.key_secret")):
+        status, said = site.run(*daemon)
+        assert status == 1
+        assert said.startswith(f"switchover: cannot read the key {site.directory}/state/keys/{key}: ")
+        assert said.count("\n") == 1
+    assert site.held() == set(VIP)
+    assert [path.name for path in (site.directory / "state").iterdir()] == ["keys"]
+
+
+def test_an_interface_that_is_not_there_is_told_in_one_line(site):
+    site.configure()
+    site.namespace.ip("link set eth0 down")
+    site.namespace.ip("link set eth0 name eth5")
+    status, said = site.run("lca", "host1")
+    assert (status, said) == (1, "switchover: there is no interface eth0 with IPv4; which one is it on this host?\n")
+
+
+def test_a_journal_or_a_socket_that_cannot_be_made_is_told_in_one_line(site):
+    site.configure()
+    (site.directory / "state" / "journal.sqlite").mkdir()
+    status, said = site.run("agent")
+    assert status == 1
+    assert said.startswith(f"switchover: the journal {site.directory}/state/journal.sqlite cannot be opened: ")
+    (site.directory / "state" / "journal.sqlite").rmdir()
+    site.socket.mkdir()
+    status, said = site.run("agent")
+    assert status != 0
+    assert said.startswith(f"switchover: the socket {site.socket} cannot be made: ")
+    assert said.count("\n") == 1
+
+
+# Running
+
+
+def test_an_agent_and_one_host_alone_serve_and_each_ends_in_order(site):
+    """The other host is never heard: once it is given up, this one becomes primary and gets the VIP."""
+    site.configure()
+    site.run_application()
+    site.hold()
+    lca = site.start("lca", "host1")
+    assert site.held() == set()  # it starts with the VIP down
+    agent = site.start("agent")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    assert site.held() == set(VIP)
+    assert (site.directory / "mode").read_text() == "primary\n"
+    assert ended(lca, signal.SIGTERM) == (0, [])
+    assert site.held() == set()
+    until(lambda: site.events()[-1] == "left host1")
+    assert ended(agent, signal.SIGINT) == (0, [])
+    assert not site.socket.exists()
+    with pytest.raises(OperatorError):
+        site.states()
+
+
+def test_a_killed_lca_leaves_the_vip_and_a_new_one_goes_on(site):
+    """A weakness that is admitted: nobody takes the VIP from a host whose LCA is dead, before the LCA is back."""
+    site.configure()
+    site.run_application()
+    lca = site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states()[2] == "owed_1")
+    lca.kill()
+    lca.wait()
+    until(lambda: site.states()[0] == "lost")
+    assert site.held() == set(VIP)
+    site.start("lca", "host1")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    assert site.held() == set(VIP)
+
+
+def test_a_second_agent_is_refused_and_the_first_one_goes_on(site):
+    site.configure()
+    agent = site.start("agent")
+    status, said = site.run("agent")
+    assert status != 0
+    assert said.splitlines()[-1] == f"switchover: another agent is running: {site.socket} answers"
+    assert site.states()[0] in ("unknown", "lost")
+    assert ended(agent, signal.SIGTERM) == (0, [])
+
+
+def test_a_second_lca_is_refused_and_leaves_the_first_one_s_vip_alone(site):
+    site.configure()
+    site.run_application()
+    lca = site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    count = len(site.events())
+    status, said = site.run("lca", "host1")
+    assert status == 1
+    assert "198.51.100.1:4999" in said.splitlines()[-1]
+    assert site.held() == set(VIP)
+    assert [text for text in site.events()[count:] if "vip" in text] == []
+    assert ended(lca, signal.SIGTERM) == (0, [])
+
+
+def test_a_quiet_daemon_says_nothing_while_all_is_well(site):
+    site.configure()
+    argv = [*COMMAND, "agent", "--quiet", "-c", str(site.file)]
+    agent = site.namespace.call(lambda: subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
+    site.processes.append(agent)
+    until(site.socket.exists)
+    until(lambda: site.states()[0] == "lost")
+    agent.send_signal(signal.SIGTERM)
+    assert agent.communicate(timeout=PATIENCE_S)[1] == ""
+    assert agent.returncode == 0
+
+
+# Starting and stopping applications
+
+
+def test_an_application_is_started_and_stopped_on_its_host(site):
+    site.configure_start_and_stop()
+    site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states()[0] == "connected")
+    assert site.run("start", A1) == (0, "an operator asked for it: it is started\n")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    assert site.run("start", A1) == (0, "it runs already\n")
+    pid = int((site.directory / "pid").read_text())
+    os.kill(pid, 0)
+    assert site.run("stop", A1) == (0, "an operator asked for it: it is stopped\n")
+    until(lambda: f"done stop {A1}" in site.events())
+    until(lambda: not is_running(pid))
+    until(lambda: f"reported {A1} down" in site.events())
+    assert site.run("stop", A1) == (0, "it does not run\n")
+    assert site.run("stop", A2) == (1, "its host is not heard\n")
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that is no zombie: whoever adopted it may be slow to bury it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_an_application_without_a_command_for_it_is_not_started_and_the_journal_says_why(site):
+    site.configure()
+    site.start("lca", "host1")
+    site.start("agent")
+    until(lambda: site.states()[0] == "connected")
+    status, *texts = site.run("start", A1)
+    assert (status, f"start {A1} failed" in str(texts)) == (1, True)
+    assert "add start to its member in the configuration" in " ".join(site.events())
+
+
+# Log messages
+
+
+def received(site: Site) -> list[str]:
+    return [text.removeprefix("received ") for text in site.events() if text.startswith("received ")]
+
+
+def test_a_message_that_came_while_no_agent_ran_is_taken_in_by_the_next_one(site):
+    site.configure()
+    site.run_application()
+    site.start("lca", "host1")
+    for number in ("5150", "00-05150"):
+        status, said = site.run("event", number, A1)
+        assert (status, said.partition(": ")[0]) == (0, f"the message waits in {site.directory}/state/spool")
+    agent = site.start("agent")
+    until(lambda: len(received(site)) == 2)
+    assert received(site) == [f"00-5150 {A1}"] * 2
+    until(lambda: list((site.directory / "state" / "spool").iterdir()) == [])
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    status, said = site.run("event", "5150", A1)
+    assert (status, said) == (0, "the message agrees with the host's report: its alarm is activated\n")
+    assert ended(agent, signal.SIGTERM) == (0, [])
+
+
+def test_messages_are_read_from_the_log_of_an_scs_in_both_formats_and_through_a_rotation(site):
+    """[S1], the application's own 00-4563, and [S2], the SCS's 00-5150; what is older than the agent is history."""
+    site.configure()
+    log, bookmark = site.directory / "logs" / "scs.log", site.directory / "state" / "scs.bookmark"
+    log.parent.mkdir()
+    followed = f"[scs_log]\nfile = {json.dumps(str(log))}\nbookmark = {json.dumps(str(bookmark))}\n"
+    site.file.write_text(site.file.read_text() + followed)
+    site.run_application()
+
+    def write(*lines: str) -> None:
+        with log.open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    full = "2026-01-31T18:11:38.196   Standard   host1   {}   GCTI-00-{}   Application"
+    write("Application name:   SCS_1", "File:   (1) 01/31/2026", full.format(A1, "05151"))
+    site.start("lca", "host1")
+    agent = site.start("agent")
+    until(lambda: bookmark.exists() and site.states() == ("connected", "peer_lost_1", "owed_1"))
+    write(full.format(A1, "05150"), full.format("Another Site's", "05150"), full.format(A1, "05060"))
+    until(lambda: received(site) == [f"00-5150 {A1}"])
+    log.rename(log.with_suffix(".1"))
+    with log.with_suffix(".1").open("a") as old:  # until it hears of the rotation, a writer goes on
+        old.write(full.format(A2, "05090") + "\n")
+    write(f"Application name:   {A1}", "File:   (2) 01/31/2026", "18:15:33.952 Std 04563 Hot standby")
+    until(lambda: len(received(site)) == 3)
+    write("18:15:33.953 Std 05151 Application", " and a line more")
+    until(lambda: len(received(site)) == 4)
+    assert received(site) == [f"00-5150 {A1}", f"00-5090 {A2}", f"00-4563 {A1}", f"00-5151 {A1}"]
+    assert site.states() == ("connected", "peer_lost_1", "owed_1")  # its host says otherwise, and counts
+    assert ended(agent, signal.SIGTERM) == (0, [])
+    write("18:15:33.954 Std 05150 Application")
+    agent = site.start("agent")
+    until(lambda: len(received(site)) == 5)
+    assert received(site)[-1] == f"00-5150 {A1}"
+    assert ended(agent, signal.SIGTERM) == (0, [])

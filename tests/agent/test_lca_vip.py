@@ -1,0 +1,419 @@
+"""The LCA and the Virtual IP on a real host: kernel, addresses and frames, in network namespaces."""
+
+import asyncio
+import functools
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from support.lca_at_work import A1, A2, H1, VIP, Agent, configuration_of, run_with_lca
+from switchover.agent.configuration.load import Configuration
+from switchover.agent.host.lca import Lca
+from switchover.agent.lab.network.observers import announcement_in
+from switchover.drivers.errors import DriverError
+from switchover.drivers.link.wire import HostEvent
+from switchover.drivers.vip.addresses import IpAddresses
+from switchover.drivers.vip.frames import announcement
+from switchover.drivers.vip.packets import packet_socket
+from switchover.fsm import (
+    AnnounceVip,
+    CommandFailed,
+    CommandSucceeded,
+    CommandTimedOut,
+    DisableVip,
+    EnableVip,
+    HostReport,
+    LookAtVip,
+    Mode,
+    Promote,
+    VipReported,
+)
+
+IPV4, IPV6 = VIP
+BARE = ("198.51.100.10", "2001:db8::10")
+
+
+def configuration(directory: Path) -> Configuration:
+    members = [(name, directory / f"{name}.pid", ("false",), ("false",), ("false",)) for name in (A1, A2)]
+    return configuration_of(directory, *members)
+
+
+@pytest.fixture
+def with_lca(tmp_path) -> Callable[..., None]:
+    """Runs a scenario in a namespace: see `run_with_lca`."""
+    return functools.partial(run_with_lca, configuration(tmp_path))
+
+
+def held(namespace) -> set[str]:
+    """The addresses of the VIP that are on eth0."""
+    shown = json.loads(namespace.ip("-json addr show dev eth0"))
+    found = {f"{entry['local']}/{entry['prefixlen']}" for link in shown for entry in link.get("addr_info", [])}
+    return found & set(VIP)
+
+
+def change(namespace, action: str, *addresses: str) -> None:
+    """Another hand changes addresses of the VIP."""
+    for address in addresses or VIP:
+        namespace.ip(f"addr {action} {address} dev eth0{' nodad' if action == 'add' and ':' in address else ''}")
+
+
+class Ear:
+    """What is announced to a namespace's eth0 about the VIP."""
+
+    def __init__(self, namespace) -> None:
+        self._socket = namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self._socket.bind(("eth0", 3))
+        self._socket.setblocking(False)
+
+    def heard(self) -> list[tuple[str, str, str]]:
+        """Kind, address and MAC of what has been announced since the last look."""
+        found = []
+        while True:
+            try:
+                frame, (_, _, direction, *_) = self._socket.recvfrom(2000)
+            except BlockingIOError:
+                return found
+            heard = announcement_in(frame, time.monotonic(), BARE) if direction != socket.PACKET_OUTGOING else None
+            found += [(heard.kind, heard.address, heard.mac)] if heard else []
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def ear(wired):
+    ear = Ear(wired[1])
+    yield ear
+    ear.close()
+
+
+def mac_of(namespace) -> str:
+    return json.loads(namespace.ip("-json link show dev eth0"))[0]["address"]
+
+
+# Start and end
+
+
+def test_it_starts_with_the_vip_down_even_if_it_was_up(host, with_lca):
+    change(host, "add")
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert held(host) == set()
+        assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=False, primary_for_ms={})
+        await asyncio.sleep(0.2)
+        assert agent.told == []
+
+    with_lca(host, scenario)
+
+
+def test_it_ends_with_the_vip_released(host, with_lca):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        await agent.result(EnableVip(H1))
+        assert held(host) == set(VIP)
+
+    with_lca(host, scenario)
+    assert held(host) == set()
+
+
+@pytest.mark.parametrize("here", [VIP, VIP[:1]])
+def test_one_that_observes_reports_the_vip_and_leaves_it_alone(host, with_lca, here):
+    change(host, "add", *here)
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=True, primary_for_ms={})
+        for number, command in enumerate((DisableVip(H1), EnableVip(H1), Promote(H1, A1)), start=1):
+            assert await agent.result(command) == CommandFailed(number, "host1 is only observed")
+        assert held(host) == set(here)
+
+    with_lca(host, scenario, observe=True)
+    assert held(host) == set(here)
+
+
+def test_what_is_ordered_while_it_ends_is_refused_and_the_vip_stays_released(host, with_lca):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        await agent.result(EnableVip(H1))
+        closing = asyncio.create_task(lca.close())
+        await asyncio.sleep(0)
+        late = agent.order(EnableVip(H1))
+        await closing
+        assert held(host) == set()
+        assert agent.told[-1] == CommandFailed(late, "host1 is stopping")
+
+    with_lca(host, scenario)
+
+
+def test_a_host_without_the_configured_interface_is_an_error_of_one_line(host, tmp_path):
+    settings = configuration(tmp_path)
+
+    async def scenario() -> None:
+        lca = Lca(settings, evolve(settings.hosts[0], interface="eth7"), IpAddresses("eth7", VIP))
+        try:
+            await lca.start()
+        finally:
+            await lca.close()
+
+    with pytest.raises(DriverError, match="there is no interface eth7"):
+        host.run(scenario())
+
+
+# The agent's commands
+
+
+def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired, ear, with_lca):
+    host, _ = wired
+    mac = mac_of(host)
+    announcements = [("advertisement", BARE[1], mac), ("reply", BARE[0], mac), ("request", BARE[0], mac)]
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert await agent.result(EnableVip(H1)) == CommandSucceeded(1)
+        assert held(host) == set(VIP)
+        assert (await lca.report()).vip_held
+        assert sorted(ear.heard()) == sorted(announcements * 5)
+        assert await agent.result(AnnounceVip(H1)) == CommandSucceeded(2)
+        assert sorted(ear.heard()) == sorted(announcements * 5)
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)
+        assert (held(host), (await lca.report()).vip_held) == (set(), False)
+
+    with_lca(host, scenario)
+
+
+def test_what_is_not_held_is_not_announced(wired, ear, with_lca):
+    host, _ = wired
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert await agent.result(AnnounceVip(H1)) == CommandFailed(1, "the VIP is not here")
+        assert ear.heard() == []
+
+    with_lca(host, scenario)
+
+
+def test_of_a_vip_that_can_only_be_enabled_in_part_that_part_is_announced_and_the_command_fails(wired, ear, with_lca):
+    host, _ = wired
+    host.call(Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text, "1")
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        failure = await agent.result(EnableVip(H1))
+        assert isinstance(failure, CommandFailed)
+        assert failure.reason.startswith(f"{IPV6} is not on eth0: ")
+        assert held(host) == {IPV4}
+        mac = mac_of(host)
+        assert sorted(ear.heard()) == [("reply", BARE[0], mac)] * 5 + [("request", BARE[0], mac)] * 5
+        assert agent.reports() == []
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(2)
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
+def test_the_neighbour_s_cache_follows(wired, with_lca, eventually):
+    """What a takeover is for: the neighbour sent to another host until now."""
+    host, neighbour = wired
+
+    def cached() -> list[str | None]:
+        return [entry.get("lladdr") for entry in json.loads(neighbour.ip(f"-json neigh show {BARE[0]} dev eth0"))]
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        neighbour.ip(f"neigh replace {BARE[0]} lladdr 02:00:00:00:00:99 dev eth0 nud stale")
+        await agent.result(EnableVip(H1))
+        await eventually(lambda: cached() == [mac_of(host)])
+
+    with_lca(host, scenario)
+
+
+def test_commands_for_the_vip_are_carried_out_in_the_order_in_which_they_came(host, with_lca, eventually):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        for _ in range(5):
+            agent.order(EnableVip(H1))
+            agent.order(AnnounceVip(H1))
+            agent.order(DisableVip(H1))
+        await eventually(lambda: len(agent.told) == 15)
+        assert agent.told == [CommandSucceeded(number) for number in range(1, 16)]
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [(EnableVip("host2"), "VIP"), (Promote("host2", A1), A1), (Promote(H1, A2), A2), (Promote(H1, "x"), "x")],
+)
+def test_a_command_for_another_host_or_application_is_refused(host, with_lca, command, what):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        reason = f"host1 has no {what}: the agent's configuration is another one"
+        assert await agent.result(command) == CommandFailed(1, reason)
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
+def test_on_an_interface_that_is_gone_the_vip_cannot_be_enabled_and_counts_as_free(host, with_lca, eventually):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        await agent.result(EnableVip(H1))
+        host.ip("link delete eth0")
+        await eventually(lambda: agent.reports() == [VipReported(H1, held=False)])
+        failure = await agent.result(EnableVip(H1))
+        assert isinstance(failure, CommandFailed)
+        assert "eth0" in failure.reason
+        assert not (await lca.report()).vip_held
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)  # as it is asked to be
+
+    with_lca(host, scenario)
+
+
+def test_a_vip_that_cannot_be_announced_is_a_failure_and_where_it_really_is_gets_told(host, with_lca, eventually):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        host.ip("link set eth0 down")
+        failure = await agent.result(EnableVip(H1))
+        assert isinstance(failure, CommandFailed)
+        await eventually(lambda: not lca._tasks)
+        assert (await lca.report()).vip_held == (held(host) == set(VIP))
+        assert agent.reports() == ([VipReported(H1, held=True)] if held(host) == set(VIP) else [])
+
+    with_lca(host, scenario)
+
+
+class SlowAddresses(IpAddresses):
+    """Addresses that are on the interface long before that is known."""
+
+    async def enable(self) -> None:
+        await super().enable()
+        await asyncio.sleep(1000)
+
+
+def test_a_vip_that_came_without_being_announced_is_announced_when_it_is_looked_at(wired, ear, with_lca, eventually):
+    """The deadline cut the command short between the two, and the core counts a VIP that is here as announced."""
+    host, _ = wired
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        number = agent.order(EnableVip(H1), deadline_ms=1000)
+        await eventually(lambda: CommandTimedOut(number, "not done within 1000 ms") in agent.told)
+        assert held(host) == set(VIP)
+        ear.heard()
+        for announcements in (15, 0):  # five of each kind, and none when it is looked at again
+            await agent.result(LookAtVip(H1))
+            assert agent.told[-2:] == [VipReported(H1, held=True), CommandSucceeded(agent.count)]
+            await asyncio.sleep(0.3)
+            assert len(ear.heard()) == announcements
+
+    with_lca(host, scenario, SlowAddresses)
+
+
+@pytest.mark.parametrize(("present", "whole"), [((), False), (VIP, True), ((IPV4,), False), ((IPV6,), False)])
+def test_a_look_at_the_vip_tells_whether_the_whole_of_it_is_here_and_then_that_it_is_done(
+    host, with_lca, present, whole
+):
+    """Of a part nothing is left, as before a report: another host may be given what this one has of it."""
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        if present:
+            change(host, "add", *present)
+        await agent.result(LookAtVip(H1))
+        assert agent.told[-2:] == [VipReported(H1, held=whole), CommandSucceeded(1)]
+        assert held(host) == (set(VIP) if whole else set())
+
+    with_lca(host, scenario)
+
+
+# What is done by another hand
+
+
+def test_what_another_hand_does_is_reported_once(host, with_lca, eventually):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        expected: list[HostEvent] = []
+        for action in ("add", "del", "add"):
+            change(host, action)
+            expected.append(VipReported(H1, held=action == "add"))
+            await eventually(lambda: agent.told == expected)
+            assert (await lca.report()).vip_held is (action == "add")
+
+    with_lca(host, scenario)
+
+
+@pytest.mark.parametrize("part", VIP)
+def test_a_part_of_the_vip_is_taken_away_before_the_host_reports(host, with_lca, part):
+    """Or another host would be given what this one has of it; and what is missing of it would never be put back."""
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        change(host, "add", part)
+        assert not (await lca.report()).vip_held
+        assert held(host) == set()
+
+    with_lca(host, scenario)
+
+
+@pytest.mark.parametrize("lost", VIP)
+def test_a_vip_of_which_one_address_vanishes_is_not_held_any_more(host, with_lca, eventually, lost):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        await agent.result(EnableVip(H1))
+        change(host, "del", lost)
+        await eventually(lambda: agent.reports() == [VipReported(H1, held=False)])
+        assert await agent.result(EnableVip(H1)) == CommandSucceeded(2)
+        assert held(host) == set(VIP)
+
+    with_lca(host, scenario)
+
+
+def test_its_own_changes_are_not_reported(host, with_lca):
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        for command in (EnableVip(H1), EnableVip(H1), DisableVip(H1), DisableVip(H1), EnableVip(H1)):
+            assert await agent.result(command) == CommandSucceeded(agent.count)
+            await asyncio.sleep(0.05)
+        assert agent.reports() == []
+
+    with_lca(host, scenario)
+
+
+def test_a_vip_that_vanishes_in_the_moment_after_it_was_enabled_is_reported(host, with_lca, eventually):
+    """Before anybody could look: what was enabled and what vanished then may come as one piece of news."""
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        def take_it_away(event: HostEvent) -> None:
+            if event == CommandSucceeded(1):
+                change(host, "del")
+
+        agent.on_event = take_it_away
+        await agent.result(EnableVip(H1))
+        await eventually(lambda: agent.reports() == [VipReported(H1, held=False)])
+        assert not (await lca.report()).vip_held
+
+    with_lca(host, scenario)
+
+
+def test_another_host_s_claim_of_a_vip_that_is_held_is_logged(wired, with_lca, eventually, caplog):
+    host, neighbour = wired
+    claim, *_ = announcement(mac_of(neighbour), BARE, ("request",), False)
+
+    def claims() -> int:
+        with neighbour.call(packet_socket, "eth0") as link:
+            link.send(claim)
+        return sum(message.endswith("claims the VIP, which is here: two hosts hold it") for message in caplog.messages)
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        assert claims() == 0
+        await asyncio.sleep(0.05)
+        assert claims() == 0  # it was not held
+        await agent.result(EnableVip(H1))
+        await eventually(claims)
+        assert caplog.messages[-1].startswith(mac_of(neighbour))
+
+    with caplog.at_level(logging.WARNING, "switchover.lca"):
+        with_lca(host, scenario)
+
+
+def test_it_can_ask_the_network_for_the_agent_s_address(wired, with_lca):
+    host, neighbour = wired
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        with neighbour.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as link:
+            link.bind(("eth0", 0x0806))
+            link.setblocking(False)
+            lca.solicit("198.51.100.2", "198.51.100.1")
+            arp = link.recv(100)[14:]
+        assert (arp[6:8], arp[14:18], arp[24:28]) == (b"\0\1", bytes([198, 51, 100, 1]), bytes([198, 51, 100, 2]))
+
+    with_lca(host, scenario)

@@ -1,0 +1,114 @@
+"""Sessions: order, age, and a log that nobody can flood."""
+
+import logging
+import time
+
+import pytest
+from attrs import evolve
+from switchover.drivers.link.session import (
+    Refusal,
+    RefusalLog,
+    RefusedError,
+    Session,
+    check_age,
+    clock_ms,
+)
+from switchover.drivers.link.wire import Heartbeat, Message, Order, Resume, decode
+from switchover.fsm.commands import EnableVip
+
+BEAT = Heartbeat(hearing=True)
+
+
+def said(session: Session) -> Message:
+    return decode(session.stamp(BEAT))
+
+
+def test_messages_are_numbered_and_give_back_the_peers_clock():
+    """Each message has the next number and the newest clock value that was heard."""
+    near, far = Session("s"), Session("s")
+    first = said(near)
+    far.check_order(first)
+    second = said(far)
+    assert (first.number, first.echo_ms) == (1, 0)
+    assert (second.number, second.echo_ms) == (1, first.clock_ms)
+    assert said(far).number == 2
+
+
+def test_order():
+    """Forward in any step; never the same again, never back, never another session's."""
+    session = Session("s")
+    message = said(Session("s"))
+    for number in (1, 2, 9):
+        session.check_order(evolve(message, number=number))
+    for number in (9, 8, 1, 0):
+        with pytest.raises(RefusedError, match="out of order"):
+            session.check_order(evolve(message, number=number))
+    with pytest.raises(RefusedError, match="another session"):
+        session.check_order(evolve(message, number=10, session="t"))
+
+
+ORDER = Order(EnableVip("host1", id=7), 1000)
+
+
+def test_what_may_not_have_been_heard_is_repeated():
+    """Under its old number, until the peer has told that it heard it; heartbeats are not worth it."""
+    near, far = Session("s"), Session("s")
+    for body in (ORDER, BEAT, ORDER):
+        near.stamp(body)
+    assert [(message.number, message.body) for message in map(decode, near.repeats())] == [(1, ORDER), (3, ORDER)]
+    far.check_order(decode(near.repeats()[0]))
+    near.check_order(said(far))
+    assert [decode(data).number for data in near.repeats()] == [3]
+    near.take_back()
+    assert near.repeats() == []
+
+
+def test_a_session_holds_so_much_and_no_more():
+    """A peer that hears nothing does not cost memory without end."""
+    session = Session("s")
+    while not session.is_full:
+        session.stamp(ORDER)
+    assert len(session.repeats()) == 500
+
+
+def test_only_the_newest_resume_counts():
+    """One that was long on its way does not move the session back, and none takes a message's number."""
+    near, far = Session("s"), Session("s")
+    first, second = decode(near.stamp_resume()), decode(near.stamp_resume())
+    far.check_resume(second, Resume(2))
+    for late, count in ((first, 1), (second, 2)):
+        with pytest.raises(RefusedError, match="out of order"):
+            far.check_resume(late, Resume(count))
+    assert (first.body, second.body) == (Resume(1), Resume(2))
+    far.check_order(said(near))
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "in_time"), [(0, True), (500, True), (2000, False), (60_000, False), (-1000, False)]
+)
+def test_age(age_ms: int, in_time: bool):
+    """A message whose sender was out of touch for the limit is refused, and so is one from the future."""
+    message = evolve(said(Session("s")), echo_ms=clock_ms() - age_ms)
+    if in_time:
+        check_age(message, 2000)
+    else:
+        with pytest.raises(RefusedError, match="out of date"):
+            check_age(message, 2000)
+
+
+def test_a_flood_of_refusals_is_logged_in_drops(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    """Three warnings in ten seconds for each reason; the next one counts what went unsaid."""
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    caplog.set_level(logging.WARNING, "switchover.link")
+    log = RefusalLog("peer")
+    for _ in range(100):
+        log.warn(Refusal.MALFORMED, "nonsense")
+    log.warn(Refusal.OUT_OF_DATE, "late")
+    now += 11
+    log.warn(Refusal.MALFORMED, "nonsense")
+    assert [record.getMessage() for record in caplog.records] == [
+        *["peer: refused: malformed message: nonsense"] * 3,
+        "peer: refused: message out of date: late",
+        "peer: refused: malformed message: nonsense (and 97 like it since the last warning)",
+    ]

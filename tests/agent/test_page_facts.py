@@ -1,0 +1,144 @@
+"""What the live page, and `status --watch`, show of a status: in words, and never as fine what is stale."""
+
+import itertools
+from typing import Any
+
+import pytest
+from support.told_status import STATUS, with_hosts
+from switchover.agent.explain import words
+from switchover.agent.explain.overview import Overview, age, overview
+from switchover.agent.explain.words import UNKNOWN, Fact, Mark, told
+from switchover.fsm import APPLICATION, LINK, PAIR, PLACEMENT, VIP
+
+FINE, MOVING, TROUBLE = Mark.FINE, Mark.MOVING, Mark.TROUBLE
+
+
+@pytest.mark.parametrize(
+    ("facts", "table"), [(words.LINK, LINK), (words.PAIR, PAIR), (words.VIP, VIP), (words.PLACEMENT, PLACEMENT)]
+)
+def test_every_state_has_its_words_and_no_other(facts, table):
+    sided = {name.removesuffix("*") for name in table.states.split()}
+    assert set(facts) == sided
+    assert set(words.MODE) >= set(APPLICATION.all_states)
+    for state in table.all_states:
+        assert "{" not in told(facts, state, ["a", "b"]).words
+
+
+def in_short(seen: Overview) -> dict[str, Any]:
+    """The facts of the overview, as words with their marks."""
+    lines = {line.name: [line.fact, *line.cells] for line in seen.lines}
+    facts = lines | {"whole": [seen.whole], "redundancy": [seen.redundancy], "placement": [seen.placement]}
+    return {name: [f"{fact.mark}: {fact.words}" for fact in found] for name, found in facts.items()}
+
+
+def test_a_solution_that_is_as_it_should_be():
+    seen = overview(STATUS, 300)
+    assert in_short(seen) == {
+        "whole": ["fine: as it should be: every primary is on host1, and every component has a backup"],
+        "link to the LCA": ["fine: both hosts are heard", "fine: connected", "fine: connected"],
+        "VIP": ["fine: on host1", "fine: has it", "fine: has it not"],
+        "SIP Server": ["fine: primary on host1, backup on host2", "fine: primary", "fine: backup"],
+        "RM": ["fine: up on both hosts", "fine: up", "fine: up"],
+        "redundancy": ["fine: every component has a backup"],
+        "placement": ["fine: every primary is on host1"],
+    }
+    assert [line.state for line in seen.lines] == ["", "held_1", "redundant_1", ""]
+    assert (seen.under_way, seen.alarms) == (("announce_vip host1",), ("SIP_Server_1 primary",))
+    assert [cell.about for cell in seen.lines[2].cells] == ["SIP_Server_1", "SIP_Server_2"]
+
+
+def test_a_host_that_was_not_heard_lately_makes_all_unknown_that_rests_on_it():
+    """The other host's own facts still count: it is heard."""
+    seen = overview(with_hosts(("silent", 301.0), ("connected", 20.0)), 300)
+    assert in_short(seen) == {
+        "whole": ["unknown: unknown: host1 heard 301 ms ago"],
+        "link to the LCA": ["unknown: host1 unknown", "unknown: unknown", "fine: connected"],
+        "VIP": ["unknown: unknown", "unknown: unknown", "fine: has it not"],
+        "SIP Server": ["unknown: unknown", "unknown: unknown", "fine: backup"],
+        "RM": ["unknown: unknown", "unknown: unknown", "fine: up"],
+        "redundancy": ["unknown: unknown"],
+        "placement": ["unknown: unknown"],
+    }
+    assert [line.state for line in seen.lines] == ["", "", "", ""]
+
+
+def test_a_host_that_was_given_up_is_known_to_be_lost():
+    pair = STATUS["pairs"][0] | {"state": "peer_lost_2"}
+    monitored = [
+        {
+            "name": "RM",
+            "applications": [a | {"state": s} for a, s in zip(p["applications"], ("lost", "up"), strict=True)],
+        }
+        for p in STATUS["monitored"]
+    ]
+    changes = {"pairs": [pair], "monitored": monitored, "redundancy": False, "placement": "together_2"}
+    changes["vip"] = STATUS["vip"] | {"state": "owed_2"}
+    assert in_short(overview(with_hosts(("lost", 9000.0), ("connected", 20.0), **changes), 300)) == {
+        "whole": ["trouble: not as it should be: VIP: on host2; host1 is lost and may have it too"],
+        "link to the LCA": ["trouble: host1 lost", "trouble: lost", "fine: connected"],
+        "VIP": ["trouble: on host2; host1 is lost and may have it too", "unknown: unknown", "fine: has it not"],
+        "SIP Server": ["trouble: no redundancy: primary on host2, host1 is lost", "unknown: unknown", "fine: backup"],
+        "RM": ["trouble: no redundancy: up on host2 only", "unknown: unknown", "fine: up"],
+        "redundancy": ["trouble: none"],
+        "placement": ["fine: every primary is on host2"],
+    }
+
+
+def test_when_no_host_is_heard_nothing_is_known():
+    pair = STATUS["pairs"][0] | {"state": "out_of_sight"}
+    changes = {"pairs": [pair], "placement": "unplaced", "vip": STATUS["vip"] | {"state": "out_of_sight"}}
+    changes |= {"monitored": [], "redundancy": False}
+    found = in_short(overview(with_hosts(("lost", 9000.0), ("lost", None), **changes), 300))
+    assert found == {
+        "whole": ["unknown: unknown: VIP: neither host is heard"],
+        "link to the LCA": ["trouble: host1 lost; host2 lost", "trouble: lost", "trouble: lost"],
+        "VIP": ["unknown: neither host is heard", "unknown: unknown", "unknown: unknown"],
+        "SIP Server": ["unknown: neither host is heard", "unknown: unknown", "unknown: unknown"],
+        "redundancy": ["unknown: unknown"],
+        "placement": ["unknown: unknown"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "fact"),
+    [
+        (("up", "down"), Fact("no redundancy: up on host1 only", TROUBLE)),
+        (("down", "lost"), Fact("out of service: up on neither host", TROUBLE)),
+        (("unknown", "up"), UNKNOWN),
+    ],
+)
+def test_a_monitored_pair(states, fact):
+    found = [a | {"state": s} for a, s in zip(STATUS["monitored"][0]["applications"], states, strict=True)]
+    seen = overview(STATUS | {"monitored": [{"name": "RM", "applications": found}]}, 300)
+    assert seen.lines[-1].fact == fact
+    assert seen.whole.mark is fact.mark
+
+
+def test_what_is_stale_is_never_shown_as_fine():
+    """Whatever the links say, how old they are, and in which states the machines are."""
+    ages = (None, 0.0, 300.0, 300.1)
+    hosts = list(itertools.product(LINK.all_states, ages))
+    checked = 0
+    for first, second in itertools.product(hosts, hosts):
+        is_stale = [
+            link in ("connected", "silent", "doubtful") and (ms is None or ms > 300) for link, ms in (first, second)
+        ]
+        if not any(is_stale):
+            continue
+        for pair, vip in itertools.product(PAIR.all_states[::7], VIP.all_states[::9]):
+            changes = {"pairs": [STATUS["pairs"][0] | {"state": pair}], "vip": STATUS["vip"] | {"state": vip}}
+            seen = overview(with_hosts(first, second, **changes), 300)
+            facts = [seen.whole, seen.redundancy, seen.placement, *(line.fact for line in seen.lines)]
+            facts += [cell for line in seen.lines for cell, old in zip(line.cells, is_stale, strict=True) if old]
+            assert {fact.mark for fact in facts} <= {Mark.UNKNOWN, Mark.TROUBLE}
+            assert seen.whole.mark is Mark.UNKNOWN
+            checked += 1
+    assert checked > 1000
+
+
+@pytest.mark.parametrize(
+    ("heard_ms_ago", "text"),
+    [(None, "never heard"), (0.4, "heard 0 ms ago"), (2449.0, "heard 2.4 s ago"), (125_000.0, "heard 125 s ago")],
+)
+def test_an_age_in_words(heard_ms_ago, text):
+    assert age(heard_ms_ago) == text

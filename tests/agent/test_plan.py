@@ -1,0 +1,355 @@
+"""`switchover plan`: what would be done if something happened; it is what then is done, and nothing is done for it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from support.agent_at_work import agent_at_work
+from support.simulated import example, played
+from support.topologies import TAKEOVER, VOICEMAIL
+from switchover.agent.cli import main as cli
+from switchover.agent.configuration.load import load
+from switchover.agent.explain.ideal_hosts import HostsInMind, hosts_of
+from switchover.agent.explain.plan import PlanError, plan
+from switchover.agent.history.journal import Journal, read, replay
+from switchover.agent.history.state_json import as_json, from_json
+from switchover.fsm import (
+    ApplicationReported,
+    CommandSucceeded,
+    CoreError,
+    Event,
+    LookAt,
+    LookAtVip,
+    Mode,
+    Promote,
+    Solution,
+    SolutionState,
+    Start,
+    Stop,
+    VipReported,
+)
+
+H1, H2 = "host1", "host2"
+A1, A2 = "SIP_Server_1", "SIP_Server_2"
+
+
+@pytest.fixture(scope="module")
+def sip(tmp_path_factory: pytest.TempPathFactory) -> SolutionState:
+    """[S2] State prior to switchover."""
+    return prior_state(tmp_path_factory.mktemp("sip"), "sip")
+
+
+@pytest.fixture(scope="module")
+def voicemail(tmp_path_factory: pytest.TempPathFactory) -> SolutionState:
+    return prior_state(tmp_path_factory.mktemp("voicemail"), "voicemail")
+
+
+def prior_state(directory: Path, name: str) -> SolutionState:
+    nothing = "0 start SIP_Server_1" if name == "sip" else "0 start RM_1"  # it runs already
+    assert played(directory, name, nothing).incidents == ()
+    return list(replay(directory / "journal.sqlite"))[-1].after
+
+
+COURSES = [
+    ("sip", "fail SIP_Server_1"),
+    ("sip", "fail SIP_Server_2"),
+    ("sip", "fail SIP_Server_1", "start SIP_Server_1"),
+    ("sip", "fail SIP_Server_1", "fail SIP_Server_2", "start SIP_Server_1"),
+    ("sip", "switch host2", "switch SIP_Server_1"),
+    ("sip", "lose host1", "return host1"),
+    ("sip", "lose host1", "fail SIP_Server_2", "return host1"),
+    ("sip", "lose host2", "return host2"),
+    ("sip", "message 00-5150 SIP_Server_2"),
+    ("voicemail", "fail VM_SIP_Server_1"),
+    ("voicemail", "fail VM_Server_1", "start VM_Server_1", "switch host1"),
+    ("voicemail", "fail RM_1", "fail MCP_2"),
+    ("voicemail", "fail RM_1", "start RM_1", "switch host1"),
+    ("voicemail", "fail RM_2", "switch host2"),
+    ("voicemail", "lose host1", "return host1", "switch host1"),
+    ("voicemail", "lose host2", "fail RM_1", "return host2"),
+    ("voicemail", "message 00-5091 Premise_SIP_Server"),
+]
+
+
+@pytest.mark.parametrize("course", COURSES, ids="; ".join)
+def test_what_is_planned_is_what_is_done_when_it_happens(tmp_path, request, course):
+    """On hosts that do what they are told, commands and states are the same; how long things take is no matter."""
+    name, *events = course
+    state, topology = request.getfixturevalue(name), example(tmp_path, name).topology()
+    found = plan(topology, state, events)
+    done = played(tmp_path, name, *(f"{3000 * number} {words}" for number, words in enumerate(events)))
+    assert [incident.outcome for incident in done.incidents if incident.moves] == [
+        planned.incident.outcome for planned in found.events if planned.incident and planned.incident.moves
+    ]
+    last = list(replay(tmp_path / "journal.sqlite"))[-1].after
+    assert without_alarms(last) == without_alarms(found.after)
+    scripts = [c for planned in found.events for c in planned.commands if c.startswith(("enable_vip", "disable_vip"))]
+    ran = done.outcome.scripts
+    assert {h: {s: scripts.count(f"{s} {h}") for s in ("enable_vip", "disable_vip")} for h in (H1, H2)} == ran
+
+
+def without_alarms(state: SolutionState) -> SolutionState:
+    """A state, but for the alarms that have been cancelled since."""
+    return evolve(state, alarms=())
+
+
+def test_a_plan_says_what_would_be_done_in_which_order_and_why(sip):
+    found = plan(TAKEOVER, sip, ["fail SIP_Server_1"])
+    assert found.before == sip
+    (planned,) = found.events
+    assert planned.commands == (
+        "promote SIP_Server_2",
+        "disable_vip host1",
+        "enable_vip host2",
+        "announce_vip host2",
+    )
+    assert planned.outcome == "SIP Server: host1 -> host2; VIP: host1 -> host2; redundancy lost"
+    text = found.as_text().splitlines()
+    assert text[:15] == [
+        "PLAN: nothing is executed; every command is assumed to succeed at once",
+        "",
+        "if: fail SIP_Server_1",
+        "  outcome   SIP Server: host1 -> host2; VIP: host1 -> host2; redundancy lost",
+        "  commands  promote SIP_Server_2, disable_vip host1, enable_vip host2, announce_vip host2",
+        "",
+        "              SIP_Server_1 is reported down",
+        "                observed: SIP_Server_1 down",
+        "                SIP_Server_1 up -> down   [S1] primary host failure",
+        "                  because: it failed",
+        "                SIP Server redundant_1 -> taking_over_2   [S2] failure, steps 2-3",
+        "                  because: the primary failed: its backup takes over",
+        "                  => promote SIP_Server_2",
+        "              promote SIP_Server_2: done",
+        "                observed: SIP_Server_2 primary",
+    ]
+    assert text[-4:] == [
+        "at the end",
+        "  SIP Server  no redundancy: primary on host2, down on host1",
+        "  VIP         on host2",
+        "  redundancy  NO: SIP Server is not up on host1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome"),
+    [
+        (
+            ["fail SIP_Server_2"],
+            "nothing would be moved; redundancy lost: SIP Server: "
+            "the backup failed: the primary keeps running, with no redundancy",
+        ),
+        (["switch host1"], "nothing would be moved: SIP Server: it is primary already"),
+        (["message 5151 SIP_Server_2"], "nothing would be moved: VIP: it has it not: the script is not run"),
+        (
+            ["fail SIP_Server_2", "switch SIP_Server_2"],
+            "nothing would be moved: SIP Server: "
+            "that application is down: never switch to a side that is known to be worse",
+        ),
+        (["lose host2", "fail SIP_Server_2"], "refused: host2 is not connected: what it says now does not count"),
+        (
+            ["lose host2", "lose host2"],
+            "refused: host link: lost in lost: the connection has been given up already",
+        ),
+    ],
+)  # fmt: skip
+def test_a_plan_says_why_nothing_would_be_moved(sip, events, outcome):
+    planned = plan(TAKEOVER, sip, events).events[-1]
+    assert (planned.outcome, planned.commands) == (outcome, ())
+
+
+def test_what_is_so_already_is_no_news(voicemail):
+    *_, planned = plan(VOICEMAIL, voicemail, ["fail RM_2", "fail RM_2"]).events
+    assert planned.outcome == "nothing would be moved: that is so already"
+
+
+def test_what_is_refused_changes_nothing_and_what_comes_after_it_is_planned_all_the_same(sip):
+    refused = plan(TAKEOVER, sip, ["lose host2", "lose host2", "return host2"])
+    assert refused.after == plan(TAKEOVER, sip, ["lose host2", "return host2"]).after
+
+
+def test_a_host_returns_as_it_was_when_it_was_lost(sip):
+    """And what happened to it meanwhile is seen when it returns."""
+    first, *_, last = plan(TAKEOVER, sip, ["lose host1", "fail SIP_Server_1", "return host1"]).events
+    assert (first.assumption, last.assumption) == ("", "")
+    assert "SIP_Server_1 down; VIP on host1" in [link.text for link in last.chain]
+
+
+@pytest.mark.parametrize(
+    ("words", "assumption", "commands"),
+    [
+        (
+            "return host1",
+            "host1 returns with SIP_Server_1 primary, the VIP",
+            ("demote SIP_Server_1", "disable_vip host1", "announce_vip host2"),
+        ),
+        ("return host1 primary", "host1 returns with SIP_Server_1 primary, the VIP", None),
+        ("return host1 backup", "host1 returns with SIP_Server_1 backup, no VIP", ("announce_vip host2",)),
+    ],
+)
+def test_how_a_host_is_that_was_lost_before_is_assumed_and_said(sip, words, assumption, commands):
+    lost = plan(TAKEOVER, sip, ["lose host1"]).after
+    found = plan(TAKEOVER, lost, [words])
+    assert found.events[0].assumption == assumption
+    assert commands is None or found.events[0].commands == commands
+    assert f"  assumed: {assumption}" in found.as_text().splitlines()
+
+
+def test_what_is_under_way_is_done_after_the_first_event(sip):
+    solution = Solution(TAKEOVER, sip)
+    solution.handle(ApplicationReported(A1, Mode.DOWN))
+    assert solution.state.pending == (Promote(H2, A2),)
+    found = plan(TAKEOVER, solution.state, ["start SIP_Server_1"])
+    assert found.after.pending == ()
+    assert found.events[0].commands == ("disable_vip host1", "enable_vip host2", "announce_vip host2")
+    assert without_alarms(found.after) == without_alarms(plan(TAKEOVER, sip, ["switch host2"]).after)
+
+
+def test_time_passes_where_the_core_waits(tmp_path, sip):
+    topology = evolve(TAKEOVER, vip_order="enable-first", drain_ms=30)
+    (planned,) = plan(topology, sip, ["switch host2"]).events
+    drained = next(link for link in planned.chain if link.text == "the timer 'drain VIP' ran out")
+    assert drained.at_ms == 30
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("explode host1", "'explode host1' is no event: say 'fail NAME'"),
+        ("fail", "'fail': unknown application ''; known are SIP_Server_1, SIP_Server_2"),
+        ("fail host1", "'fail host1': unknown application 'host1'"),
+        ("lose SIP_Server_1", "'lose SIP_Server_1': unknown host 'SIP_Server_1'; known are host1, host2"),
+        ("return host3", "'return host3': unknown host 'host3'"),
+        ("return host1 sideways", "'return host1 sideways' is no event"),
+        ("switch nobody", "'switch nobody': unknown redundant application or host 'nobody'"),
+        ("message 5150 nobody", "'message 5150 nobody': unknown application 'nobody'"),
+        ("message 9999 SIP_Server_1", "'message 9999 SIP_Server_1': unknown event id '9999'"),
+    ],
+)
+def test_what_is_no_event_is_said_before_anything_is_planned(sip, words, complaint):
+    with pytest.raises(PlanError) as caught:
+        plan(TAKEOVER, sip, ["fail SIP_Server_1", words])
+    assert str(caught.value).startswith(complaint)
+
+
+# Hosts in the mind
+
+
+@pytest.mark.parametrize(
+    ("command", "answers", "modes", "held"),
+    [
+        (Start(H2, A2, id=3), [ApplicationReported(A2, Mode.BACKUP)], Mode.BACKUP, False),
+        (Stop(H2, A2, id=3), [ApplicationReported(A2, Mode.DOWN)], Mode.DOWN, False),
+        (LookAt(H2, A2, id=3), [ApplicationReported(A2, Mode.BACKUP)], Mode.BACKUP, False),
+        (LookAtVip(H2, id=3), [VipReported(H2, held=False)], Mode.BACKUP, False),
+        (Promote(H2, A2, id=3), [], Mode.PRIMARY, False),
+    ],
+)
+def test_a_host_in_the_mind_does_what_it_is_told(sip, command, answers, modes, held):
+    hosts = hosts_of(TAKEOVER, sip)
+    assert list(hosts.answers(command)) == [*answers, CommandSucceeded(3)]
+    assert (hosts.modes[A2], hosts.vip_held[H2]) == (modes, held)
+
+
+def test_what_nobody_knows_of_a_host_it_does_not_tell():
+    hosts = HostsInMind(Solution(TAKEOVER), {}, {})
+    assert list(hosts.answers(LookAt(H2, A2, id=3))) == [CommandSucceeded(3)]
+    assert list(hosts.answers(LookAtVip(H2, id=4))) == [CommandSucceeded(4)]
+
+
+def test_hosts_and_core_that_go_on_for_ever_are_ended(sip):
+    class Mad(HostsInMind):
+        def _next(self) -> Event:
+            return ApplicationReported(A2, Mode.BACKUP)
+
+    with pytest.raises(CoreError, match="for ever"):
+        Mad(Solution(TAKEOVER, sip), {}, {}).happen()
+
+
+def test_a_state_is_the_same_after_a_journey_as_json(sip):
+    solution = Solution(TAKEOVER, sip)
+    solution.handle(ApplicationReported(A1, Mode.DOWN))
+    topology, state = from_json(json.loads(json.dumps(as_json(TAKEOVER, solution.state))))
+    assert (topology, state, state.next_id) == (TAKEOVER, solution.state, solution.state.next_id)
+    assert [command.id for command in state.pending] == [command.id for command in solution.state.pending]
+
+
+@pytest.mark.parametrize("nonsense", [None, [], {}, {"topology": {}, "state": {}}])
+def test_what_is_no_state_is_refused(nonsense):
+    with pytest.raises(ValueError, match="no topology and state"):
+        from_json(nonsense)
+
+
+# What is typed
+
+
+def test_a_journal_is_planned_on_without_an_agent(tmp_path, capsys):
+    played(tmp_path, "sip", "0 fail SIP_Server_1")
+    before = (tmp_path / "journal.sqlite").read_bytes()
+    arguments = ["plan", "--journal", str(tmp_path / "journal.sqlite"), "start SIP_Server_1", "switch host1"]
+    assert cli.main(arguments) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert (first, last) == (
+        "PLAN: nothing is executed; every command is assumed to succeed at once",
+        "  redundancy  yes",
+    )
+    assert cli.main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["event"], each["outcome"], each["refused"]) for each in found["events"]] == [
+        ("start SIP_Server_1", "nothing would be moved; redundancy restored: SIP Server: "
+         "the failed application is up again: redundancy is restored", False),
+        ("switch host1", "SIP Server: host2 -> host1; VIP: host2 -> host1", False),
+    ]  # fmt: skip
+    assert (tmp_path / "journal.sqlite").read_bytes() == before
+
+
+def test_the_exit_status_tells_what_was_refused_what_was_bad_input_and_that_no_agent_answers(tmp_path, capsys):
+    played(tmp_path, "sip", "0 fail SIP_Server_1")
+    journal = ["--journal", str(tmp_path / "journal.sqlite")]
+    assert cli.main(["plan", *journal, "lose host1", "fail SIP_Server_1"]) == 1
+    assert cli.main(["plan", *journal, "jump"]) == 2
+    assert "is no event" in capsys.readouterr().err
+    Journal(tmp_path / "empty.sqlite").close()
+    assert cli.main(["plan", "--journal", str(tmp_path / "empty.sqlite"), "lose host1"]) == 1
+    assert capsys.readouterr().err == f"switchover: the journal {tmp_path / 'empty.sqlite'} has no event\n"
+    file = own_configuration(tmp_path)
+    assert cli.main(["plan", "-c", str(file), "lose host1"]) == 3
+    assert "no agent answers" in capsys.readouterr().err
+
+
+def own_configuration(directory: Path) -> Path:
+    """The example, with all that it writes in a directory of its own."""
+    example(directory, "sip")
+    text = (directory / "sip.toml").read_text()
+    for name, file in (("journal", "agent.sqlite"), ("socket", "agent.sock")):
+        text = "\n".join(
+            f'{name} = "{directory / file}"' if line.startswith(f"#{name} = ") else line for line in text.splitlines()
+        )
+    (directory / "own.toml").write_text(text)
+    return directory / "own.toml"
+
+
+def test_the_running_agent_is_asked_for_its_state_and_does_nothing(tmp_path, capsys):
+    file = own_configuration(tmp_path)
+    settings = load(file)
+
+    async def asked() -> list[str]:
+        async with agent_at_work(settings) as (agent, hosts):
+            before, entries = agent.solution.state, len(list(read(settings.agent.journal)))
+            assert await asyncio.to_thread(cli.main, ["plan", "-c", str(file), "switch host2"]) == 0
+            assert agent.solution.state == before
+            assert len(list(read(settings.agent.journal))) == entries
+            return [type(command).__name__ for host in hosts.values() for command in host.told]
+
+    assert asyncio.run(asked()) == ["AnnounceVip"]
+    assert "  outcome   SIP Server: host1 -> host2; VIP: host1 -> host2" in capsys.readouterr().out.splitlines()
+
+
+def test_an_agent_that_tells_something_else_is_named(tmp_path, capsys, monkeypatch):
+    file = own_configuration(tmp_path)
+    monkeypatch.setattr(
+        "switchover.agent.explain.plan.ask", lambda socket, request: {"ok": False, "text": "unknown request"}
+    )
+    assert cli.main(["plan", "-c", str(file), "switch host2"]) == 3
+    assert "is it of another version?" in capsys.readouterr().err

@@ -1,0 +1,185 @@
+"""Processes that are watched by pidfile, with real processes."""
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from switchover.drivers.control.processes import ProcessWatch
+
+SEVERAL_LOOKS_S = 0.35
+"""Time enough for several looks at a pidfile."""
+
+
+@pytest.fixture
+def pidfile(tmp_path):
+    return tmp_path / "application.pid"
+
+
+@pytest.fixture
+def spawn():
+    """Starts processes that do nothing, and ends those that still run after the test."""
+    processes = []
+
+    def start() -> subprocess.Popen:
+        processes.append(subprocess.Popen(["sleep", "1000"]))  # noqa: S607 - wherever it is
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+class Watched:
+    """A started watch, and what it told."""
+
+    def __init__(self, pidfile: Path) -> None:
+        self.told: list[bool] = []
+        self.watch = ProcessWatch("sip_server", pidfile, self.told.append)
+
+    async def __aenter__(self) -> "Watched":
+        self.watch.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.watch.close()
+
+
+def test_death_and_return_are_told(pidfile, spawn, eventually):
+    async def scenario():
+        process = spawn()
+        pidfile.write_text(f"{process.pid}\n")
+        async with Watched(pidfile) as watched:
+            assert (watched.watch.running, watched.told) == (True, [])
+            process.kill()
+            await eventually(lambda: watched.told == [False])
+            assert not watched.watch.running
+            pidfile.write_text(str(spawn().pid))
+            await eventually(lambda: watched.told == [False, True])
+            assert watched.watch.running
+
+    asyncio.run(scenario())
+
+
+def test_a_pidfile_may_appear_later(pidfile, spawn, eventually):
+    async def scenario():
+        async with Watched(pidfile) as watched:
+            assert not watched.watch.running
+            pidfile.write_text(f"{spawn().pid}\nstarted today\n")
+            await eventually(lambda: watched.told == [True])
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_returned_before_its_death_was_seen_died_all_the_same(pidfile, spawn, eventually):
+    """Its mode is lost with it, so the controller must hear of both."""
+
+    async def scenario():
+        process = spawn()
+        pidfile.write_text(str(process.pid))
+        async with Watched(pidfile) as watched:
+            process.kill()
+            process.wait()
+            pidfile.write_text(str(spawn().pid))
+            await eventually(lambda: watched.told == [False, True])
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "\n", "pid", "-1", "0", "1.5", "0x1", "\0", "²", "4194305", "99999999999999999999", "9" * 100, "\n1\n"],
+)
+def test_a_pidfile_with_anything_else_means_down_until_it_names_a_process(pidfile, spawn, eventually, content):
+    async def scenario():
+        pidfile.write_text(content)
+        async with Watched(pidfile) as watched:
+            assert (watched.watch.running, watched.told) == (False, [])
+            pidfile.write_text(str(spawn().pid))
+            await eventually(lambda: watched.told == [True])
+
+    asyncio.run(scenario())
+
+
+def test_a_pidfile_that_cannot_be_read_means_down(pidfile):
+    async def scenario():
+        pidfile.mkdir()
+        async with Watched(pidfile) as watched:
+            assert not watched.watch.running
+
+    asyncio.run(scenario())
+
+
+def test_a_zombie_counts_as_dead_even_if_a_new_pidfile_names_it(pidfile, spawn, eventually):
+    async def scenario():
+        process = spawn()
+        pidfile.write_text(str(process.pid))
+        async with Watched(pidfile) as watched:
+            process.kill()  # and not reaped
+            await eventually(lambda: watched.told == [False])
+            pidfile.unlink()
+            pidfile.write_text(str(process.pid))
+            await asyncio.sleep(SEVERAL_LOOKS_S)
+            assert watched.told == [False]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.namespaces
+def test_another_process_with_the_same_number_is_not_taken_for_it(pidfile, spawn, eventually):
+    """Not even at the moment of its death: a pidfile that was once disproved has to be written again."""
+
+    async def scenario():
+        first, dead = spawn(), spawn()
+        dead.kill()
+        dead.wait()
+        stale = pidfile.with_name("stale.pid")
+        stale.write_text(str(dead.pid))
+        pidfile.write_text(str(first.pid))
+        async with Watched(pidfile) as watched, Watched(stale) as watched_stale:
+            first.kill()
+            first.wait()
+            spawn_with_pid(first.pid, spawn)
+            await eventually(lambda: watched.told == [False])
+            spawn_with_pid(dead.pid, spawn)
+            await asyncio.sleep(SEVERAL_LOOKS_S)
+            assert (watched.told, watched_stale.told) == ([False], [])
+            pidfile.write_text(str(first.pid))
+            await eventually(lambda: watched.told == [False, True])
+
+    asyncio.run(scenario())
+
+
+def spawn_with_pid(pid: int, spawn) -> None:
+    """Start a process with this very number: the kernel gives the one after the last, as far as nobody is faster."""
+    for _ in range(100):
+        try:
+            Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+        except OSError as error:
+            reason = f"process numbers cannot be chosen here: {error}"
+            pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        if spawn().pid == pid:
+            return
+    pytest.fail(f"process number {pid} was not to be had")
+
+
+def test_a_closed_watch_tells_nothing_and_holds_nothing(pidfile, spawn):
+    async def scenario():
+        before = len(os.listdir("/proc/self/fd"))
+        alive, dead = spawn(), spawn()
+        dead.kill()
+        dead.wait()
+        told = []
+        for pid in (alive.pid, dead.pid):
+            pidfile.write_text(str(pid))
+            watch = ProcessWatch("sip_server", pidfile, told.append)
+            watch.start()
+            watch.close()
+        alive.kill()
+        pidfile.write_text(str(spawn().pid))
+        await asyncio.sleep(SEVERAL_LOOKS_S)
+        return told, len(os.listdir("/proc/self/fd")) - before
+
+    assert asyncio.run(scenario()) == ([], 0)

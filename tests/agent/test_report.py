@@ -1,0 +1,206 @@
+"""The report of an incident: what it tells, and that it is sound HTML with sound pictures, and needs nothing else."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from support.incident_recorder import Recorder, disconnect, fail
+from support.read_report import assert_sound, drawn, pictures, read_page
+from switchover.agent.history.journal import Entry, read
+from switchover.agent.pictures.timeline import timeline
+from switchover.agent.report import findings
+from switchover.agent.report.document import Site, document
+from switchover.fsm import (
+    ApplicationReported,
+    DisableVip,
+    EnableVip,
+    Mode,
+    Pair,
+    Promote,
+    SwitchoverRequested,
+    TimerFired,
+    Topology,
+    documented_alarms,
+)
+
+
+@pytest.fixture
+def recorder(tmp_path) -> Iterator[Recorder]:
+    with closing(Recorder(tmp_path / "journal.sqlite")) as found:
+        yield found
+
+
+def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder):
+    fail(recorder)
+    text = document(recorder.incident(), Site("telephony", ("198.51.100.10",), 300), [])
+    assert_sound(text)
+    page = read_page(text)
+    phases, chain, states = page.tables
+    assert [row[:3] for row in phases] == [
+        ["phase", "over at, ms", "took, ms"],
+        ["detected", "0.0", "+0.0"],
+        ["decided", "0.0", "+0.0"],
+        ["promoted", "5.2", "+5.2"],
+        ["VIP down", "8.0", "+2.8"],
+        ["VIP up", "8.5", "+0.5"],
+        ["served", "8.5", "+0.0"],
+        ["announced", "10.8", "+2.2"],
+    ]
+    assert "Not part of this incident: demoted." in page.texts["p"]
+    assert "Clients were unserved for 8.5 ms." in page.texts["p"]
+    assert chain[1][:3] == ["0.0", "event", "SIP_Server_1 is reported down"]
+    assert ["", "command", "promote SIP_Server_2", "done after 5.2 ms", ""] in chain
+    assert states == [
+        ["", "", "before", "after"],
+        ["connection to host1", "", "connected", "connected"],
+        ["connection to host2", "", "connected", "connected"],
+        [
+            "SIP Server",
+            "changed",
+            "primary on host1, backup on host2",
+            "no redundancy: primary on host2, down on host1",
+        ],
+        ["SIP_Server_1 on host1", "changed", "primary", "down"],
+        ["SIP_Server_2 on host2", "changed", "backup", "primary"],
+        ["Virtual IP", "changed", "on host1", "on host2"],
+        ["placement", "changed", "every primary is on host1", "every primary is on host2"],
+        ["active alarms", "changed", "SIP_Server_1 primary", "SIP_Server_2 primary"],
+        ["redundancy", "changed", "yes", "no"],
+    ]
+
+
+def test_the_rows_that_had_something_changed_are_told_with_their_sources(recorder):
+    fail(recorder)
+    assert [(each.at_ms, each.subject, each.cite) for each in findings.deciding(recorder.incident())] == [
+        (0.0, "SIP Server", "[S2] failure, steps 2-3"),
+        (5.25, "VIP", "[S2] manual, steps 7-8"),
+        (5.25, "VIP", "[S2] manual, steps 7-8"),
+    ]
+
+
+def test_where_nothing_was_changed_the_row_is_told_that_moved(recorder):
+    recorder.happens(0, ApplicationReported("SIP_Server_2", Mode.DOWN))
+    (found,) = findings.deciding(recorder.incident())
+    assert (found.subject, found.cite) == ("SIP Server", "[S1] backup host failure")
+    text = document(recorder.incident(), Site(), [])
+    assert_sound(text)
+    assert "Clients were served all the time." in text
+
+
+def test_what_failed_is_told_with_the_reason_and_how_often(recorder):
+    recorder.happens(0, ApplicationReported("SIP_Server_1", Mode.DOWN))
+    recorder.done(5, Promote)
+    recorder.done(6, DisableVip)
+    for turn in (1, 2, 3):
+        recorder.fails(turn * 1000, EnableVip, "exit status 2: not permitted")
+        recorder.happens(turn * 1000 + 900, TimerFired("retry VIP"))
+    recorder.done(4000, EnableVip)
+    assert findings.failures(recorder.incident()) == [("failed enable_vip host2: exit status 2: not permitted", 3)]
+    again = findings.Deciding(1900, "VIP", "enabling it is tried again", "rule: a command fails", 3)
+    assert findings.deciding(recorder.incident())[-1] == again
+    text = document(recorder.incident(), Site(), [])
+    assert "<li>failed enable_vip host2: exit status 2: not permitted (3 times)</li>" in text
+    assert "<li>1900.0 ms (3 times), VIP: enabling it is tried again " in text
+
+
+def test_a_name_that_is_too_long_for_its_lane_keeps_its_end_in_which_names_differ(tmp_path):
+    names = ("SIP_Server_of_the_northern_region_1", "SIP_Server_of_the_northern_region_2")
+    hosts = ("host1", "host2")
+    recorder = Recorder(tmp_path / "journal", Topology(hosts, (Pair("SIP", names),), documented_alarms(names, hosts)))
+    recorder.close()
+    shown = [each.text for each in drawn(timeline.timeline_svg(recorder.incident())).iter() if "…" in (each.text or "")]
+    assert shown == ["SIP_Serv…_region_1", "SIP_Serv…_region_2"]
+
+
+def test_a_wish_that_is_refused_is_told_with_the_reason(recorder):
+    recorder.happens(0, SwitchoverRequested("SIP_Server_1"))
+    assert [each.reason for each in findings.deciding(recorder.incident())] == ["it is primary already"]
+    assert "SIP Server: it is primary already" in document(recorder.incident(), Site(), [])
+
+
+def test_how_it_was_detected_is_told_as_far_as_it_is_known(recorder, tmp_path):
+    disconnect(recorder)
+    lost = "host1 was given up 50.5 ms after it was silent"
+    assert findings.detection(recorder.incident(), None) == lost
+    heard = "; nothing had been heard of it for 100 ms then (detection_ms)"
+    assert findings.detection(recorder.incident(), 100) == lost + heard
+    for name, event, told in [
+        ("a", SwitchoverRequested("SIP_Server_2"), "asked for by an operator: there was nothing to detect"),
+        (
+            "b",
+            ApplicationReported("SIP_Server_1", Mode.DOWN),
+            "reported by its host's LCA; how long that took to notice it, the journal does not tell",
+        ),
+    ]:
+        other = Recorder(tmp_path / name)
+        other.happens(0, event)
+        assert findings.detection(other.incident(), 100) == told
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("detection_ms", "told"),
+    [
+        (None, "Clients were unserved for 8.0 ms; perhaps for another 50.5 ms."),
+        (100, "Clients were unserved for 8.0 ms; perhaps for another 100.5 ms."),
+    ],
+)
+def test_while_a_host_is_silent_it_is_in_doubt_whether_its_clients_are_served(recorder, detection_ms, told):
+    disconnect(recorder)
+    assert told in document(recorder.incident(), Site("", (), detection_ms), [])
+
+
+def test_an_incident_that_goes_on_is_reported_as_far_as_it_got(recorder):
+    recorder.happens(0, ApplicationReported("SIP_Server_1", Mode.DOWN))
+    recorder.done(4, Promote)
+    text = document(recorder.incident(), Site(), [])
+    assert_sound(text)
+    assert "Clients were unserved at its end, and from then on." in text
+    assert "4.0 ms so far: it is going on" in text
+    assert "unserved from then on" in pictures(text)[0]
+
+
+def test_the_time_is_local_with_its_zone(recorder, monkeypatch):
+    fail(recorder)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        text = document(recorder.incident(), Site(), [])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "<h1>Incident 26, 2026-03-29 03:00:00.123 CEST (UTC+02:00)</h1>" in text
+
+
+def test_whatever_names_and_reasons_contain_is_shown_and_not_obeyed(tmp_path):
+    names = ("<script>alert(1)</script>", "\"&amp;'</style><b>")
+    pair = Pair("<i>pair</i> & Co", names)
+    hosts = ("<host onload=x>", "host2\N{RIGHT-TO-LEFT OVERRIDE}]]>")
+    recorder = Recorder(tmp_path / "journal", Topology(hosts, (pair,), documented_alarms(names, hosts)))
+    recorder.happens(0, ApplicationReported(names[0], Mode.DOWN))
+    recorder.fails(3, Promote, "\x1b[31m<img src=x> \0\ud800 --> </svg>".encode(errors="replace").decode())
+    recorder.refuses(4, "</pre><script>alert(2)</script>")
+    recorder.close()
+    incident = recorder.incident()
+    text = document(
+        incident, Site("</title>", ("<u>",)), findings.journal_lines(incident, iter([(9, Entry("x", "<p>"))]))
+    )
+    assert_sound(text)
+    assert not set("\x1b\0") & set(text)
+    page = read_page(text)
+    assert page.texts["title"].startswith("Incident 26 of </title>")
+    assert "\ufffd[31m<img src=x> \ufffd" in "".join(cell for row in page.tables[1] for cell in row)
+    assert page.tables[2][4][0] == f"{names[0]} on {hosts[0]}"
+
+
+def test_the_journals_lines_are_those_from_the_first_event_to_the_next_incidents(recorder):
+    fail(recorder)
+    recorder.refuses(12, "nonsense")
+    first = recorder.incident()
+    recorder.happens(100, ApplicationReported("SIP_Server_1", Mode.BACKUP))
+    second = recorder.incident()
+    lines, rest = (findings.journal_lines(each, read(recorder.path, each.id - 1)) for each in (first, second))
+    assert [number for number, _ in (*lines, *rest)] == list(range(26, rest[-1][0] + 1))
+    assert (lines[0][1].text, lines[-1][1].text) == ("reported SIP_Server_1 down", "nonsense")
+    assert (lines[0][0], rest[0][0]) == (first.id, second.id)

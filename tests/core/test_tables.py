@@ -1,0 +1,165 @@
+"""Every (state, trigger) of every machine is decided, and the live machines do what the tables say."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from switchover.fsm import (
+    ALARM,
+    APPLICATION,
+    LINK,
+    PAIR,
+    PLACEMENT,
+    VIP,
+    CoreError,
+    ImpossibleTriggerError,
+    Table,
+)
+from switchover.fsm.table import Ignored, Impossible, Output, Row
+
+TABLES = (LINK, PAIR, VIP, APPLICATION, ALARM, PLACEMENT)
+
+
+def assignments(table: Table) -> Iterator[frozenset[str]]:
+    """Every combination of true guards: one of each group, as seen from both sides."""
+    groups = {
+        frozenset(
+            guard.replace("this_", f"side{this}_").replace("other_", f"side{3 - this}_") for guard in group.split()
+        )
+        for group in table.guards
+        for this in (1, 2)
+    }
+    for chosen in {frozenset(chosen) for chosen in itertools.product(*groups)}:
+        if all(len(chosen & group) == 1 for group in groups):
+            yield chosen
+
+
+def read_by_hand(table: Table, state: str, trigger: str, facts: frozenset[str]) -> list[tuple]:
+    """What the rows say, read without the code that builds the machines: (kind, destination, outputs, reason)."""
+    name, _, number = state.rpartition("_")
+    sided = [word[:-1] for word in table.states.split() if word.endswith("*")]
+    perspectives = [int(number)] if name in sided else [1, 2]
+    if name not in sided:
+        name = state
+    found = []
+    for row, this in itertools.product(table.rows, perspectives):
+        sources = [s for word in row.source.split() for s in (sided if word == "*" else [word])]
+        words = {"this": this, "other": 3 - this}
+
+        def concrete(text: str, words=words) -> str:
+            first, _, rest = text.partition("_")
+            return f"side{words[first]}_{rest}" if first in words else text
+
+        if name not in sources or trigger not in [concrete(word) for word in row.trigger.split()]:
+            continue
+        if not isinstance(row, Row):
+            found.append((type(row), None, (), row.reason))
+        elif not row.guard or concrete(row.guard) in facts:
+            target = name if row.destination == "=" else row.destination.lstrip("~")
+            side = 3 - this if row.destination.startswith("~") else this
+            asked = [output.strip().partition(" ") for output in row.outputs.split(";")]
+            outputs = tuple(Output(verb, words.get(who)) for verb, _, who in asked)
+            destination = f"{target}_{side}" if target in sided else target
+            found.append((Row, destination, outputs if row.outputs else (), row.reason))
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_state_and_trigger_is_decided_once_and_the_live_machine_agrees(table):
+    compared = 0
+    for facts in assignments(table):
+        for state, trigger in itertools.product(table.all_states, table.all_triggers):
+            ((kind, destination, outputs, reason),) = read_by_hand(table, state, trigger, facts)
+            assert reason
+            if kind is Impossible:
+                with pytest.raises(ImpossibleTriggerError):
+                    table.step(state, trigger, facts)
+            else:
+                decision = table.step(state, trigger, facts)
+                assert (decision.destination, decision.outputs, decision.reason) == (destination, outputs, reason)
+                assert decision.cite or kind is Ignored
+                assert table._cursor.state == (destination or state)  # the machine itself moved there
+            compared += 1
+    assert compared >= len(table.all_states) * len(table.all_triggers)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_live_machine_has_the_tables_states_triggers_and_rows_and_no_more(table):
+    assert list(table.machine.states) == list(table.all_states)
+    assert set(table.machine.events) == set(table.all_triggers)
+    possible = [decision for decision in table.every_decision() if decision.possible]
+    assert len(table.machine.get_transitions()) == len(possible)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_what_a_row_asks_of_one_side_its_mirror_image_asks_of_the_other(table):
+    swap = {"side1": "side2", "side2": "side1"}
+
+    def mirrored(name: str) -> str:
+        head, _, tail = name.partition("_")
+        if head in swap:
+            return f"{swap[head]}_{tail}"
+        return name[:-1] + str(3 - int(name[-1])) if name[-1] in "12" else name
+
+    for facts in assignments(table):
+        for state, trigger in itertools.product(table.all_states, table.all_triggers):
+            if not table.decisions[state, trigger][0].possible:
+                continue
+            one = table.step(state, trigger, facts)
+            two = table.step(mirrored(state), mirrored(trigger), frozenset(map(mirrored, facts)))
+            assert two.destination == (one.destination and mirrored(one.destination))
+            assert [(o.verb, o.side and 3 - o.side) for o in one.outputs] == [(o.verb, o.side) for o in two.outputs]
+
+
+def test_without_a_true_guard_nothing_is_decided_and_that_is_an_error():
+    with pytest.raises(CoreError, match="no guard holds"):
+        VIP.step("held_1", "side2_enable_asked", frozenset())
+
+
+GOOD = (
+    Row("off", "this_on", "", "lit", "glow this", "rule: light", "it is lit"),
+    Row("lit", "other_on", "warm", "~lit", "", "rule: light", "the other one is lit"),
+    Ignored("lit", "other_on", "it stays"),
+    Ignored("lit", "this_on", "it is lit already"),
+    Row("lit", "out", "", "off", "", "rule: dark", "it is out"),
+    Ignored("off", "out", "it is out already"),
+)
+
+
+def lamp(*rows):
+    return Table("lamp", "off lit*", "off", "this_on out", "glow", rows, ("warm cold",))
+
+
+SOUND = (*GOOD[:2], Row("lit", "other_on", "cold", "=", "", "rule: light", "it stays"), *GOOD[3:])
+
+
+def test_a_sound_table_is_accepted():
+    assert lamp(*SOUND).step("lit_1", "side2_on", {"warm"}).destination == "lit_2"
+    assert lamp(*SOUND).step("lit_1", "side2_on", {"cold"}).destination == "lit_1"
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        (GOOD, "decided twice or in part"),
+        (SOUND[:-1], "nothing decides out in off"),
+        ((*SOUND, SOUND[0]), "decided twice"),
+        ((*SOUND, Ignored("off", "this_on", "why not")), "decided twice"),
+        ((*SOUND[:1], *SOUND[2:]), "decided twice or in part"),
+        ((*SOUND[:3], Ignored("litt", "this_on", "misspelt"), *SOUND[3:]), "unknown state litt"),
+        ((*SOUND, Ignored("off", "owt", "misspelt")), "unknown trigger owt"),
+        ((*SOUND[:4], Row("lit", "out", "", "of", "", "rule: dark", "it is out"), SOUND[5]), "unknown destination of"),
+        (
+            (Row("off", "this_on", "", "lit", "glwo this", "rule: light", "it is lit"), *SOUND[1:]),
+            "unknown output glwo",
+        ),
+        ((Row("off", "this_on", "", "lit", "glow that", "rule: light", "it is lit"), *SOUND[1:]), "this or other"),
+        ((*SOUND[:3], Ignored("lit", "this_on", " "), *SOUND[4:]), "no reason"),
+        ((SOUND[0], Row("lit", "other_on", "wram", "~lit", "", "rule", "x"), *SOUND[2:]), "unknown guard wram"),
+        ((Ignored("off", "this_on", "never lit"), *SOUND[1:]), "lit_1 cannot be reached"),
+        ((*SOUND, Ignored("off", "other_on", "no side")), "has no side"),
+    ],
+)
+def test_a_table_that_is_wrong_is_refused_when_it_is_built(rows, complaint):
+    with pytest.raises(CoreError, match=complaint):
+        lamp(*rows)

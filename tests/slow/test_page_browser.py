@@ -1,0 +1,448 @@
+"""The live page in a real browser: what an operator sees when something fails, and what they can do about it.
+
+The last test runs this file as a program inside the lab (`namespaces.enter`), with a browser in the SCS's namespace.
+"""
+
+# ruff: noqa: S603  # the commands are our own
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import Chrome, ChromeOptions, Keys
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from support.page_stage import PATIENCE_S, PageStage
+from switchover.agent.configuration.settings import PageSettings
+from switchover.agent.lab.network import namespaces
+from switchover.agent.lab.network.segment import run_in
+from switchover.agent.lab.real_stage import RealStage
+from switchover.agent.lab.settings import LabSettings
+from switchover.agent.page.drawn import MACHINES, Drawings
+
+T = TypeVar("T")
+
+PHONE_PX, DESK_PX = (360, 740), (1100, 900)
+
+
+def chromium() -> Chrome:
+    """A headless Chromium of this machine; what it is told of other machines, it does not ask for."""
+    options = ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US"):
+        options.add_argument(argument)
+    options.add_argument("--disable-background-networking")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return Chrome(options=options, service=Service(shutil.which("chromedriver")))
+
+
+def why_no_browser() -> str | None:
+    """Why there is no browser here; None if there is."""
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    return f"needs {' and '.join(missing)} (Debian packages chromium and chromium-driver)" if missing else None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    if (reason := why_no_browser()) is not None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    found = chromium()
+    yield found
+    found.quit()
+
+
+class Screen:
+    """What is on the page; everything that is looked for is waited for."""
+
+    def __init__(self, browser: Chrome, url: str, size: tuple[int, int] = DESK_PX) -> None:
+        self.browser = browser
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.get(url)
+
+    def until(self, condition: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+        """Wait until the condition is true; what the page replaces meanwhile is looked at again."""
+        return WebDriverWait(self.browser, patience_s, 0.05, [WebDriverException]).until(lambda _: condition())
+
+    def text(self, css: str) -> str:
+        return self.browser.find_element(By.CSS_SELECTOR, css).text
+
+    def shows(self, css: str, text: str) -> str:
+        """Wait until the text stands there; returns all that stands there then."""
+
+        def found() -> str:
+            now = self.text(css)
+            return now if text in now else ""
+
+        try:
+            return self.until(found)
+        except WebDriverException:
+            raise AssertionError(f"{text!r} is not in {self.text(css)!r}") from None
+
+    def marks(self) -> set[str]:
+        """How everything stands that is shown of the solution."""
+        script = (
+            "return [...document.querySelectorAll('#whole, main .fact')].map((each) => each.className.split(' ')[1])"
+        )
+        return set(self.browser.execute_script(script))
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def focused(self) -> str:
+        """The text of what has the focus."""
+        return self.browser.execute_script("return document.activeElement.textContent.trim()")
+
+    def tab_to(self, text: str) -> None:
+        """Go on with the tabulator until this has the focus."""
+        for _ in range(20):
+            if self.focused() == text:
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"{text!r} cannot be reached by keyboard")
+
+    def complaints(self) -> list[str]:
+        """What the browser complains of: errors of the script, what the policy blocked, what was not found."""
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+
+@pytest.fixture(autouse=True)
+def _quick_diagrams(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A box for each state, in a moment; one test has the real ones."""
+    if "real_diagrams" in request.fixturenames:
+        return
+
+    async def draw(_: Drawings, machine: str, _view: str) -> str:
+        boxes = "".join(f'<rect class="box" data-state="{state}"/>' for state in MACHINES[machine].all_states)
+        return f'<svg xmlns="http://www.w3.org/2000/svg">{boxes}</svg>'
+
+    monkeypatch.setattr(Drawings, "draw", draw)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[PageStage]:
+    with PageStage(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def screen(browser: Chrome, stage: PageStage) -> Iterator[Screen]:
+    found = Screen(browser, stage.url)
+    found.shows("#whole", "as it should be: every primary is on host1")
+    yield found
+    assert found.complaints() == []
+    browser.get("about:blank")
+
+
+def lit(screen: Screen, name: str) -> list[str]:
+    """The states that are lit in a diagram."""
+    script = (
+        "return [...document.getElementById(arguments[0]).querySelectorAll('.lit')].map((each) => each.dataset.state)"
+    )
+    return screen.browser.execute_script(script, f"diagram-{name}")
+
+
+def test_the_solution_at_a_glance(screen):
+    assert screen.text("h1") == "lab"
+    assert screen.browser.title == "fine: lab"
+    rows = [row.text.split("\n") for row in screen.browser.find_elements(By.CSS_SELECTOR, "#lines tr")]
+    assert rows == [
+        ["link to the LCA", "both hosts are heard", "connected", "connected"],
+        ["VIP", "198.51.100.10/24, 2001:db8::10/64", "on host1", "has it", "has it not"],
+        ["SIP Server", "primary on host1, backup on host2", "primary", "SIP_Server_1", "backup", "SIP_Server_2"],
+    ]
+    assert screen.text("#facts") == "Redundancy\nevery component has a backup\nPlacement\nevery primary is on host1"
+    assert screen.marks() == {"fine"}
+    screen.shows("#hosts", "host1\nheard ")
+
+
+def test_an_application_that_crashes_is_seen_without_reloading(screen, stage):
+    screen.browser.execute_script("window.isTheSame = true")
+    stage.run(stage.stage.crash("SIP_Server_1"))
+    screen.shows("#whole", "not as it should be: SIP Server: no redundancy: primary on host2, down on host1")
+    screen.shows("#lines tr:nth-child(3)", "down\nSIP_Server_1\nprimary\nSIP_Server_2")
+    screen.shows("#lines tr:nth-child(2)", "on host2\nhas it not\nhas it")
+    screen.shows("#incidents li:first-child", "SIP_Server_1: it failed\n")
+    screen.shows("#incidents li:first-child .outcome", "SIP Server: host1 → host2; VIP: host1 → host2; redundancy lost")
+    screen.until(lambda: lit(screen, "pair-SIP Server") == ["no_redundancy_2"])
+    screen.until(lambda: lit(screen, "VIP-VIP") == ["held_2"])
+    stage.run(stage.stage.start_application("SIP_Server_1"))
+    screen.shows("#whole", "as it should be: every primary is on host2")
+    screen.until(lambda: lit(screen, "pair-SIP Server") == ["redundant_2"])
+    assert screen.browser.execute_script("return window.isTheSame") is True
+
+
+def test_a_host_that_is_lost_is_seen_and_what_it_has_is_unknown(screen, stage):
+    stage.run(stage.stage.lose(1))
+    screen.shows("#lines tr:nth-child(1)", "lost")
+    screen.shows(
+        "#lines tr:nth-child(3)", "no redundancy: primary on host2, host1 is lost\nunknown\nSIP_Server_1\nprimary"
+    )
+    screen.shows("#lines tr:nth-child(2)", "on host2; host1 is lost and may have it too\nunknown\nhas it")
+    screen.until(lambda: lit(screen, "VIP-VIP") == ["owed_2"])
+
+
+def test_an_incident_tells_what_was_done_and_why(screen, stage):
+    stage.run(stage.stage.crash("SIP_Server_2"))
+    screen.shows("#incidents li:first-child", "SIP_Server_2: it failed")
+    screen.browser.find_element(By.CSS_SELECTOR, "#incidents li:first-child summary").click()
+    screen.shows("#incidents li:first-child pre", "because: the backup failed")
+    stage.run(stage.stage.start_application("SIP_Server_2"))
+    screen.until(lambda: len(screen.browser.find_elements(By.CSS_SELECTOR, "#incidents li")) == 3)
+    assert "because: the backup failed" in screen.text("#incidents li:nth-child(2) pre")  # still open
+
+
+def test_when_the_agent_is_not_heard_everything_is_unknown_until_it_is(screen, stage):
+    screen.until(lambda: lit(screen, "VIP-VIP") == ["held_1"])
+    go_on = stage.pause()
+    screen.shows("#whole", "unknown: the agent was not heard for")
+    assert screen.marks() == {"unknown"}
+    assert (lit(screen, "VIP-VIP"), lit(screen, "pair-SIP Server")) == ([], [])
+    assert screen.browser.title == "unknown: lab"
+    assert [button.is_enabled() for button in screen.browser.find_elements(By.CSS_SELECTOR, "#switches button")] == [
+        False,
+        False,
+    ]
+    go_on.set()
+    screen.shows("#whole", "as it should be: every primary is on host1")
+    assert screen.marks() == {"fine"}
+    screen.until(lambda: lit(screen, "VIP-VIP") == ["held_1"])
+
+
+def test_a_switchover_by_keyboard_alone_shows_the_plan_and_asks_first(screen, stage):
+    screen.tab_to("Switch to host2 …")
+    screen.press(Keys.ENTER)
+    screen.shows("#dialog-title", "Switch everything to host2?")
+    assert screen.focused() == "Cancel"
+    screen.shows("#outcome", "Outcome: SIP Server: host1 → host2; VIP: host1 → host2")
+    commands = [item.text for item in screen.browser.find_elements(By.CSS_SELECTOR, "#plan li")]
+    assert commands[:2] == ["demote SIP_Server_1", "promote SIP_Server_2"]
+    screen.press(Keys.ESCAPE)
+    screen.until(lambda: screen.focused() == "Switch to host2 …")
+    assert stage.agent.solution.state.pairs[0].state == "redundant_1"
+    screen.press(Keys.ENTER)
+    screen.shows("#outcome", "host2")
+    screen.until(lambda: screen.browser.find_element(By.ID, "confirm").is_enabled())
+    screen.tab_to("Switch over")
+    screen.press(Keys.SPACE)
+    screen.shows("#reply", "Asked for: an operator or a reaction asks for it")
+    screen.shows("#whole", "as it should be: every primary is on host2")
+    assert stage.agent.solution.state.pairs[0].state == "redundant_2"
+
+
+def test_every_stop_of_the_keyboard_can_be_seen(screen):
+    """The focus is drawn round whatever has it."""
+    screen.until(lambda: lit(screen, "pair-SIP Server") == ["redundant_1"])
+    stops = []
+    screen.browser.execute_script("document.activeElement.blur()")
+    for _ in range(6):
+        screen.press(Keys.TAB)
+        style = "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]"
+        stops.append((screen.focused()[:20], *screen.browser.execute_script(style)))
+    assert [stop[0] for stop in stops[:3]] == ["To the switchover", "Switch to host1 …", "Switch to host2 …"]
+    assert {stop[1:] for stop in stops} == {("solid", "3px")}
+
+
+def test_what_has_changed_since_the_plan_is_planned_again(screen, stage):
+    screen.tab_to("Switch to host2 …")
+    screen.press(Keys.ENTER)
+    screen.shows("#outcome", "host1 → host2")
+    screen.until(lambda: screen.browser.find_element(By.ID, "confirm").is_enabled())
+    stage.run(stage.stage.crash("SIP_Server_2"))
+    stage.until(lambda: stage.agent.solution.state.pairs[0].state == "no_redundancy_1")
+    screen.browser.find_element(By.ID, "confirm").click()
+    screen.shows("#plan", "the solution has changed: this is the plan as it is now")
+    screen.shows("#outcome", "never switch to a side that is known to be worse")
+    assert not screen.browser.find_element(By.ID, "confirm").is_enabled()
+    assert stage.agent.solution.state.pairs[0].state == "no_redundancy_1"
+    assert ["409 (Conflict)" in complaint for complaint in screen.complaints()] == [True]
+
+
+@pytest.mark.parametrize("solution", ["sip", "voicemail"])
+def test_on_a_phone_nothing_goes_beyond_the_edge(browser, tmp_path, solution):
+    with PageStage(tmp_path, solution) as stage:
+        screen = Screen(browser, stage.url, PHONE_PX)
+        stage.run(stage.stage.lose(1))
+        screen.shows("#whole", "host1 is lost")
+        screen.shows("#diagrams", "VIP: owed_2")
+        widths = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        full, inner = browser.execute_script(widths)
+        assert full == inner <= PHONE_PX[0]
+        screen.until(lambda: browser.find_elements(By.CSS_SELECTOR, "#switches button")[0].is_enabled())
+        small = (
+            "return [...document.querySelectorAll('button')].filter((b) => b.checkVisibility() && b.offsetHeight < 44)"
+        )
+        assert browser.execute_script(small) == []
+        browser.execute_script("document.querySelectorAll('#switches button')[1].click()")
+        screen.shows("#outcome", "Outcome: ")
+        left, right = browser.execute_script(
+            "const b = document.getElementById('dialog').getBoundingClientRect(); return [b.left, b.right]"
+        )
+        assert 0 <= left < right <= PHONE_PX[0]
+        browser.get("about:blank")
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+def test_the_words_can_be_read_in_light_and_in_dark(browser, stage, light):
+    """WCAG 2.2, 1.4.3: a contrast of 4.5 to 1 or more, for every text of the page, fine and in trouble."""
+    features = [{"name": "prefers-color-scheme", "value": light}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    screen = Screen(browser, stage.url)
+    stage.run(stage.stage.lose(1))
+    screen.shows("#whole", "host1 is lost")
+    found = browser.execute_script(CONTRASTS)
+    assert len(found) > 30
+    assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.get("about:blank")
+
+
+CONTRASTS = """
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (node) => {
+  const colour = getComputedStyle(node).backgroundColor;
+  return colour === "rgba(0, 0, 0, 0)" && node.parentElement ? behind(node.parentElement) : colour;
+};
+const texts = [...document.querySelectorAll("body *")].filter((node) =>
+  node.checkVisibility() && [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()));
+return texts.map((node) => {
+  const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
+  return [node.textContent, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+});
+"""
+
+
+def test_each_mark_has_its_own_sign_and_shape(screen):
+    """It can be told apart without any colour."""
+    script = """
+    return arguments[0].map((mark) => {
+      const node = document.createElement("span");
+      node.className = `fact ${mark}`;
+      document.body.append(node);
+      const style = getComputedStyle(node, "::before");
+      return [style.content, style.borderStyle, style.borderRadius].join(" ");
+    });
+    """
+    shapes = screen.browser.execute_script(script, ["fine", "moving", "trouble", "unknown"])
+    assert len(set(shapes)) == 4
+    assert len({shape.split()[0] for shape in shapes}) == 4
+
+
+def test_one_must_log_in_where_there_is_a_token(browser, tmp_path):
+    file = tmp_path / "token"
+    file.touch(0o600)
+    file.write_text("correct-horse-battery-staple")
+    with PageStage(tmp_path, page=PageSettings(token_file=file)) as stage:
+        screen = Screen(browser, stage.url)
+        screen.shows("label", "Token")
+        screen.press("wrong", Keys.ENTER)
+        screen.shows("[role=alert]", "That is not the token.")
+        screen.press("correct-horse-battery-staple", Keys.ENTER)
+        screen.shows("#whole", "as it should be")
+        screen.until(lambda: browser.find_elements(By.CSS_SELECTOR, "#switches button")[0].is_enabled())
+        assert ["401 (Unauthorized)" in complaint for complaint in screen.complaints()] == [True]
+        browser.get("about:blank")
+
+
+@pytest.fixture
+def real_diagrams() -> None:
+    """The diagrams are those of the package."""
+
+
+def test_the_real_diagram_has_the_present_state_lit(browser, stage, real_diagrams):
+    screen = Screen(browser, stage.url)
+    screen.until(lambda: lit(screen, "pair-SIP Server") == ["redundant_1"], 120)
+    texts = browser.execute_script("return document.querySelector('#diagrams svg').textContent")
+    assert "side2_down" in texts or "enable 2" in texts
+    assert screen.complaints() == []
+    browser.get("about:blank")
+
+
+# In the lab: the real agent, real hosts, a real fault
+
+
+@pytest.mark.namespaces
+def test_a_real_fault_in_the_lab_is_seen(tmp_path):
+    reason = namespaces.why_not() or why_no_browser()
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    done = subprocess.run([sys.executable, __file__, "enter"], capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == [
+        "as it should be: every primary is on host1, and every component has a backup",
+        "not as it should be: SIP Server: no redundancy: primary on host2, down on host1",
+        "as it should be: every primary is on host2, and every component has a backup",
+        "as it should be: every primary is on host1, and every component has a backup",
+        "not as it should be: VIP: on host2; host1 is lost and may have it too",
+    ]
+
+
+async def _in_the_lab() -> None:
+    """What the page says at first, after a crash, a start, an operator's switchover, and the loss of a host."""
+    directory = namespaces.prepare()
+    stage = RealStage(directory, LabSettings(detection_ms=500))
+    with (directory / "switchover.toml").open("a") as file:
+        file.write("[page]\nport = 4900\n")
+    try:
+        await stage.start()
+        command = run_in("scs", [sys.executable, __file__, "look"])
+        pipe = asyncio.subprocess.PIPE
+        looking = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        seen = [await _next(looking)]
+        await stage.crash("SIP_Server_1")
+        seen.append(await _next(looking))
+        await stage.start_application("SIP_Server_1")
+        seen += [await _next(looking), await _next(looking)]
+        await stage.lose(1)
+        seen.append(await _next(looking))
+        await looking.wait()
+        print(json.dumps(seen))
+    finally:
+        await stage.close()
+
+
+async def _next(looking: asyncio.subprocess.Process) -> Any:
+    assert looking.stdout is not None
+    async with asyncio.timeout(60):
+        return json.loads(await looking.stdout.readline())
+
+
+def _look() -> None:
+    """In the SCS's namespace: watch the page, tell what it says, and switch over when it is time."""
+    browser = chromium()
+    try:
+        screen = Screen(browser, "http://127.0.0.1:4900/")
+        for words in ("on host1, and every", "down on host1", "on host2, and every"):
+            print(json.dumps(screen.shows("#whole", words)), flush=True)
+        screen.tab_to("Switch to host1 …")
+        screen.press(Keys.ENTER)
+        screen.until(lambda: browser.find_element(By.ID, "confirm").is_enabled())
+        browser.find_element(By.ID, "confirm").click()
+        for words in ("on host1, and every", "host1 is lost"):
+            print(json.dumps(screen.shows("#whole", words)), flush=True)
+    finally:
+        browser.quit()
+
+
+if __name__ == "__main__":
+    match sys.argv[1]:
+        case "enter":
+            raise SystemExit(namespaces.enter([sys.executable, "-W", "error", __file__, "inside"]))
+        case "inside":
+            asyncio.run(_in_the_lab())
+        case _:
+            _look()
