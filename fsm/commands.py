@@ -129,14 +129,14 @@ HostCommand = ApplicationCommand | EnableVip | DisableVip | AnnounceVip | LookAt
 
 Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer
 
-Thing = tuple[str, str]
+Target = tuple[str, str]
 """What a command is about: the host, and the application or `VIP`. A host does such commands one after the other."""
 
 
-def thing_of(command: HostCommand) -> Thing:
+def target_of(command: HostCommand) -> Target:
     """What a command is about.
 
-    >>> thing_of(DisableVip("host1")), thing_of(Demote("host1", "SIP_Server_1"))
+    >>> target_of(DisableVip("host1")), target_of(Demote("host1", "SIP_Server_1"))
     (('host1', 'VIP'), ('host1', 'SIP_Server_1'))
     """
     return command.host, command.application if isinstance(command, ApplicationCommand) else "VIP"

@@ -34,7 +34,7 @@ def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str)
     """
     if guard.startswith("promotion"):
         things = zip(topology.hosts, topology.pairs[index].applications, strict=True)
-        is_under_way = any(isinstance(told, Promote | LookAt) for thing in things for told in state.told(thing))
+        is_under_way = any(isinstance(told, Promote | LookAt) for thing in things for told in state.pending_for(thing))
         if not is_under_way:
             return frozenset({"promotion_failed"})
         is_overtaken = better_side(topology, state) == 3 - int(state.pairs[index].state[-1])
@@ -78,7 +78,7 @@ def vip_surprise(topology: Topology, state: SolutionState) -> str | None:
     name, _, this = state.vip.rpartition("_") if state.vip[-1] in "12" else (state.vip, "", "1")
     for side, expected in zip((int(this), 3 - int(this)), HELD.get(name, (None, None)), strict=True):
         seen = state.vip_held[side - 1]
-        is_settled = not state.told((topology.hosts[side - 1], "VIP"))
+        is_settled = not state.pending_for((topology.hosts[side - 1], "VIP"))
         if expected is not None and seen is not None and seen is not expected and is_settled:
             return f"side{side}_{'held' if seen else 'free'}"
     return None

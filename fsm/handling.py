@@ -45,7 +45,7 @@ from .commands import (
     Stop,
     TriggerReaction,
     WriteLog,
-    thing_of,
+    target_of,
 )
 from .errors import CoreError
 from .events import Event, LogMessageReceived
@@ -293,7 +293,7 @@ class Handling:
 
     def _give_up(self, command: HostCommand) -> None:
         """A command has failed, unless what the host reported has led to another one since."""
-        since = self.state.told(thing_of(command))
+        since = self.state.pending_for(target_of(command))
         if not any(later == command or overtakes(later, command) for later in since):
             self._enqueue(failure(self.topology, command))
 
@@ -367,7 +367,7 @@ class Handling:
         """Give a command its id and let it go, unless it is under way and nothing that was told since changes it."""
         if self.state.links[self.topology.side_of(command.host) - 1] in ("unknown", "lost"):
             return  # the machines are about to hear that it is lost
-        told = self.state.told(thing_of(command))
+        told = self.state.pending_for(target_of(command))
         changes = [position for position, earlier in enumerate(told) if isinstance(earlier, _CHANGING)]
         if command in told[changes[-1] if changes else 0 :]:
             return
@@ -377,7 +377,7 @@ class Handling:
     def _forget(self, host: str) -> list[HostCommand]:
         """No result can come any more of what a host was told on a connection that is gone."""
         names = (*(pair.applications[self.topology.hosts.index(host)] for pair in self.topology.components), "VIP")
-        gone = [command for name in names for command in self.state.told((host, name))]
+        gone = [command for name in names for command in self.state.pending_for((host, name))]
         for command in gone:
             self.state = self.state.without_command(command)
         self.commands = [told for told in self.commands if not isinstance(told, HostCommand) or told.host != host]

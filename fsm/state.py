@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
-from .commands import HostCommand, Thing, thing_of
+from .commands import HostCommand, Target, target_of
 from .events import Mode
 from .machines.alarm import ALARM
 from .machines.application import APPLICATION
@@ -89,11 +89,11 @@ class SolutionState:
         """This state with what was reported of the VIP on the host of a side (1 or 2)."""
         return evolve(self, vip_held=put(self.vip_held, side - 1, held))
 
-    def told(self, thing: Thing) -> tuple[HostCommand, ...]:
+    def pending_for(self, thing: Target) -> tuple[HostCommand, ...]:
         """The commands without a result yet that are about this thing, in the order in which they were given."""
-        return tuple(command for command in self.pending if thing_of(command) == thing)
+        return tuple(command for command in self.pending if target_of(command) == thing)
 
-    def told_by_id(self, number: int) -> HostCommand | None:
+    def pending_by_id(self, number: int) -> HostCommand | None:
         """The command without a result yet that has this id, if there is one."""
         return next((command for command in self.pending if command.id == number), None)
 

@@ -19,7 +19,7 @@ from .commands import (
     Promote,
     Start,
     Stop,
-    thing_of,
+    target_of,
 )
 from .errors import CoreError
 from .events import (
@@ -78,11 +78,11 @@ class Trigger:
     name: str
 
 
-Noted = tuple[SolutionState, tuple[Trigger, ...]]
+Translated = tuple[SolutionState, tuple[Trigger, ...]]
 """The state with what was noted, and the triggers that follow, in order."""
 
 
-def translate(topology: Topology, state: SolutionState, event: Event) -> Noted:
+def translate(topology: Topology, state: SolutionState, event: Event) -> Translated:
     """What an event changes of what is known, and whom it is told; `CoreError` if it is refused."""
     match event:
         case HostConnected() | HostFellSilent() | HostHeard() | HostLost() | HostLeft():
@@ -114,7 +114,7 @@ def translate(topology: Topology, state: SolutionState, event: Event) -> Noted:
             return state, (_message(topology, event_id(event.event_id), event.application),)
 
 
-def observe_mode(topology: Topology, state: SolutionState, application: str, mode: Mode) -> Noted:
+def observe_mode(topology: Topology, state: SolutionState, application: str, mode: Mode) -> Translated:
     """An application was seen to be in this mode."""
     pair, side = topology.find(application)
     _must_fit(topology, pair, application, mode)
@@ -136,12 +136,12 @@ def tell_applications(topology: Topology, state: SolutionState, side: int, condi
     return tuple(trigger for number in numbers for trigger in tell_application(state, number, condition))
 
 
-def observe_vip(state: SolutionState, side: int, held: bool) -> Noted:
+def observe_vip(state: SolutionState, side: int, held: bool) -> Translated:
     """The VIP was seen to be on the host of this side, or not to be there."""
     return state.with_vip_held(side, held), (Trigger("vip", 0, f"side{side}_{'held' if held else 'free'}"),)
 
 
-def _note_report(topology: Topology, state: SolutionState, side: int, report: HostReport) -> Noted:
+def _note_report(topology: Topology, state: SolutionState, side: int, report: HostReport) -> Translated:
     """Everything that a host reports when it connects; `CoreError` unless it tells of all of its applications.
 
     Its applications are told at once; its pairs and the VIP when the link has taken it in.
@@ -186,14 +186,14 @@ def _about(topology: Topology, command: HostCommand, what: str) -> tuple[Trigger
     return (Trigger("vip", 0, f"side{topology.side_of(command.host)}_{what}"),)
 
 
-def _result(topology: Topology, state: SolutionState, event: CommandResult) -> Noted:
-    command = state.told_by_id(event.id)
+def _result(topology: Topology, state: SolutionState, event: CommandResult) -> Translated:
+    command = state.pending_by_id(event.id)
     if command is None:
         return state, ()  # of a host that has been lost since, or told twice
     if state.links[topology.side_of(command.host) - 1] not in _IN_SIGHT:
         return state, ()  # its connection is gone: what became of it is known when the host is heard or given up
     state = state.without_command(command)
-    if any(overtakes(later, command) for later in state.told(thing_of(command))):
+    if any(overtakes(later, command) for later in state.pending_for(target_of(command))):
         if isinstance(event, CommandSucceeded) and isinstance(command, EnableVip | DisableVip):
             state = state.with_vip_held(topology.side_of(command.host), isinstance(command, EnableVip))
         return state, ()  # what was told since will decide

@@ -58,9 +58,9 @@ def init(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Say whether a configuration is in order, and what is doubtful in it."""
-    configuration, doubts = check_configuration(options.file)
-    for doubt in doubts:
-        print(f"warning: {doubt}", file=sys.stderr)
+    configuration, warnings = check_configuration(options.file)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     names = " and ".join(host.name for host in configuration.hosts)
     print(f"{options.file}: in order; solution {configuration.solution.name} on {names}")
     return DONE
@@ -102,10 +102,10 @@ def lca(options: argparse.Namespace) -> int:
 
 
 def _begin(options: argparse.Namespace) -> Configuration:
-    configuration, doubts = check_configuration(options.config)
+    configuration, warnings = check_configuration(options.config)
     logs.configure(options.log_format, quiet=options.quiet)
-    for doubt in doubts:
-        logging.getLogger("switchover").warning("%s", doubt)
+    for warning in warnings:
+        logging.getLogger("switchover").warning("%s", warning)
     return configuration
 
 

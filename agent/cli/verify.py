@@ -100,9 +100,9 @@ def run_verify(options: argparse.Namespace) -> int:
     """`switchover verify CONFIG`, or with `--mutants` the score of the checker itself."""
     if options.mutants:
         return _try_mutants(options.jobs)
-    configuration, doubts = check(options.file)
-    for doubt in doubts:
-        print(f"warning: {doubt}", file=sys.stderr)
+    configuration, warnings = check(options.file)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     bounds = _bounds(options, configuration)
     if not options.json:
         print(_opening(configuration.solution.name, bounds), flush=True)

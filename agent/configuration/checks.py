@@ -41,7 +41,7 @@ class Sections:
     page: PageSettings | None = None
 
     def host_names(self) -> list[str]:
-        """The names that others may refer to; empty while the hosts themselves are in doubt."""
+        """The names that others may refer to; empty while the hosts themselves are in warning."""
         names = [host.name for host in self.hosts]
         return names if len(set(names)) == len(names) == 2 else []
 
@@ -61,7 +61,7 @@ class Sections:
         return [(("solution", "outside", number), name) for number, name in enumerate(names)]
 
 
-def findings(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
+def mistakes(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
     """What does not fit together. A check is left out where a section that it needs is empty.
 
     `with_mlcmd`: the file has the section on mlcmd, be it sound or not.
@@ -72,25 +72,25 @@ def findings(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
     yield from _repeated("application", (((*path, "application"), member.application) for path, member in members))
     yield from _repeated("application", sections.outside())
     yield from _repeated("alarm", ((("alarms", i, "name"), alarm.name) for i, alarm in enumerate(alarms)))
-    yield from _host_findings(hosts)
+    yield from _host_mistakes(hosts)
     if sections.vip:
-        yield from _vip_findings(sections.vip, hosts)
+        yield from _vip_mistakes(sections.vip, hosts)
     if sections.page:
-        yield from _page_findings(sections.page)
+        yield from _page_mistakes(sections.page)
     for index, pair in enumerate(pairs):
-        yield from _pair_findings(("pairs", index, "members"), pair)
+        yield from _pair_mistakes(("pairs", index, "members"), pair)
         for number, member in enumerate(pair.members):
             path = ("pairs", index, "members", number)
-            yield from _control_findings(path, member, pair.kind)
-            yield from _watch_findings(path, member)
+            yield from _control_mistakes(path, member, pair.kind)
+            yield from _watch_mistakes(path, member)
             if pair.kind is PairKind.REDUNDANT and member.mlcmd is not None and not with_mlcmd:
                 yield Fault((*path, "mlcmd"), "mlcmd needs the table [mlcmd], which says how to call it; add it")
     if pairs and not sections.applications((PairKind.REDUNDANT,)):
         yield Fault(("pairs", 0), "every pair is monitored; a solution has at least one redundant pair")
-    yield from _outside_findings(sections)
-    yield from _member_findings(members, sections.host_names())
+    yield from _outside_mistakes(sections)
+    yield from _member_mistakes(members, sections.host_names())
     for index, alarm in enumerate(alarms):
-        yield from _alarm_findings(("alarms", index), alarm, sections)
+        yield from _alarm_mistakes(("alarms", index), alarm, sections)
 
 
 def _two(path: TomlPath, table: str, count: int, owner: str) -> Iterator[Fault]:
@@ -112,7 +112,7 @@ def _unknown(path: TomlPath, kind: str, name: str, known: list[str]) -> Iterator
         yield Fault(path, f"{label(path)} is {shown(name)}, an unknown {kind}; {suggestion(name, known)}")
 
 
-def _host_findings(hosts: tuple[Host, ...]) -> Iterator[Fault]:
+def _host_mistakes(hosts: tuple[Host, ...]) -> Iterator[Fault]:
     if hosts:
         yield from _two(("hosts",), "hosts", len(hosts), "a solution")
     for index, host in enumerate(hosts[1:], start=1):
@@ -121,14 +121,14 @@ def _host_findings(hosts: tuple[Host, ...]) -> Iterator[Fault]:
             yield Fault(("hosts", index, "address"), what)
 
 
-def _vip_findings(vip: VipSettings, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+def _vip_mistakes(vip: VipSettings, hosts: tuple[Host, ...]) -> Iterator[Fault]:
     seen: set[IPv4Address | IPv6Address] = set()
     for index, address in enumerate(vip.addresses):
         path = ("vip", "addresses", index)
         if address.ip in seen:
             yield Fault(path, f"{label(path)} repeats {address.ip}; name each address once")
         seen.add(address.ip)
-        yield from _subnet_findings(path, address, hosts)
+        yield from _subnet_mistakes(path, address, hosts)
     for index, host in enumerate(hosts):
         if vip.addresses_by is not AddressesBy.NETSH and not _INTERFACE.fullmatch(host.interface):
             what = (
@@ -137,7 +137,7 @@ def _vip_findings(vip: VipSettings, hosts: tuple[Host, ...]) -> Iterator[Fault]:
             yield Fault(("hosts", index, "interface"), what)
 
 
-def _subnet_findings(path: TomlPath, vip: IPv4Interface | IPv6Interface, hosts: tuple[Host, ...]) -> Iterator[Fault]:
+def _subnet_mistakes(path: TomlPath, vip: IPv4Interface | IPv6Interface, hosts: tuple[Host, ...]) -> Iterator[Fault]:
     """A VIP can move only within a subnet that both hosts are on. Hosts of the other IP family say nothing about it."""
     family = [(index, host) for index, host in enumerate(hosts) if host.address.version == vip.version]
     outside = [(index, host) for index, host in family if host.address not in vip.network]
@@ -155,7 +155,7 @@ def _subnet_findings(path: TomlPath, vip: IPv4Interface | IPv6Interface, hosts: 
             yield Fault(("hosts", index, "address"), what)
 
 
-def _page_findings(page: PageSettings) -> Iterator[Fault]:
+def _page_mistakes(page: PageSettings) -> Iterator[Fault]:
     """Who reaches the page can switch the solution over: from elsewhere only with a secret, and not in the clear."""
     needed = {"tls_certificate": page.tls_certificate, "tls_key": page.tls_key, "token_file": page.token_file}
     missing = [name for name, given in needed.items() if given is None]
@@ -167,7 +167,7 @@ def _page_findings(page: PageSettings) -> Iterator[Fault]:
             yield Fault(("page", name), f"{name} is nothing without {other}; add it")
 
 
-def _pair_findings(path: TomlPath, pair: PairSettings) -> Iterator[Fault]:
+def _pair_mistakes(path: TomlPath, pair: PairSettings) -> Iterator[Fault]:
     yield from _two(path, "pairs.members", len(pair.members), "a pair")
     with_mlcmd = [member.mlcmd is not None for member in pair.members]
     if pair.kind is PairKind.REDUNDANT and any(with_mlcmd) and not all(with_mlcmd):
@@ -182,7 +182,7 @@ def _pair_findings(path: TomlPath, pair: PairSettings) -> Iterator[Fault]:
         taken.add(member.host)
 
 
-def _control_findings(path: TomlPath, member: Member, kind: PairKind) -> Iterator[Fault]:
+def _control_mistakes(path: TomlPath, member: Member, kind: PairKind) -> Iterator[Fault]:
     """A redundant application is controlled in one way, and a monitored one has no mode to be controlled."""
     own = {"to_primary": member.to_primary, "to_backup": member.to_backup}
     ways = [name for name, given in (*own.items(), ("ocf", member.ocf), ("mlcmd", member.mlcmd)) if given is not None]
@@ -204,7 +204,7 @@ def _control_findings(path: TomlPath, member: Member, kind: PairKind) -> Iterato
             yield Fault((*path, "ocf", "parameters", number), what)
 
 
-def _watch_findings(path: TomlPath, member: Member) -> Iterator[Fault]:
+def _watch_mistakes(path: TomlPath, member: Member) -> Iterator[Fault]:
     """It must be seen whether an application runs."""
     if member.pidfile is not None:
         return
@@ -215,14 +215,14 @@ def _watch_findings(path: TomlPath, member: Member) -> Iterator[Fault]:
         yield Fault((*path, "application"), f"{member.application!r} {what}")
 
 
-def _outside_findings(sections: Sections) -> Iterator[Fault]:
+def _outside_mistakes(sections: Sections) -> Iterator[Fault]:
     inside = sections.applications()
     for path, name in sections.outside():
         if name in inside:
             yield Fault(path, f"{label(path)} is {name!r}, a member of a pair; name only what is on neither host")
 
 
-def _member_findings(members: Iterable[tuple[TomlPath, Member]], hosts: list[str]) -> Iterator[Fault]:
+def _member_mistakes(members: Iterable[tuple[TomlPath, Member]], hosts: list[str]) -> Iterator[Fault]:
     """Two applications with one pidfile would be watched as one process."""
     watched: dict[tuple[str, Path], str] = {}
     for path, member in members:
@@ -234,15 +234,15 @@ def _member_findings(members: Iterable[tuple[TomlPath, Member]], hosts: list[str
             yield Fault((*path, "pidfile"), f"pidfile is that of {other!r}; each application of a host needs its own")
 
 
-def _alarm_findings(path: TomlPath, alarm: Alarm, sections: Sections) -> Iterator[Fault]:
+def _alarm_mistakes(path: TomlPath, alarm: Alarm, sections: Sections) -> Iterator[Fault]:
     if sections.solution and sections.pairs:
         known = [*sections.applications(), *sections.solution.outside]
         yield from _unknown((*path, "application"), "application", alarm.application, known)
     for number, reaction in enumerate(alarm.reactions):
-        yield from _reaction_findings((*path, "reactions", number), reaction, sections)
+        yield from _reaction_mistakes((*path, "reactions", number), reaction, sections)
 
 
-def _reaction_findings(path: TomlPath, reaction: Reaction, sections: Sections) -> Iterator[Fault]:
+def _reaction_mistakes(path: TomlPath, reaction: Reaction, sections: Sections) -> Iterator[Fault]:
     """A VIP script runs on a host, and on nothing else; an application is switched, wherever it is."""
     wanted, other = ("application", "host") if reaction.do is ReactionKind.TO_PRIMARY else ("host", "application")
     if getattr(reaction, other):
@@ -264,7 +264,7 @@ def _members(configuration: Configuration) -> Iterator[tuple[TomlPath, PairSetti
             yield ("pairs", index, "members", number), pair, member
 
 
-def doubts(configuration: Configuration) -> Iterator[Fault]:
+def warnings(configuration: Configuration) -> Iterator[Fault]:
     """An alarm that an SCS has configured alike, and that is still active when it is needed, does not react there."""
     if configuration.solution.reactions is ReactionPolicy.LITERAL:
         what = "reactions is 'literal': alarms latch and scripts run needlessly, as with an SCS; for comparison only"

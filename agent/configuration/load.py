@@ -10,7 +10,7 @@ from attrs import fields
 from ...drivers.control.mlcmd import MlcmdSettings
 from ...drivers.control.ocf import OcfAgent
 from ...fsm.alarms import Alarm
-from .checks import Sections, doubts, findings
+from .checks import Sections, mistakes, warnings
 from .settings import (
     AbsolutePath,
     Argv,
@@ -57,7 +57,7 @@ def check(path: str | Path) -> tuple[Configuration, list[Problem]]:
     unsound = {fault.path[0] for fault in faults}
     shared = {section.name for section in fields(Sections)} - unsound
     sections, _ = _STRUCTURER.structure({name: source.values[name] for name in shared & source.values.keys()}, Sections)
-    faults += findings(sections or Sections(), with_mlcmd="mlcmd" in source.values)
+    faults += mistakes(sections or Sections(), with_mlcmd="mlcmd" in source.values)
     if faults or not configuration:
         raise ConfigurationError(source.problem(fault) for fault in faults)
-    return configuration, [source.problem(fault) for fault in doubts(configuration)]
+    return configuration, [source.problem(fault) for fault in warnings(configuration)]

@@ -56,7 +56,7 @@ EVENTS_AT_MOST = 500
 
 
 @define(eq=False)
-class HostsInMind:
+class IdealHosts:
     """Both hosts, and the core that commands them; `handled` is all that it has handled, in order.
 
     `records` tells of it in words, without the first `untold`. `modes` and `vip_held` are what the hosts are, also
@@ -177,7 +177,7 @@ class HostsInMind:
         yield CommandSucceeded(command.id)
 
 
-def hosts_of(topology: Topology, state: SolutionState) -> HostsInMind:
+def hosts_of(topology: Topology, state: SolutionState) -> IdealHosts:
     """The hosts as a state knows them."""
     known = {
         name: mode
@@ -189,10 +189,10 @@ def hosts_of(topology: Topology, state: SolutionState) -> HostsInMind:
         runs = {"up": Mode.UP, "down": Mode.DOWN}.get(state.applications[topology.number_of(name)])
         known |= {} if runs is None else {name: runs}
     held = {host: held for host, held in zip(topology.hosts, state.vip_held, strict=True) if held is not None}
-    return HostsInMind(Solution(topology, state), known, held)
+    return IdealHosts(Solution(topology, state), known, held)
 
 
-def prior_to_switchover(solution: Solution, side: int) -> HostsInMind:
+def prior_to_switchover(solution: Solution, side: int) -> IdealHosts:
     """The state prior to a switchover: everything runs, this side is primary, and no alarm condition is active.
 
     The way there is untold. `CoreError` if it is not reached, or only by waiting.
@@ -203,7 +203,7 @@ def prior_to_switchover(solution: Solution, side: int) -> HostsInMind:
         for number, name in enumerate(pair.applications, start=1):
             modes[name] = Mode.PRIMARY if number == side else Mode.BACKUP
     held = {host: number == side for number, host in enumerate(topology.hosts, start=1)}
-    hosts = HostsInMind(solution, modes, held)
+    hosts = IdealHosts(solution, modes, held)
     hosts.happen(*(event for host in topology.hosts for event in hosts.events_of(f"return {host}")))
     hosts.happen(*(TimerFired(f"cancel {alarm.name}") for alarm in topology.alarms))
     state = solution.state

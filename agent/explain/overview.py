@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from .words import LINK, MODE, PAIR, PLACEMENT, UNKNOWN, VIP, Fact, Mark, told
+from .words import LINK, MODE, PAIR, PLACEMENT, UNKNOWN, VIP, Fact, Mark, fact_of
 
 _IN_SIGHT = ("connected", "silent", "doubtful")
 
@@ -67,7 +67,7 @@ def overview(status: dict[str, Any], detection_ms: int) -> Overview:
         seen.is_fresh or host["link"] not in _IN_SIGHT for seen, host in zip(hosts, status["hosts"], strict=True)
     )
     lines = tuple(_lines(status, hosts, is_sure))
-    placement = told(PLACEMENT, status["placement"], _names(hosts)) if is_sure else UNKNOWN
+    placement = fact_of(PLACEMENT, status["placement"], _names(hosts)) if is_sure else UNKNOWN
     if all(line.state == "out_of_sight" for line in lines if line.kind == "pair"):
         placement = UNKNOWN
     return Overview(
@@ -116,10 +116,10 @@ def _lines(status: dict[str, Any], hosts: tuple[Seen, Seen], is_sure: bool) -> l
     names, vip = _names(hosts), status["vip"]
     held = [_held(host["vip_held"]) for host in status["hosts"]]
     addresses = ", ".join(vip["addresses"])
-    lines = [_line("VIP", "VIP", told(VIP, vip["state"], names), cells(held), vip["state"], is_sure, addresses)]
+    lines = [_line("VIP", "VIP", fact_of(VIP, vip["state"], names), cells(held), vip["state"], is_sure, addresses)]
     for pair in status["pairs"]:
         found = cells([_application(each["name"], each["mode"]) for each in pair["applications"]])
-        lines.append(_line("pair", pair["name"], told(PAIR, pair["state"], names), found, pair["state"], is_sure))
+        lines.append(_line("pair", pair["name"], fact_of(PAIR, pair["state"], names), found, pair["state"], is_sure))
     for pair in status["monitored"]:
         found = cells([_application(each["name"], each["state"]) for each in pair["applications"]])
         lines.append(_line("monitored", pair["name"], _monitored(pair, names), found, "", is_sure))

@@ -1,7 +1,7 @@
 """`switchover plan`: what would be done if something happened now, by the core itself; nothing is executed.
 
 The core works on a copy of the present state. Hosts are assumed to do everything that they are told, at once; the time
-that is told passes only where the core waits. What happens is told in the words of `hosts_in_mind`, one event in each.
+that is told passes only where the core waits. What happens is told in the words of `ideal_hosts`, one event in each.
 How a host is that was lost before, nobody knows: it is assumed to return as [S2] has it, primary and with the VIP;
 `return HOST backup` assumes that its applications are backup, and the VIP is not there.
 """
@@ -36,7 +36,7 @@ from ..history.chain import Link, chain
 from ..history.incidents import Incident, has_redundancy, is_at_rest
 from ..history.journal import JournalError, replay
 from ..history.state_json import from_json
-from .ideal_hosts import HostsInMind, hosts_of
+from .ideal_hosts import IdealHosts, hosts_of
 from .why import link_lines, state_lines
 
 _DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
@@ -199,7 +199,7 @@ def _known(words: str, kind: str, name: str, names: Sequence[str]) -> None:
         raise PlanError(f"{words!r}: unknown {kind} {name!r}; known are {', '.join(names)}")
 
 
-def _happen(hosts: HostsInMind, words: str) -> Planned:
+def _happen(hosts: IdealHosts, words: str) -> Planned:
     """One event, to its end; what was under way before is done after the first of them."""
     begin = len(hosts.handled)
     act, assumption = words.strip(), ""
@@ -217,14 +217,14 @@ def _happen(hosts: HostsInMind, words: str) -> Planned:
     return Planned(words, Incident(handled, is_at_rest(handled[-1].after)), "", assumption)
 
 
-def _silence_before(hosts: HostsInMind, act: str) -> list[Event]:
+def _silence_before(hosts: IdealHosts, act: str) -> list[Event]:
     """A host that is lost was silent before."""
     topology, state = hosts.solution.topology, hosts.solution.state
     silent = (host for host, link in zip(topology.hosts, state.links, strict=True) if link == "connected")
     return [HostFellSilent(host) for host in silent if act == f"lose {host}"]
 
 
-def _assume(hosts: HostsInMind, host: str, wanted: Sequence[str]) -> str:
+def _assume(hosts: IdealHosts, host: str, wanted: Sequence[str]) -> str:
     """A host will return as it was, as far as that is known, unless it is said how; returns what was assumed, if so."""
     topology, is_primary = hosts.solution.topology, wanted != ["backup"]
     side = topology.side_of(host)

@@ -15,7 +15,7 @@ from ..configuration.load import load
 from ..history.chain import COMMAND, DECISION, OBSERVED, RESULT, Link, chain
 from ..history.incidents import Incident, has_redundancy, incidents
 from ..history.telling import what_runs_not
-from .words import PAIR, VIP, told
+from .words import PAIR, VIP, fact_of
 
 __all__ = ["Link", "as_json", "as_line", "as_text", "chain", "run_why"]
 
@@ -113,8 +113,8 @@ def _refusals(incident: Incident) -> list[str]:
 def state_lines(topology: Topology, state: SolutionState) -> list[str]:
     """Who is primary at the end, where the VIP is, and whether there is redundancy."""
     pairs = zip(topology.pairs, state.pairs, strict=True)
-    rows = [(pair.name, told(PAIR, found.state, topology.hosts).words) for pair, found in pairs]
-    rows.append(("VIP", told(VIP, state.vip, topology.hosts).words))
+    rows = [(pair.name, fact_of(PAIR, found.state, topology.hosts).words) for pair, found in pairs]
+    rows.append(("VIP", fact_of(VIP, state.vip, topology.hosts).words))
     missing = what_runs_not(topology, state)
     rows.append(("redundancy", "yes" if has_redundancy(topology, state) else f"NO{missing and f': {missing}'}"))
     width = max(len(name) for name, _ in rows)

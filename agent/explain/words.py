@@ -44,7 +44,7 @@ PAIR: Mapping[str, Fact] = {
     "split_brain": Fact("split brain: primary on both; {other} is to go into backup mode", _TROUBLE),
     "demoting": Fact("switching to {this}: {other} goes into backup mode", _MOVING),
     "promoting": Fact("switching to {this}: it goes into primary mode", _MOVING),
-    "no_brain": Fact("backup on both: {this} goes into primary mode", _MOVING),
+    "both_backup": Fact("backup on both: {this} goes into primary mode", _MOVING),
     "taking_over": Fact("{this} takes over: down on {other}", _MOVING),
     "taking_over_lost": Fact("{this} takes over: {other} is lost", _MOVING),
     "cut_off": Fact("out of service: down on {this}, {other} is lost", _TROUBLE),
@@ -105,10 +105,10 @@ def name_of(state: str) -> str:
     return state[:-2] if state.endswith(("_1", "_2")) else state
 
 
-def told(facts: Mapping[str, Fact], state: str, hosts: Sequence[str]) -> Fact:
+def fact_of(facts: Mapping[str, Fact], state: str, hosts: Sequence[str]) -> Fact:
     """What a state means, with the hosts' names in it.
 
-    >>> told(PAIR, "peer_lost_2", ["host1", "host2"]).words
+    >>> fact_of(PAIR, "peer_lost_2", ["host1", "host2"]).words
     'no redundancy: primary on host2, host1 is lost'
     """
     fact = facts[name_of(state)]

@@ -131,7 +131,7 @@ def _links(incident: Incident, handled: Handled, refusals: set[str]) -> Iterator
 def _happening(incident: Incident, handled: Handled) -> Link:
     at_ms = incident.at_ms(handled)
     text = event_in_words(handled.event, handled.before) if handled.event != NOBODY_DID_IT else handled.text
-    command = handled.before.told_by_id(handled.event.id) if isinstance(handled.event, CommandResult) else None
+    command = handled.before.pending_by_id(handled.event.id) if isinstance(handled.event, CommandResult) else None
     if command is None:
         return Link(at_ms, EVENT, text)
     took_ms = _took_ms(incident, handled, command.id)
@@ -161,9 +161,9 @@ def _command(incident: Incident, handled: Handled, command: Command) -> Link:
 
 
 def _no_result(incident: Incident, handled: Handled, command: HostCommand) -> str:
-    if handled.after.told_by_id(command.id) is None:
+    if handled.after.pending_by_id(command.id) is None:
         return "withheld: the agent only observes"
-    if incident.after.told_by_id(command.id) is not None:
+    if incident.after.pending_by_id(command.id) is not None:
         return "no answer yet"
     return "no answer: its host was lost, or began a new session"
 

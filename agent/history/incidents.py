@@ -202,7 +202,7 @@ def is_at_rest(state: SolutionState) -> bool:
 def result_of(handled: Handled) -> HostCommand | None:
     """The command of which it was heard that it was carried out."""
     event = handled.event
-    return handled.before.told_by_id(event.id) if isinstance(event, CommandSucceeded) else None
+    return handled.before.pending_by_id(event.id) if isinstance(event, CommandSucceeded) else None
 
 
 def places_of(topology: Topology, state: SolutionState) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def event_in_words(event: Event, before: SolutionState) -> str:
         case VipReported():
             return f"the VIP is reported {'on' if event.held else 'gone from'} {event.host}"
         case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear():
-            command = before.told_by_id(event.id)
+            command = before.pending_by_id(event.id)
             name = f"command {event.id}" if command is None else describe_command(command)
             return f"{name}: {result_in_words(event)}"
         case TimerFired():

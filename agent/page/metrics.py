@@ -91,7 +91,7 @@ class Metrics:
     def _count(self, handled: Handled, incident: Incident | None) -> None:
         self._events.labels(_snake(type(handled.event).__name__)).inc()
         if isinstance(handled.event, CommandResult):
-            command = handled.before.told_by_id(handled.event.id)
+            command = handled.before.pending_by_id(handled.event.id)
             if command is not None:
                 self._commands.labels(_snake(type(command).__name__), _RESULTS[type(handled.event)]).inc()
         if incident is not None and incident.is_over and incident.id != self._counted:

@@ -103,7 +103,7 @@ def configurations(topology: Topology) -> Iterator[tuple[str, Configuration]]:
 
 def _announced_by(handled: Sequence[Handled]) -> str:
     """The host that announced the VIP last: this is where the clients' ARP caches point."""
-    done = (each.before.told_by_id(each.event.id) for each in handled if isinstance(each.event, CommandSucceeded))
+    done = (each.before.pending_by_id(each.event.id) for each in handled if isinstance(each.event, CommandSucceeded))
     return next((told.host for told in reversed([*done]) if isinstance(told, EnableVip | AnnounceVip)), "")
 
 

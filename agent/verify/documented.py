@@ -44,7 +44,7 @@ from ...fsm.documented.workflows import (
 )
 from ...fsm.handling import MACHINES, Machines
 from ...fsm.table import Decision
-from ..explain.ideal_hosts import HostsInMind, prior_to_switchover
+from ..explain.ideal_hosts import IdealHosts, prior_to_switchover
 
 _COMMANDS = ("promote", "demote", "look", "enable_vip", "disable_vip", "announce_vip")
 _DRAIN = "drain VIP"
@@ -156,7 +156,7 @@ def _missing(topology: Topology, machines: Machines, case: _Case) -> Iterator[st
     yield from (f"{case.name}: {text}" for text in (*_other_scripts(hosts, case), *_undocumented(hosts, case)))
 
 
-def _played(topology: Topology, machines: Machines, case: _Case) -> HostsInMind:
+def _played(topology: Topology, machines: Machines, case: _Case) -> IdealHosts:
     hosts = prior_to_switchover(Solution(topology, machines=machines), case.old)
     for act in case.before:
         hosts.act(act)
@@ -166,7 +166,7 @@ def _played(topology: Topology, machines: Machines, case: _Case) -> HostsInMind:
     return hosts
 
 
-def _unseen_steps(hosts: HostsInMind, case: _Case) -> Iterator[str]:
+def _unseen_steps(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     """Steps that did not come, or not in order. The order `disable-first` is another one than that of [S1]."""
     if hosts.solution.topology.vip_order is VipOrder.DISABLE_FIRST and case.workflow.name in SCENARIOS:
         return
@@ -175,7 +175,7 @@ def _unseen_steps(hosts: HostsInMind, case: _Case) -> Iterator[str]:
             yield f"not seen: {step.number or '-'}. {step.text}"
 
 
-def _other_end(hosts: HostsInMind, case: _Case) -> Iterator[str]:
+def _other_end(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     missing = {case.named(end) for end in case.workflow.ends} - states_of(hosts.solution.topology, hosts.solution.state)
     yield from (f"it does not end with {end}" for end in sorted(missing))
     if hosts.solution.state.pending:
@@ -185,7 +185,7 @@ def _other_end(hosts: HostsInMind, case: _Case) -> Iterator[str]:
             yield f"it does not end by itself: {handled.text}"
 
 
-def _other_scripts(hosts: HostsInMind, case: _Case) -> Iterator[str]:
+def _other_scripts(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     ran = Counter(hosts.scripts())
     documented = Counter(case.named(script) for script in case.workflow.scripts)
     if ran != documented:
@@ -193,7 +193,7 @@ def _other_scripts(hosts: HostsInMind, case: _Case) -> Iterator[str]:
         yield f"the scripts that ran are others than the documented ones: {told}"
 
 
-def _undocumented(hosts: HostsInMind, case: _Case) -> Iterator[str]:
+def _undocumented(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     """What no step and no rule beyond the steps asks for, or what comes twice.
 
     [S1] does not list what else is written: the SCS's own messages, and the other half of each mutual reaction.

@@ -246,7 +246,7 @@ def test_a_command_that_is_withheld_is_not_under_way():
 def test_a_machine_that_waits_goes_where_the_hosts_are_and_one_that_does_not_stays(pair, placement):
     before = evolve(SETTLED, pairs=(evolve(SETTLED.pairs[0], state=pair),), placement=placement, view="busy")
     after = as_reported(TAKEOVER, before)
-    waits = pair.startswith(("demoting", "promoting", "split_brain", "no_brain", "taking_over"))
+    waits = pair.startswith(("demoting", "promoting", "split_brain", "both_backup", "taking_over"))
     assert after.pairs[0].state == ("redundant_1" if waits else pair)
     if placement.startswith(("gathering", "waiting")):
         assert after.placement == {"1": "together_1", "2": "together_2"}.get(_side(after), "unplaced")

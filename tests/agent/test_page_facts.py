@@ -7,7 +7,7 @@ import pytest
 from support.told_status import STATUS, with_hosts
 from switchover.agent.explain import words
 from switchover.agent.explain.overview import Overview, age, overview
-from switchover.agent.explain.words import UNKNOWN, Fact, Mark, told
+from switchover.agent.explain.words import UNKNOWN, Fact, Mark, fact_of
 from switchover.fsm import APPLICATION, LINK, PAIR, PLACEMENT, VIP
 
 FINE, MOVING, TROUBLE = Mark.FINE, Mark.MOVING, Mark.TROUBLE
@@ -21,7 +21,7 @@ def test_every_state_has_its_words_and_no_other(facts, table):
     assert set(facts) == sided
     assert set(words.MODE) >= set(APPLICATION.all_states)
     for state in table.all_states:
-        assert "{" not in told(facts, state, ["a", "b"]).words
+        assert "{" not in fact_of(facts, state, ["a", "b"]).words
 
 
 def in_short(seen: Overview) -> dict[str, Any]:

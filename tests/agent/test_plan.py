@@ -11,7 +11,7 @@ from support.simulated import example, played
 from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.cli import main as cli
 from switchover.agent.configuration.load import load
-from switchover.agent.explain.ideal_hosts import HostsInMind, hosts_of
+from switchover.agent.explain.ideal_hosts import IdealHosts, hosts_of
 from switchover.agent.explain.plan import PlanError, plan
 from switchover.agent.history.journal import Journal, read, replay
 from switchover.agent.history.state_json import as_json, from_json
@@ -253,13 +253,13 @@ def test_a_host_in_the_mind_does_what_it_is_told(sip, command, answers, modes, h
 
 
 def test_what_nobody_knows_of_a_host_it_does_not_tell():
-    hosts = HostsInMind(Solution(TAKEOVER), {}, {})
+    hosts = IdealHosts(Solution(TAKEOVER), {}, {})
     assert list(hosts.answers(LookAt(H2, A2, id=3))) == [CommandSucceeded(3)]
     assert list(hosts.answers(LookAtVip(H2, id=4))) == [CommandSucceeded(4)]
 
 
 def test_hosts_and_core_that_go_on_for_ever_are_ended(sip):
-    class Mad(HostsInMind):
+    class Mad(IdealHosts):
         def _next(self) -> Event:
             return ApplicationReported(A2, Mode.BACKUP)
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from attrs import evolve
-from switchover.agent.explain.ideal_hosts import HostsInMind, prior_to_switchover
+from switchover.agent.explain.ideal_hosts import IdealHosts, prior_to_switchover
 from switchover.fsm import (
     CommandSucceeded,
     ReactionPolicy,
@@ -26,7 +26,7 @@ CASES = list(itertools.product(SCENARIOS.values(), (1, 2)))
 NAMES = [f"{scenario.name}-{old}" for scenario, old in CASES]
 
 
-def play(name: str, old: int, topology: Topology | None = None) -> HostsInMind:
+def play(name: str, old: int, topology: Topology | None = None) -> IdealHosts:
     world = prior_to_switchover(Solution(topology or voicemail_topology()), old)
     for act in SCENARIOS[name].acts:
         world.act(act.format(**parts(world.solution.topology, old)))

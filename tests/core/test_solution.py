@@ -335,7 +335,7 @@ CHAINS = {
     "another hand demotes the primary": (
         [ApplicationReported(A1, B)],
         [Promote(H1, A1)],
-        state("connected connected", "no_brain_1", (B, B), "held_1", (True, False), Promote(H1, A1)),
+        state("connected connected", "both_backup_1", (B, B), "held_1", (True, False), Promote(H1, A1)),
     ),
 }
 

@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 from attrs import evolve
 from support.topologies import HOSTS, TAKEOVER
-from switchover.agent.explain.ideal_hosts import HostsInMind, prior_to_switchover
+from switchover.agent.explain.ideal_hosts import IdealHosts, prior_to_switchover
 from switchover.fsm import Solution, VipOrder
 from switchover.fsm.documented.workflows import WORKFLOWS, Workflow, recognise, roles, states_of
 
 
-def run(workflow: Workflow, order: VipOrder, old: int) -> HostsInMind:
+def run(workflow: Workflow, order: VipOrder, old: int) -> IdealHosts:
     world = prior_to_switchover(Solution(evolve(TAKEOVER, vip_order=order)), old)
     if workflow.name == "reconnection":
         world.act(f"lose {HOSTS[old - 1]}")

@@ -69,7 +69,7 @@ class Search:
                 at_rest.append(world)
         return at_rest
 
-    def told(self, world):
+    def pending_for(self, world):
         """A world in words, to compare."""
         timers = [name for name, _ in world.timers]
         said = digest(self.model.topology, world.core, timers, world.hosts, world.arp)
@@ -89,7 +89,7 @@ class Explored:
     def __init__(self, found):
         self.space, self.keys = found.space, found.worlds.keys.all[: len(found.worlds)].tolist()
 
-    def told(self, key):
+    def pending_for(self, key):
         world, core = world_of(key), self.space.core
         hosts = tuple(side.values[number] for side, number in zip(self.space.sides, world.hosts, strict=True))
         said = digest(self.space.topology, core.state_of(world.agent), core.timers(world.agent), hosts, world.arp)

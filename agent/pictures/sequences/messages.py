@@ -215,7 +215,7 @@ class _Teller:
             case TimerFired():
                 yield self._message(SCS, SCS, f"the timer runs out: {event.timer}", "self", record)
             case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear():
-                yield from self._result(event, before.told_by_id(event.id), record)
+                yield from self._result(event, before.pending_by_id(event.id), record)
 
     def _reported(self, event: ApplicationReported, record: str) -> Iterator[Message]:
         application, lca = event.application, self._lca_of(event.application)

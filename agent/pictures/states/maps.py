@@ -7,7 +7,7 @@ from .pair_maps import PAIR_VIEWS
 from .views import Rows, View, moving
 from .vip_maps import VIP_VIEWS
 
-TROUBLE = frozenset(("split_brain", "no_brain", "out_of_service", "cut_off", "conflict"))
+TROUBLE = frozenset(("split_brain", "both_backup", "out_of_service", "cut_off", "conflict"))
 """The states that stand out: what nobody wants to find a solution in."""
 
 _LINK = (

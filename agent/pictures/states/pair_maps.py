@@ -38,7 +38,7 @@ PAIR_VIEWS = (
         "switchover",
         "a switchover that does not go through",
         takes=(Rows(source="demoting promoting"),),
-        groups={"promoted": "promoting no_brain"},
+        groups={"promoted": "promoting both_backup"},
         is_mirrored=False,
         gap=(210, 60),
         map="""
@@ -46,7 +46,7 @@ PAIR_VIEWS = (
             no_redundancy_1     demoting_2   taking_over_2
             peer_lost_1         .            taking_over_lost_2
             .                   promoting_2  split_brain_2
-            no_brain_1          .            .
+            both_backup_1          .            .
             taking_over_1       promoted_2   .
             taking_over_lost_1  .            .
         """,
@@ -99,8 +99,8 @@ PAIR_VIEWS = (
             split_brain_1       .                     .
             .                   .                     redundant_2
             taking_over_1       first_seen_backup_1   .
-            taking_over_lost_1  .                     no_brain_2
-            no_brain_1          .                     .
+            taking_over_lost_1  .                     both_backup_2
+            both_backup_1          .                     .
             .                   first_seen_down_1     .
             cut_off_1           .                     taking_over_2
             .                   down_1                no_redundancy_2
@@ -128,7 +128,7 @@ PAIR_VIEWS = (
         is_mirrored=False,
         gap=(200, 130),
         map="""
-            redundant_1      no_brain_1          no_brain_2
+            redundant_1      both_backup_1          both_backup_2
             no_redundancy_1  .                   redundant_2
             .                taking_over_1       promoted_1
             peer_lost_1      taking_over_lost_1  demoting_1

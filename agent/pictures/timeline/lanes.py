@@ -158,7 +158,7 @@ def _vip(topology: Topology, state: SolutionState, side: int) -> Shown:
 
 def _ordered(state: SolutionState, thing: tuple[str, str]) -> str:
     """What the thing was told to become and has not answered yet."""
-    return next((_ORDERS[type(told)] for told in reversed(state.told(thing)) if type(told) in _ORDERS), "")
+    return next((_ORDERS[type(told)] for told in reversed(state.pending_for(thing)) if type(told) in _ORDERS), "")
 
 
 def _clients(topology: Topology, state: SolutionState) -> Shown:

@@ -38,7 +38,7 @@ from .watched import (
     WatchedState,
     cells_of,
     initial_value,
-    things_of,
+    targets_of,
 )
 
 _UNKNOWN = -1
@@ -90,7 +90,7 @@ class TabulatedCore:
     def __init__(self, topology: Topology, machines: Machines = MACHINES, slow_ms: int = 0) -> None:
         self.topology = topology
         self._machines = _remembering(machines)
-        self.things = things_of(topology)
+        self.things = targets_of(topology)
         self.cells = tuple(cells_of(topology))
         self.positions = {cell: position for position, cell in enumerate(self.cells)}
         self.timers_at = len(self.cells)

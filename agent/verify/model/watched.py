@@ -18,7 +18,7 @@ from ....fsm import (
     HostCommand,
     Topology,
 )
-from ....fsm.commands import Thing, thing_of
+from ....fsm.commands import Target, target_of
 from ....fsm.state import PairState, SolutionState, initial_state, put
 
 COMMANDS_AT_MOST = 16
@@ -41,8 +41,8 @@ class Result:
 
     def as_event(self, state: "WatchedState | SolutionState") -> Event:
         """The event that tells the core of it; with an id that is nobody's if the core has forgotten the command."""
-        thing = thing_of(self.command)
-        told = state.told(thing)
+        thing = target_of(self.command)
+        told = state.pending_for(thing)
         number = _NO_ID
         if self.command in told:
             oldest = told.index(self.command)
@@ -54,7 +54,7 @@ Occurrence = tuple[Event | Result, ...]
 """What the core is told at once: mostly one event; a look is two, what was seen and that it was looked at."""
 
 
-def things_of(topology: Topology) -> tuple[Thing, ...]:
+def targets_of(topology: Topology) -> tuple[Target, ...]:
     """Everything that commands can be about."""
     return tuple(
         (host, name)
@@ -70,7 +70,7 @@ def cells_of(topology: Topology) -> Iterator[Cell]:
     yield from (("application", number) for number in range(len(topology.applications)))
     yield from (("alarm", index) for index in range(len(topology.alarms)))
     yield from (("vip", 0), ("held", 0), ("held", 1), ("placement", 0), ("view", 0))
-    yield from (("told", thing) for thing in things_of(topology))
+    yield from (("told", thing) for thing in targets_of(topology))
 
 
 def initial_value(topology: Topology, cell: Cell) -> object:
@@ -93,7 +93,7 @@ class Cells(Protocol):
     """Where a state that is watched gets its values: one row of the table of all states."""
 
     topology: Topology
-    things: tuple[Thing, ...]
+    things: tuple[Target, ...]
     positions: dict[Cell, int]
     values: list[list[Any]]
 
@@ -184,25 +184,25 @@ class WatchedState:
     def with_vip_held(self, side: int, held: bool | None) -> "WatchedState":
         return self._write("held", side - 1, held)
 
-    def told(self, thing: Thing) -> tuple[HostCommand, ...]:
+    def pending_for(self, thing: Target) -> tuple[HostCommand, ...]:
         return self.read("told", thing)
 
-    def id_at(self, thing: Thing, position: int) -> int:
+    def id_at(self, thing: Target, position: int) -> int:
         """The id of a command that is under way: it says where the command stands."""
         return 1 + COMMANDS_AT_MOST * self._core.things.index(thing) + position
 
-    def told_by_id(self, number: int) -> HostCommand | None:
+    def pending_by_id(self, number: int) -> HostCommand | None:
         if number == _NO_ID:
             return None
         thing, position = divmod(number - 1, COMMANDS_AT_MOST)
-        return self.told(self._core.things[thing])[position]
+        return self.pending_for(self._core.things[thing])[position]
 
     def with_command(self, command: HostCommand) -> tuple["WatchedState", HostCommand]:
-        thing = thing_of(command)
+        thing = target_of(command)
         return self._write("told", thing, (*self.read("told", thing), command)), command
 
     def without_command(self, command: HostCommand) -> "WatchedState":
-        thing = thing_of(command)
+        thing = target_of(command)
         told = self.read("told", thing)
         oldest = told.index(command)
         return self._write("told", thing, (*told[:oldest], *told[oldest + 1 :]))

@@ -24,7 +24,7 @@ _REPORTED = {
     "split_brain": (Mode.PRIMARY, Mode.PRIMARY),
     "demoting": (Mode.BACKUP, Mode.PRIMARY),
     "promoting": (Mode.BACKUP, Mode.BACKUP),
-    "no_brain": (Mode.BACKUP, Mode.BACKUP),
+    "both_backup": (Mode.BACKUP, Mode.BACKUP),
     "taking_over": (Mode.BACKUP, Mode.DOWN),
     "taking_over_lost": (Mode.BACKUP, None),
     "cut_off": (Mode.DOWN, None),
@@ -96,7 +96,7 @@ def breaks_a_tie_otherwise(core: TabulatedCore, before: int, _after: int, leaf: 
         return False
     for step in leaf.steps:
         target = step.decision.destination or ""
-        if step.decision.source.startswith("first_seen") and target.startswith(("split_brain", "no_brain")):
+        if step.decision.source.startswith("first_seen") and target.startswith(("split_brain", "both_backup")):
             second = 3 - int(step.decision.source[-1])
             held = {second: said.report.vip_held, 3 - second: core.read(before, "held", 2 - second)}
             holders = [side for side, holds in held.items() if holds]
@@ -112,7 +112,7 @@ def same_turn(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
     if not isinstance(command, Promote | LookAt) or how != ("failed" if isinstance(command, Promote) else "done"):
         return False
     pair, side = core.topology.find(command.application)
-    tried = f"no_brain_{side}", f"promoting_{side}"
+    tried = f"both_backup_{side}", f"promoting_{side}"
     told = core.read(after, "told", (command.host, command.application))
     is_again = core.read(before, "pair", pair).state in tried and core.read(after, "pair", pair).state in tried
     return is_again and not any(isinstance(each, Promote) for each in told)

@@ -34,7 +34,7 @@ from ....fsm import (
     TimerFired,
     Topology,
 )
-from ....fsm.commands import thing_of
+from ....fsm.commands import target_of
 from ....fsm.state import initial_state
 from ..model.host import Fault, Host, HostModel, Lanes
 from ..model.watched import Result
@@ -187,7 +187,7 @@ class PlainModel:
     # When two worlds are the same.
 
     def _canonical(self, world: PlainWorld) -> PlainWorld:
-        pending = sorted(world.core.pending, key=thing_of)
+        pending = sorted(world.core.pending, key=target_of)
         numbers = {command.id: number for number, command in enumerate(pending, start=1)}
         core = evolve(
             world.core,
