@@ -19,7 +19,7 @@ ERASE = "\r\x1b[K"
 
 WORK = """
 import importlib.util, sys, types
-from switchover.agent import progress
+from switchover.agent.cli import progress
 progress.time = types.SimpleNamespace(monotonic=lambda: 5.0)
 progress.QUIET_FOR_S = progress.AT_MOST_EVERY_S = {quiet_s}
 if {without_rich}:
@@ -106,7 +106,7 @@ def test_where_no_person_watches_nothing_is_drawn(without_rich):
 
 COMMAND = """
 import sys
-from switchover.agent import progress
+from switchover.agent.cli import progress
 from switchover.agent.cli import main
 progress.QUIET_FOR_S = progress.AT_MOST_EVERY_S = 0
 sys.exit(main({arguments}))
