@@ -107,7 +107,7 @@ def test_where_no_person_watches_nothing_is_drawn(without_rich):
 COMMAND = """
 import sys
 from switchover.agent.cli import progress
-from switchover.agent.cli import main
+from switchover.agent.cli.main import main
 progress.QUIET_FOR_S = progress.AT_MOST_EVERY_S = 0
 sys.exit(main({arguments}))
 """

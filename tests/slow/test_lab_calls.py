@@ -22,6 +22,7 @@ from types import ModuleType
 
 import pytest
 from attrs import evolve
+from support import as_program
 from support.lab_possible import need_lab_if_marked
 from switchover.agent.lab.network import calls, namespaces
 from switchover.agent.lab.network import segment as network
@@ -180,7 +181,7 @@ class Solution:
 
     async def _start_vips(self) -> None:
         assert namespaces.is_inside()
-        holders = [await self.net.spawn(host, [sys.executable, __file__, "vip"], stdout=PIPE) for host in HOSTS]
+        holders = [await self.net.spawn(host, as_program.command(__file__, "vip"), stdout=PIPE) for host in HOSTS]
         self.vips = [Vip(holder) for holder in holders]
         await asyncio.gather(*(vip.done() for vip in self.vips))
 
@@ -390,7 +391,7 @@ def _lab_possible(request: pytest.FixtureRequest) -> None:
 def test_calls(scenarios: tuple[Callable[[Solution], Awaitable[None]], ...]) -> None:
     """One lab for each row; what comes first in it leaves everything as it was."""
     names = [scenario.__name__ for scenario in scenarios]
-    command = [sys.executable, "-W", "error", __file__, "enter", *names]
+    command = as_program.command(__file__, "enter", *names)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -407,7 +408,7 @@ async def _inside(scenarios: tuple[str, ...]) -> None:
 def _main(action: str, *arguments: str) -> None:
     """Run as a program: outside of the fence, inside of it, or in a host's namespace."""
     if action == "enter":
-        raise SystemExit(namespaces.enter([sys.executable, "-W", "error", __file__, "inside", *arguments]))
+        raise SystemExit(namespaces.enter(as_program.command(__file__, "inside", *arguments)))
     asyncio.run(_hold_vip() if action == "vip" else _inside(arguments))
 
 

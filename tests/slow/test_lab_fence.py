@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from support import as_program
 from support.lab_possible import need_lab_if_marked
 from support.lab_program import main, program
 from switchover.agent.lab.network import namespaces
@@ -154,7 +155,7 @@ def test_an_address_of_the_lab_that_shows_up_outside_kills_the_lab() -> None:
 
 @pytest.mark.namespaces
 def test_a_machine_that_uses_such_an_address_is_refused() -> None:
-    stray = [sys.executable, __file__, "outside", with_stray_address.__name__, namespaces.network_namespace()]
+    stray = as_program.command(__file__, "outside", with_stray_address.__name__, namespaces.network_namespace())
     done = subprocess.run(["unshare", "--net", *stray], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("2001:db8::77 is an address of the lab's networks that this machine has")

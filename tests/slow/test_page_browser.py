@@ -22,6 +22,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from support import as_program
 from support.page_stage import PATIENCE_S, PageStage
 from switchover.agent.configuration.settings import PageSettings
 from switchover.agent.lab.network import namespaces
@@ -380,7 +381,8 @@ def test_a_real_fault_in_the_lab_is_seen(tmp_path):
     reason = namespaces.why_not() or why_no_browser()
     if reason is not None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    done = subprocess.run([sys.executable, __file__, "enter"], capture_output=True, text=True, timeout=240, check=False)
+    command = as_program.command(__file__, "enter")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == [
         "as it should be: every primary is on host1, and every component has a backup",
@@ -399,7 +401,7 @@ async def _in_the_lab() -> None:
         file.write("[page]\nport = 4900\n")
     try:
         await stage.start()
-        command = run_in("scs", [sys.executable, __file__, "look"])
+        command = run_in("scs", as_program.command(__file__, "look"))
         pipe = asyncio.subprocess.PIPE
         looking = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
         seen = [await _next(looking)]
@@ -441,7 +443,7 @@ def _look() -> None:
 if __name__ == "__main__":
     match sys.argv[1]:
         case "enter":
-            raise SystemExit(namespaces.enter([sys.executable, "-W", "error", __file__, "inside"]))
+            raise SystemExit(namespaces.enter(as_program.command(__file__, "inside")))
         case "inside":
             asyncio.run(_in_the_lab())
         case _:

@@ -69,7 +69,7 @@ class Search:
                 at_rest.append(world)
         return at_rest
 
-    def pending_for(self, world):
+    def in_words(self, world):
         """A world in words, to compare."""
         timers = [name for name, _ in world.timers]
         said = digest(self.model.topology, world.core, timers, world.hosts, world.arp)
@@ -77,9 +77,11 @@ class Search:
 
     def steps(self):
         """Every step: the worlds before and after it, and its words."""
-        told = cache(self.told)
+        in_words = cache(self.in_words)
         return Counter(
-            (told(world), text, told(after)) for world in self.worlds for text, after in self.model.successors(world)
+            (in_words(world), text, in_words(after))
+            for world in self.worlds
+            for text, after in self.model.successors(world)
         )
 
 
@@ -89,16 +91,16 @@ class Explored:
     def __init__(self, found):
         self.space, self.keys = found.space, found.worlds.keys.all[: len(found.worlds)].tolist()
 
-    def pending_for(self, key):
+    def in_words(self, key):
         world, core = world_of(key), self.space.core
         hosts = tuple(side.values[number] for side, number in zip(self.space.sides, world.hosts, strict=True))
         said = digest(self.space.topology, core.state_of(world.agent), core.timers(world.agent), hosts, world.arp)
         return world.budget, *said.values()
 
     def steps(self):
-        told = cache(self.told)
+        in_words = cache(self.in_words)
         return Counter(
-            (told(key), text, told(after)) for key in self.keys for text, _, after in self.space.steps_from(key)
+            (in_words(key), text, in_words(after)) for key in self.keys for text, _, after in self.space.steps_from(key)
         )
 
 
@@ -109,7 +111,7 @@ def test_both_find_the_same_worlds_and_take_the_same_steps(case):
     found, search = explore(topology, Bounds(faults, kinds)), Search(topology, faults, kinds)
     explored = Explored(found)
     assert found.is_exhausted
-    assert Counter(map(search.told, search.worlds)) == Counter(map(explored.told, explored.keys))
+    assert Counter(map(search.in_words, search.worlds)) == Counter(map(explored.in_words, explored.keys))
     assert search.steps() == explored.steps()
     assert (len(search.worlds), search.transitions) == (len(found.worlds), found.transitions)
 

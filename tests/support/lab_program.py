@@ -17,12 +17,14 @@ from typing import Any
 from switchover.agent.lab.network import namespaces
 from switchover.agent.lab.network.segment import Network
 
+from . import as_program
+
 Scenario = Callable[..., Awaitable[None]]
 
 
 def program(scenario: Scenario, *arguments: str) -> list[str]:
     """The command that runs a scenario inside."""
-    return [sys.executable, "-W", "error", inspect.getfile(scenario), "enter", scenario.__name__, *arguments]
+    return as_program.command(inspect.getfile(scenario), "enter", scenario.__name__, *arguments)
 
 
 def run_inside(scenario: Scenario, *arguments: str) -> None:
@@ -35,8 +37,7 @@ def main(functions: dict[str, Any], action: str, name: str, *arguments: str) -> 
     """`enter` the lab to run a scenario, run it there (`inside`), or run a function `outside` of the fence."""
     try:
         if action == "enter":
-            again = [sys.executable, "-W", "error", sys.argv[0], "inside", name, *arguments]
-            raise SystemExit(namespaces.enter(again))
+            raise SystemExit(namespaces.enter(as_program.command(sys.argv[0], "inside", name, *arguments)))
         if action == "outside":
             functions[name](*arguments)
             return

@@ -22,8 +22,8 @@ CONTROL_SOCKET = "control"
 PIDFILE = "pid"
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-# Without `site` the installed packages are out of reach: the folder of this one is imported under its own name, `lab`.
-# The folder above it comes last on the path, so that nothing in it can stand before the standard library.
+# Without `site` the installed packages are out of reach: this folder is imported under its own name, `programs`. The
+# folder above it comes last on the path, so that nothing in it can stand before the standard library.
 _START = """\
 import sys
 sys.path.append(sys.argv[1])
@@ -36,7 +36,7 @@ def program(module: str, *arguments: str) -> tuple[str, ...]:
     """The command line that runs `main(arguments)` of one of the lab's modules that need the standard library only.
 
     >>> program("component", "mode", "/run/x")[-3:]
-    ('lab.component', 'mode', '/run/x')
+    ('programs.component', 'mode', '/run/x')
     """
     folder, name = os.path.split(_HERE)
     return (sys.executable, "-I", "-S", "-c", _START, folder, f"{name}.{module}", *arguments)
