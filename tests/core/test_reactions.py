@@ -98,7 +98,7 @@ def is_believed(message: str, application: str, state: SolutionState) -> bool:
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
 @pytest.mark.parametrize("primary", SIDES)
-def test_every_message_about_every_application_triggers_what_is_documented_and_nothing_else(primary, lost):
+def test_every_message_of_every_application_triggers_exactly_what_is_documented(primary, lost):
     cases = list(itertools.product(states(primary, lost).items(), MESSAGES, TOPOLOGY.applications))
     for (down, state), message, application in cases:
         solution = Solution(TOPOLOGY, state)

@@ -59,7 +59,7 @@ def test_the_steps_come_in_the_documented_order(scenario, old):
 
 @pytest.mark.parametrize("order", VipOrder)
 @pytest.mark.parametrize(("scenario", "old"), CASES, ids=NAMES)
-def test_each_vip_script_runs_once_a_switchover_and_never_for_a_failure_in_backup_mode(scenario, old, order):
+def test_each_vip_script_runs_once_per_switchover_and_never_for_a_backup_failure(scenario, old, order):
     world = play(scenario.name, old, voicemail_topology(vip_order=order))
     found = parts(world.solution.topology, old)
     assert world.scripts() == sorted(script.format(**found) for script in scenario.scripts)
@@ -99,7 +99,7 @@ def test_nothing_but_the_documented_steps_is_done(scenario, old):
     ("backup-rm", "rm", ""), ("backup-mcp", "mcp", ""),
 ])  # fmt: skip
 @pytest.mark.parametrize("old", [1, 2])
-def test_a_failure_on_the_backup_host_moves_nothing_and_loses_redundancy_until_it_returns(name, part, pair, old):
+def test_a_failure_on_the_backup_host_moves_nothing_but_loses_redundancy(name, part, pair, old):
     world = prior_to_switchover(Solution(voicemail_topology()), old)
     before, topology = world.solution.state, world.solution.topology
     fail, again = (act.format(**parts(topology, old)) for act in SCENARIOS[name].acts)
@@ -132,7 +132,7 @@ def test_a_host_that_returns_whole_as_primary_gives_everything_up(old):
 
 @pytest.mark.parametrize("old", [1, 2])
 @pytest.mark.parametrize("name", ["backup-rm", "backup-mcp"])
-def test_vip_scripts_linked_to_monitored_components_run_needlessly_when_one_fails_in_backup_mode(name, old):
+def test_vip_scripts_linked_to_monitored_components_run_needlessly_for_a_backup(name, old):
     def runs(wiring: str, reactions: ReactionPolicy) -> tuple[int, int]:
         """How many VIP scripts were asked for by reactions, and how many ran."""
         world = play(name, old, voicemail_topology(wiring, reactions))
@@ -145,7 +145,7 @@ def test_vip_scripts_linked_to_monitored_components_run_needlessly_when_one_fail
 
 
 @pytest.mark.parametrize("old", [1, 2])
-def test_vip_scripts_linked_to_monitored_components_take_the_vip_to_a_host_that_cannot_serve(old):
+def test_vip_scripts_linked_to_monitored_components_move_the_vip_for_nothing(old):
     """With the other VM SIP Server down nothing can move; that wiring moves the VIP all the same."""
 
     def vip_after(wiring: str) -> str:
@@ -161,7 +161,7 @@ def test_vip_scripts_linked_to_monitored_components_take_the_vip_to_a_host_that_
 
 
 @pytest.mark.parametrize("old", [1, 2])
-def test_vip_scripts_linked_to_the_vm_server_leave_the_sip_server_without_its_address_for_longer(old):
+def test_vip_scripts_linked_to_the_vm_server_delay_the_address_of_the_sip_server(old):
     """Measured in control commands that must end one after the other between the new primary and its VIP."""
 
     def commands_between(wiring: str) -> int:
@@ -177,7 +177,7 @@ def test_vip_scripts_linked_to_the_vm_server_leave_the_sip_server_without_its_ad
 
 @pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("old", [1, 2])
-def test_a_latched_alarm_keeps_the_vip_from_moving_a_second_time_if_reactions_are_literal(wiring, old):
+def test_a_literal_alarm_that_is_latched_keeps_the_vip_from_moving_again(wiring, old):
     def vip_after_two(reactions: ReactionPolicy) -> str:
         world = prior_to_switchover(Solution(voicemail_topology(wiring, reactions)), old)
         found = parts(world.solution.topology, old)
@@ -208,7 +208,7 @@ def test_pairs_that_had_to_part_come_together_as_soon_as_one_host_can_take_all(o
 
 
 @pytest.mark.parametrize("old", [1, 2])
-def test_a_failure_that_could_not_be_escaped_is_escaped_when_the_other_host_is_whole_again(old):
+def test_a_failure_without_a_way_out_is_handled_when_the_other_host_is_whole_again(old):
     world = prior_to_switchover(Solution(voicemail_topology()), old)
     found = parts(world.solution.topology, old)
     world.act(f"fail {found['rm_new']}")
@@ -231,7 +231,7 @@ def test_an_operator_cannot_switch_to_a_host_that_lacks_a_component(asked, old):
     assert "known to be worse" in world.solution.steps[0].decision.reason
 
 
-def test_an_attempt_to_gather_that_fails_is_tried_again_after_a_while_and_not_at_once():
+def test_an_attempt_to_gather_that_fails_is_repeated_after_a_while_and_not_at_once():
     world = prior_to_switchover(Solution(evolve(voicemail_topology(), alarms=())), 1)
     solution = world.solution
     solution.handle(SwitchoverRequested("VM_Server_2"))

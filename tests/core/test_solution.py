@@ -228,7 +228,7 @@ def test_a_second_request_while_a_switchover_is_under_way_changes_nothing():
         ("Promote", [Demote(H1, A1), Promote(H2, A2), Promote(H1, A1)], "redundant_1"),
     ],
 )
-def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_and_the_vip_with_it(failed, commands, pair):
+def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_with_the_vip(failed, commands, pair):
     solution = started()
     told = hosts_told(solution, SwitchoverRequested(A2))
     while solution.state.pending:
@@ -360,7 +360,7 @@ def test_one_silent_link_alone_moves_nothing_and_may_be_heard_again():
     assert solution.state == WHOLE
 
 
-def test_when_both_links_are_silent_at_once_nobody_is_promoted_and_the_agent_is_blind_in_the_end():
+def test_when_both_links_are_silent_nobody_is_promoted_and_the_agent_ends_up_blind():
     solution = started()
     assert handle(solution, *SILENCE, HostLost(H1)) == []
     assert solution.state == evolve(WHOLE, links=("doubtful", "silent"))
@@ -378,7 +378,7 @@ def test_a_host_in_doubt_is_lost_as_soon_as_the_other_one_is_heard_again():
 
 
 @pytest.mark.parametrize("back", [(H1, H2), (H2, H1)])
-def test_an_agent_that_was_blind_adopts_what_it_finds_and_only_has_the_vip_announced_again(back):
+def test_an_agent_that_was_blind_adopts_what_is_there_and_only_announces_the_vip(back):
     solution = started()
     handle(solution, *SILENCE, HostLost(H1), HostLost(H2))
     reports = {H1: connected(H1, P, True), H2: connected(H2, B, False)}

@@ -92,7 +92,7 @@ EVENTS = [
 
 
 @given(st.sampled_from(VipOrder), st.booleans(), st.lists(st.sampled_from(EVENTS), max_size=30))
-def test_a_stored_state_is_enough_to_go_on_identically_and_a_refused_event_changes_nothing(order, both, events):
+def test_a_stored_state_is_enough_to_go_on_and_a_refused_event_changes_nothing(order, both, events):
     """Whatever comes: the same state and event give the same state, commands and steps, and every id is given once."""
     solution, given = make(order), []
     for event in [*(REPORTED if both else []), *events]:

@@ -41,7 +41,7 @@ def test_every_documented_step_is_brought_about_and_the_end_state_reached(workfl
 
 @pytest.mark.parametrize("old", [1, 2])
 @pytest.mark.parametrize("workflow", WORKFLOWS.values(), ids=WORKFLOWS)
-def test_in_the_documented_order_no_mark_of_a_step_comes_before_the_step_before_it_is_complete(workflow, old):
+def test_in_the_documented_order_a_step_is_complete_before_the_next_one_begins(workflow, old):
     world = run(workflow, VipOrder.TOGETHER, old)
     marks = [
         (index, step.number)

@@ -26,7 +26,7 @@ def test_a_row_in_its_page():
     ) in page(PAIR).splitlines()
 
 
-def test_a_page_begins_with_what_the_machine_is_for_and_shows_the_pictures_it_is_given():
+def test_a_page_begins_with_the_purpose_of_the_machine_and_shows_its_pictures():
     text = page(LINK, [("is the host heard?", "host-link-all.svg")])
     assert text.startswith("# The host link\n\nThe host link: does the SCS side hear this host's LCA?\n")
     assert "## Is the host heard?\n\n![is the host heard?](host-link-all.svg)\n" in text

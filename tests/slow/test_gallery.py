@@ -113,7 +113,7 @@ def test_the_index_shows_everything_from_the_whole_to_its_parts():
     ("example", "drawn"),
     [("sip", {f"{name}.svg" for name in WORKFLOWS}), ("voicemail", {f"{name}.svg" for name in SCENARIOS})],
 )
-def test_a_solution_of_ones_own_is_drawn_with_its_wiring_its_configurations_and_its_workflows(tmp_path, example, drawn):
+def test_a_solution_of_ones_own_is_drawn_with_wiring_configurations_and_workflows(tmp_path, example, drawn):
     file = tmp_path / "switchover.toml"
     file.write_text(example_text(example))
     assert main(["diagram", str(tmp_path / "drawn"), "-c", str(file)]) == 0

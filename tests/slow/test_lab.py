@@ -70,7 +70,7 @@ def test_a_simulated_lab_shows_every_step_of_every_scenario(simulated, name):
         assert outcome["calls"] is None
 
 
-def test_the_scenarios_are_those_of_the_guide_and_those_of_a_primary_host_in_the_reverse_direction():
+def test_the_scenarios_are_those_of_the_guide_and_primary_ones_in_reverse():
     assert playable("voicemail") == (
         *("vm-sip-server", "vm-server", "rm", "mcp", "host"),
         *("backup-vm-sip-server", "backup-vm-server", "backup-rm", "backup-mcp"),

@@ -82,7 +82,7 @@ def decided(decision: Decision) -> tuple[str, str, str, str, str]:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_the_pictures_tell_every_decision_of_the_table_that_does_something_and_no_other(table: Table):
+def test_the_pictures_show_exactly_the_decisions_that_do_something(table: Table):
     told = set().union(*(drawn_in(table, view) for view in views(table)))
     decisions = {
         decided(decision)

@@ -63,7 +63,7 @@ def test_vip_scripts_linked_to_monitored_components_move_the_vip_to_a_backup():
     assert texts(found["never for a backup"]) in ([f"{name} fails"] for name in ("RM_1", "RM_2", "MCP_1", "MCP_2"))
 
 
-def test_vip_scripts_linked_to_monitored_components_run_for_a_failure_in_backup_mode():
+def test_vip_scripts_linked_to_monitored_components_run_for_a_backup_failure():
     """The very pitfall of [S1]'s key note, with reactions as an SCS has them."""
     found = broken(voicemail_topology("vip-on-monitored", reactions=ReactionPolicy.LITERAL))
     (failure,) = texts(found["backups move nothing"])
@@ -71,7 +71,7 @@ def test_vip_scripts_linked_to_monitored_components_run_for_a_failure_in_backup_
     assert "=> enable_vip" in as_text(found["backups move nothing"])
 
 
-def test_vip_scripts_linked_to_the_vm_server_only_leave_the_sip_server_without_the_vip():
+def test_vip_scripts_linked_to_the_vm_server_leave_the_sip_server_without_the_vip():
     found = broken(voicemail_topology("vip-on-vm-server"))
     trace = found["VIP with the SIP server"]
     assert "promote VM_SIP_Server_" in texts(trace)[-1]  # it is primary, and its VIP waits for the VM Server
@@ -96,7 +96,7 @@ def test_a_reaction_that_names_the_wrong_side():
     assert {"right side", "never for a backup", "one holder", "clients served", "healthy again"} <= found.keys()
 
 
-def test_a_reaction_that_names_the_wrong_side_is_found_even_where_the_placement_makes_it_good():
+def test_a_reaction_for_the_wrong_side_is_detected_even_if_the_placement_mends_it():
     """All pairs are bound to one side, so RM's wrong reaction does not keep the solution from moving."""
     here = (to_primary("VM_SIP_Server_1"),)
     wrong = wired(VOICEMAIL, lambda a: attrs.evolve(a, reactions=here) if a.application == "RM_1" else a)
