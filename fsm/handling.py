@@ -106,6 +106,11 @@ class Machines:
     placement: Table = PLACEMENT
     vip: Table = VIP
 
+    def check(self) -> None:
+        """Expand and check every table and build its machine, if that is still to do; `CoreError` if one is wrong."""
+        for table in (self.link, self.application, self.pair, self.alarm, self.placement, self.vip):
+            table.checked()
+
 
 MACHINES = Machines()
 

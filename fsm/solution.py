@@ -13,6 +13,9 @@ from .topology import Topology
 class Solution:
     """The core: a topology, and the state that events move.
 
+    Solutions share nothing that changes: each may be used in a thread of its own. One solution is not to be used by two
+    threads at once.
+
     `state` is a value: read it, store it, or give a stored one to a new `Solution` to go on from there.
     `steps` are the decisions that the last event led to, in order. `machines` are the tables that decide; whoever tests
     the tests of the tables gives others.
@@ -32,6 +35,9 @@ class Solution:
     state: SolutionState = Factory(lambda self: initial_state(self.topology), takes_self=True)
     machines: Machines = MACHINES
     steps: tuple[Step, ...] = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.machines.check()  # now, not when the first event waits for it
 
     def handle(self, event: Event) -> tuple[Command, ...]:
         """Take in one event and return the commands that follow from it, in the order in which they are to be given.

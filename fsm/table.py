@@ -12,8 +12,16 @@ A table is written once, in terms of *this* side and the *other* side, and expan
 
 *Every* (state, trigger) is decided: a `Row` moves (perhaps to the state it is in, with outputs), `Ignored` stays and
 says why, `Impossible` says why it cannot come. Guards stand in groups of which exactly one is true; the rows of one
-(state, trigger) cover one group or have no guard. All of that is checked when the table is built, because
+(state, trigger) cover one group or have no guard. All of that is checked before the first decision, because
 `transitions` accepts duplicates silently and finds a misspelt name only when it fires.
+
+The rows become a live `transitions` machine, which decides. Nothing of that is done on import: rows are expanded and
+checked, and the machine is built, when the first decision asks for it. What the machine has decided for a state, a
+trigger and a guard is remembered, so that the next such decision is a look-up.
+
+Several threads may use one table. The machine never changes once it is built, each decision is made by a model of its
+own, and what is remembered is the same whoever remembers it: without a lock, the worst is that two threads do the same
+work twice.
 """
 
 import functools
@@ -21,12 +29,15 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, cast
 
 from attrs import define, field, frozen
-from transitions import Machine
 
 from .errors import CoreError
+
+if TYPE_CHECKING:
+    from transitions import EventData, Machine
 
 
 @frozen
@@ -88,26 +99,30 @@ class Decision:
 
 AnyRow = Row | Ignored | Impossible
 
+Decisions = Mapping[tuple[str, str], tuple[Decision, ...]]
+"""The decisions of each (state, trigger)."""
+
 
 class ImpossibleTriggerError(CoreError):
     """A trigger came in a state in which the table calls it impossible."""
 
 
 @define(eq=False, slots=False)
-class _Cursor:
-    """The one model of a machine: it is set on a stored state, moved by one trigger, and read."""
+class _Model:
+    """What a machine moves: set on a state, moved by one trigger, read, and thrown away."""
 
     state: str
-    facts: Collection[str] = ()
+    facts: Collection[str]
     decision: Decision | None = None
 
 
-@define(eq=False)
+@define(eq=False, slots=False)  # without slots, as `cached_property` needs it
 class Table:
     """A machine as a checked table, and the live `transitions` machine that is made from it.
 
     `states`, `triggers` and `outputs` are declared, one name a word; a state that belongs to a side ends with `*`.
-    `guards` are groups of names of which exactly one is true at any moment. `CoreError` tells what is wrong with it.
+    `guards` are groups of names of which exactly one is true at any moment. A table that is wrong raises `CoreError`,
+    which says what is wrong with it, when it is first used or `checked`.
     """
 
     name: str
@@ -117,58 +132,46 @@ class Table:
     outputs: str
     rows: tuple[AnyRow, ...]
     guards: tuple[str, ...] = ()
-    decisions: Mapping[tuple[str, str], tuple[Decision, ...]] = field(init=False)
-    machine: Machine = field(init=False, repr=False)
-    _cursor: _Cursor = field(init=False, repr=False)
+    _decided: dict[tuple[str, str], dict[str, Decision]] = field(init=False, repr=False, factory=dict)
 
-    def __attrs_post_init__(self) -> None:
-        decisions: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
-        for row in self.rows:
-            for decision in _expand(row, self.sided):
-                decisions[decision.source, decision.trigger].append(decision)
-        self.decisions = {key: tuple(found) for key, found in decisions.items()}
-        _check(self)
-        self._cursor = _Cursor(self.initial)
-        self.machine = self._build()
-
-    @property
+    @cached_property
     def sided(self) -> tuple[str, ...]:
         """The states that belong to a side, by their names in the rows."""
         return tuple(name[:-1] for name in self.states.split() if name.endswith("*"))
 
-    @property
+    @cached_property
     def all_states(self) -> tuple[str, ...]:
         """Every state of the machine, expanded, in the order of declaration."""
-        return tuple(found for name in self.states.split() for found in _both(name.replace("*", "_{}")))
+        return tuple(state for name in self.states.split() for state in _both(name.replace("*", "_{}")))
 
-    @property
+    @cached_property
     def all_triggers(self) -> tuple[str, ...]:
         """Every trigger of the machine, expanded, in the order of declaration."""
         return tuple(dict.fromkeys(side(name, this) for name in self.triggers.split() for this in (1, 2)))
 
-    def step(self, state: str, trigger: str, facts: Collection[str] = ()) -> Decision:
-        """What the machine decides in `state` on `trigger`, when the guards named in `facts` are true.
+    @cached_property
+    def decisions(self) -> Decisions:
+        """The decisions of every (state, trigger), expanded and checked; `CoreError` if the table is wrong."""
+        expanded: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
+        for row in self.rows:
+            for decision in _expand(row, self.sided):
+                expanded[decision.source, decision.trigger].append(decision)
+        decisions = {key: tuple(group) for key, group in expanded.items()}
+        _check(self, decisions)
+        return decisions
 
-        `ImpossibleTriggerError` if the table calls that impossible, `CoreError` if no guard of the group is true.
-        """
-        cursor = self._cursor
-        cursor.state, cursor.facts, cursor.decision = state, facts, None
-        if not self.decisions[state, trigger][0].possible:
-            raise ImpossibleTriggerError(
-                f"{self.name}: {trigger} in {state}: {self.decisions[state, trigger][0].reason}"
-            )
-        self.machine.events[trigger].trigger(cursor)
-        if cursor.decision is None:
-            raise CoreError(f"{self.name}: no guard holds for {trigger} in {state}")
-        return cursor.decision
+    @cached_property
+    def machine(self) -> "Machine":
+        """The live machine. It has no model of its own: every decision brings one."""
+        from transitions import Machine  # here, because it takes as long to import as the rest of the core
 
-    def guard_of(self, state: str, trigger: str) -> str:
-        """A guard of the group that decides in `state` on `trigger`; empty if nothing needs to be known there."""
-        return self.decisions[state, trigger][0].guard
-
-    def _build(self) -> Machine:
         machine = Machine(
-            self._cursor, states=list(self.all_states), initial=self.initial, auto_transitions=False, queued=False
+            None,
+            states=list(self.all_states),
+            initial=self.initial,
+            auto_transitions=False,
+            queued=False,
+            send_event=True,
         )
         for decision in self.every_decision():
             if decision.possible:
@@ -176,10 +179,42 @@ class Table:
                     decision.trigger,
                     decision.source,
                     decision.destination,
-                    conditions=self._guard(decision.guard) if decision.guard else None,
-                    before=cast("str", functools.partial(self._fire, decision)),  # the stub knows only names
+                    conditions=_guard(decision.guard) if decision.guard else None,
+                    before=cast("str", functools.partial(_fire, decision)),  # the stub knows only names
                 )
         return machine
+
+    def checked(self) -> Self:
+        """This table, expanded, checked and with its machine built; `CoreError` if the table is wrong."""
+        _ = self.machine
+        return self
+
+    def step(self, state: str, trigger: str, facts: Collection[str] = ()) -> Decision:
+        """What the machine decides in `state` on `trigger`, when the guards named in `facts` are true.
+
+        `ImpossibleTriggerError` if the table calls that impossible, `CoreError` if no guard of the group is true.
+        """
+        by_guard = self._decided.get((state, trigger))
+        if by_guard is None:
+            by_guard = self._decide(state, trigger)
+        for guard, decision in by_guard.items():
+            if not guard or guard in facts:
+                return decision
+        raise CoreError(f"{self.name}: no guard holds for {trigger} in {state}")
+
+    def guard_of(self, state: str, trigger: str) -> str:
+        """A guard of the group that decides in `state` on `trigger`; empty if nothing needs to be known there."""
+        return self.decisions[state, trigger][0].guard
+
+    def drive(self, state: str, trigger: str, facts: Collection[str] = ()) -> tuple[str, Decision | None]:
+        """What the live machine does, whatever is remembered: the state in which it ends, and the row that fired.
+
+        The row is None if no guard of the group is true. Raises `transitions.MachineError` where the table calls the
+        trigger impossible.
+        """
+        model = _Model(state, facts)
+        self.machine.events[trigger].trigger(model)
+        return model.state, model.decision
 
     def every_decision(self) -> Iterator[Decision]:
         """All decisions, in the order of states and triggers."""
@@ -187,13 +222,25 @@ class Table:
             for trigger in self.all_triggers:
                 yield from self.decisions[state, trigger]
 
-    def _guard(self, name: str) -> Callable[[], bool]:
-        return lambda: name in self._cursor.facts
+    def _decide(self, state: str, trigger: str) -> Mapping[str, Decision]:
+        """Let the machine decide in `state` on `trigger`, once for each guard, and remember it."""
+        rows = self.decisions[state, trigger]
+        if not rows[0].possible:
+            raise ImpossibleTriggerError(f"{self.name}: {trigger} in {state}: {rows[0].reason}")
+        decided = ((row.guard, self.drive(state, trigger, (row.guard,))[1]) for row in rows)
+        by_guard = {guard: decision for guard, decision in decided if decision is not None}
+        return self._decided.setdefault((state, trigger), by_guard)
 
-    def _fire(self, decision: Decision) -> None:
-        self._cursor.decision = decision
+
+def _guard(name: str) -> "Callable[[EventData], bool]":
+    return lambda event: name in cast("_Model", event.model).facts
 
 
+def _fire(decision: Decision, event: "EventData") -> None:
+    cast("_Model", event.model).decision = decision
+
+
+@functools.cache  # there are few names, and every event asks for some
 def side(name: str, this: int) -> str:
     """The name with `this_` or `other_` replaced by the side that it means, when this side is `this`.
 
@@ -242,47 +289,45 @@ def _output(text: str, this: int) -> Output:
     return Output(verb, _number(who, this) if who else None)
 
 
-def _check(table: Table) -> None:
-    problems = [*_misspelt(table), *_undecided(table), *_unreachable(table)]
+def _check(table: Table, decisions: Decisions) -> None:
+    problems = [*_misspelt(table, decisions), *_undecided(table, decisions), *_unreachable(table, decisions)]
     if problems:
         raise CoreError(f"the table of the {table.name} is wrong: " + "; ".join(problems))
 
 
-def _misspelt(table: Table) -> Iterator[str]:
+def _misspelt(table: Table, decisions: Decisions) -> Iterator[str]:
+    states, triggers, outputs = set(table.all_states), set(table.all_triggers), set(table.outputs.split())
     guards = {side(name, this) for group in table.guards for name in group.split() for this in (1, 2)}
-    for found in table.decisions.values():
-        for decision in found:
-            if decision.source not in table.all_states:
-                yield f"unknown state {decision.source}"
-            if decision.destination is not None and decision.destination not in table.all_states:
-                yield f"unknown destination {decision.destination} of {decision.source}"
-            if decision.trigger not in table.all_triggers:
-                yield f"unknown trigger {decision.trigger}"
-            if decision.guard and decision.guard not in guards:
-                yield f"unknown guard {decision.guard}"
-            if not re.search(r"\w", decision.reason):
-                yield f"no reason for {decision.trigger} in {decision.source}"
-            yield from (f"unknown output {o.verb}" for o in decision.outputs if o.verb not in table.outputs.split())
+    for decision in itertools.chain.from_iterable(decisions.values()):
+        if decision.source not in states:
+            yield f"unknown state {decision.source}"
+        if decision.destination is not None and decision.destination not in states:
+            yield f"unknown destination {decision.destination} of {decision.source}"
+        if decision.trigger not in triggers:
+            yield f"unknown trigger {decision.trigger}"
+        if decision.guard and decision.guard not in guards:
+            yield f"unknown guard {decision.guard}"
+        if not re.search(r"\w", decision.reason):
+            yield f"no reason for {decision.trigger} in {decision.source}"
+        yield from (f"unknown output {o.verb}" for o in decision.outputs if o.verb not in outputs)
 
 
-def _undecided(table: Table) -> Iterator[str]:
+def _undecided(table: Table, decisions: Decisions) -> Iterator[str]:
     groups = [{side(name, this) for name in group.split()} for group in table.guards for this in (1, 2)]
-    for state in table.all_states:
-        for trigger in table.all_triggers:
-            guards = [decision.guard for decision in table.decisions.get((state, trigger), ())]
-            if not guards:
-                yield f"nothing decides {trigger} in {state}"
-            elif guards != [""] and (set(guards) not in groups or len(guards) != len(set(guards))):
-                yield f"decided twice or in part: {trigger} in {state} with guards {guards}"
+    for key in itertools.product(table.all_states, table.all_triggers):
+        state, trigger = key
+        guards = [decision.guard for decision in decisions.get(key, ())]
+        if not guards:
+            yield f"nothing decides {trigger} in {state}"
+        elif guards != [""] and (set(guards) not in groups or len(guards) != len(set(guards))):
+            yield f"decided twice or in part: {trigger} in {state} with guards {guards}"
 
 
-def _unreachable(table: Table) -> Iterator[str]:
+def _unreachable(table: Table, decisions: Decisions) -> Iterator[str]:
     reached, frontier = {table.initial}, [table.initial]
     while frontier:
         state = frontier.pop()
-        nexts = {
-            d.destination for t in table.all_triggers for d in table.decisions.get((state, t), ()) if d.destination
-        }
+        nexts = {d.destination for t in table.all_triggers for d in decisions.get((state, t), ()) if d.destination}
         frontier.extend(nexts - reached)
         reached |= nexts
     yield from (f"{state} cannot be reached" for state in table.all_states if state not in reached)

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from attrs import evolve
 from switchover.fsm import (
     ALARM,
     APPLICATION,
@@ -96,10 +97,11 @@ def test_every_state_and_trigger_is_decided_once_and_the_machine_agrees(table):
                 with pytest.raises(ImpossibleTriggerError):
                     table.step(state, trigger, Facts(guard, group))
                 continue
-            decision = table.step(state, trigger, Facts(guard, group))
+            facts = Facts(guard, group)
+            decision = table.step(state, trigger, facts)
             assert (decision.destination, decision.outputs, decision.reason) == (destination, outputs, reason)
             assert decision.cite or kind is Ignored
-            assert table._cursor.state == (destination or state)  # the machine itself moved there
+            assert table.drive(state, trigger, facts) == (destination or state, decision)  # the machine moves there
             fired.append(decision)
     assert sorted(map(str, fired)) == sorted(str(each) for each in table.every_decision() if each.possible)
 
@@ -135,6 +137,20 @@ def test_what_a_row_asks_of_one_side_its_mirror_image_asks_of_the_other(table):
 def test_without_a_true_guard_nothing_is_decided_and_that_is_an_error():
     with pytest.raises(CoreError, match="no guard holds"):
         VIP.step("held_1", "side2_enable_asked", frozenset())
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_tables_that_run_are_sound(table):
+    assert evolve(table).checked().decisions == table.decisions
+
+
+def test_what_is_decided_once_is_remembered_and_not_driven_again():
+    table = lamp(*SOUND)
+    warm = table.step("lit_1", "side2_on", {"warm"})
+    del table.machine
+    assert table.step("lit_1", "side2_on", {"warm"}) is warm
+    assert table.step("lit_1", "side2_on", {"cold"}).destination == "lit_1"
+    assert "machine" not in vars(table)
 
 
 GOOD = (
@@ -181,6 +197,8 @@ def test_a_sound_table_is_accepted():
         ((*SOUND, Ignored("off", "other_on", "no side")), "has no side"),
     ],
 )
-def test_a_table_that_is_wrong_is_refused_when_it_is_built(rows, complaint):
+def test_a_table_that_is_wrong_is_refused_before_it_decides(rows, complaint):
     with pytest.raises(CoreError, match=complaint):
-        lamp(*rows)
+        lamp(*rows).checked()
+    with pytest.raises(CoreError, match=complaint):
+        lamp(*rows).step("off", "side1_on")

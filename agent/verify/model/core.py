@@ -9,11 +9,11 @@ are driven live, once for every distinction that they make, and nothing of the c
 The trees are arrays, so that many states are taken through them at once.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from attrs import evolve, fields, frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from ....fsm import (
@@ -30,7 +30,6 @@ from ....fsm import (
 from ....fsm.commands import Command
 from ....fsm.handling import MACHINES, Handling, Machines
 from ....fsm.state import SolutionState, initial_state
-from ....fsm.table import Decision, Table
 from ..arrays.sets import Column, Numbers, Rows, RowSet, TooLargeError
 from .watched import (
     Occurrence,
@@ -63,33 +62,12 @@ class Leaf:
     error: str = ""
 
 
-class _Remembered:
-    """A table whose live machine is driven once for every state, trigger and guard."""
-
-    def __init__(self, table: Table) -> None:
-        self.name, self.guard_of, self._step = table.name, table.guard_of, table.step
-        self._decisions: dict[tuple[str, str, Collection[str]], Decision] = {}
-
-    def step(self, state: str, trigger: str, facts: Collection[str] = ()) -> Decision:
-        """As `Table.step`."""
-        key = state, trigger, facts
-        decision = self._decisions.get(key)
-        if decision is None:
-            decision = self._decisions[key] = self._step(state, trigger, facts)
-        return decision
-
-
-def _remembering(machines: Machines) -> Machines:
-    remembered: dict[str, Any] = {table.name: _Remembered(getattr(machines, table.name)) for table in fields(Machines)}
-    return Machines(**remembered)
-
-
 class TabulatedCore:
     """The core of one topology. Its states, and the leaves that were reached, are numbered as they are met."""
 
     def __init__(self, topology: Topology, machines: Machines = MACHINES, slow_ms: int = 0) -> None:
         self.topology = topology
-        self._machines = _remembering(machines)
+        self._machines = machines
         self.things = targets_of(topology)
         self.cells = tuple(cells_of(topology))
         self.positions = {cell: position for position, cell in enumerate(self.cells)}
@@ -178,7 +156,7 @@ class TabulatedCore:
 
     def change(self, machines: Machines, leaves: Numbers) -> None:
         """Begin again with other tables, which differ only in what decided these leaves: they are forgotten."""
-        self._machines = _remembering(machines)
+        self._machines = machines
         self._begin()
         is_gone = np.zeros(len(self.leaves), np.bool_)
         is_gone[leaves] = True

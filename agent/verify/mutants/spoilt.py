@@ -30,7 +30,7 @@ class Mutant:
     def table(self) -> Table:
         """The spoilt table; `CoreError` if its own check refuses it."""
         table = _table(self.machine)
-        return evolve(table, rows=tuple(self.rows.get(at, row) for at, row in enumerate(table.rows)))
+        return evolve(table, rows=tuple(self.rows.get(at, row) for at, row in enumerate(table.rows))).checked()
 
     def cells(self) -> frozenset[Cell]:
         """What the changed rows decide."""
