@@ -4,86 +4,145 @@ A command is a value and does nothing by itself. Those that a host carries out h
 back as `CommandSucceeded` or `CommandFailed`; ids rise and are never used twice, so that the late result of an older
 switchover cannot be taken for a newer one's. The id takes no part in comparisons: two commands are equal when they
 ask for the same thing.
+
+All that is said of a command elsewhere is read from its class:
+
+- `output` is its name in the rows of the tables.
+- `verb` begins its record, and is its name wherever a person types or reads it.
+- `record` is its one line in logs, in the journal and in the marks of the documented workflows. It never changes.
+- `words` is the same line for people, with what the record leaves out.
+- `mode`, of a command for an application, is the mode that it leads to (a redundant application that is started is `up`
+  in backup mode); `held`, of one for the VIP, is whether its host holds the VIP afterwards. None: it changes nothing.
+- Its JSON, on the wire and in the journal, is its attributes and its class's name as `type`.
 """
+
+from collections.abc import Mapping
+from typing import ClassVar, get_args
 
 from attrs import field, frozen
 
+from .events import Mode
+from .timers import TimerKind, kind_of, subject_of
+
 
 @frozen
-class Promote:
+class _OnApplication:
+    """What all commands for one application have."""
+
+    host: str
+    application: str
+    id: int = field(default=0, eq=False)
+
+    output: ClassVar[str]
+    verb: ClassVar[str]
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return f"{self.verb} {self.application}"
+
+    @property
+    def words(self) -> str:
+        """Its line for people."""
+        return self.record
+
+
+@frozen
+class _OnVip:
+    """What all commands for the Virtual IP have."""
+
+    host: str
+    id: int = field(default=0, eq=False)
+
+    output: ClassVar[str]
+    verb: ClassVar[str]
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return f"{self.verb} {self.host}"
+
+    @property
+    def words(self) -> str:
+        """Its line for people."""
+        return self.record
+
+
+@frozen
+class Promote(_OnApplication):
     """Instruct an application, through its host's LCA, to go into primary mode."""
 
-    host: str
-    application: str
-    id: int = field(default=0, eq=False)
+    output = verb = "promote"
+    mode: ClassVar[Mode] = Mode.PRIMARY
 
 
 @frozen
-class Demote:
+class Demote(_OnApplication):
     """Instruct an application, through its host's LCA, to go into backup mode."""
 
-    host: str
-    application: str
-    id: int = field(default=0, eq=False)
+    output = verb = "demote"
+    mode: ClassVar[Mode] = Mode.BACKUP
 
 
 @frozen
-class Start:
-    """Start an application that is down."""
+class Start(_OnApplication):
+    """Start an application that is down; a redundant one comes up in backup mode."""
 
-    host: str
-    application: str
-    id: int = field(default=0, eq=False)
+    output = verb = "start"
+    mode: ClassVar[Mode] = Mode.UP
 
 
 @frozen
-class Stop:
+class Stop(_OnApplication):
     """Stop an application."""
 
-    host: str
-    application: str
-    id: int = field(default=0, eq=False)
+    output = verb = "stop"
+    mode: ClassVar[Mode] = Mode.DOWN
 
 
 @frozen
-class LookAt:
-    """Look at an application and report its mode: it is not known what became of an earlier command."""
+class LookAt(_OnApplication):
+    """Look at an application and report its mode: the result of an earlier command is not known."""
 
-    host: str
-    application: str
-    id: int = field(default=0, eq=False)
+    output = "look"
+    verb = "look at"
+    mode: ClassVar[None] = None
 
 
 @frozen
-class EnableVip:
+class EnableVip(_OnVip):
     """Put every address of the Virtual IP on the host's interface, see that it is there, and announce it."""
 
-    host: str
-    id: int = field(default=0, eq=False)
+    output = "enable"
+    verb = "enable_vip"
+    held: ClassVar[bool] = True
 
 
 @frozen
-class DisableVip:
+class DisableVip(_OnVip):
     """Take every address of the Virtual IP off the host's interface and see that it is gone."""
 
-    host: str
-    id: int = field(default=0, eq=False)
+    output = "disable"
+    verb = "disable_vip"
+    held: ClassVar[bool] = False
 
 
 @frozen
-class AnnounceVip:
+class AnnounceVip(_OnVip):
     """Announce the Virtual IP again: another host may have left its own address in the neighbours' caches."""
 
-    host: str
-    id: int = field(default=0, eq=False)
+    output = "announce"
+    verb = "announce_vip"
+    held: ClassVar[None] = None
 
 
 @frozen
-class LookAtVip:
-    """Look at the host's interface and report whether the VIP is there: what became of a script is not known."""
+class LookAtVip(_OnVip):
+    """Look at the host's interface and report whether the VIP is there: the result of a script is not known."""
 
-    host: str
-    id: int = field(default=0, eq=False)
+    output = "look"
+    verb = "look at vip"
+    held: ClassVar[None] = None
 
 
 @frozen
@@ -94,6 +153,18 @@ class WriteLog:
     application: str
     text: str = field(eq=False)
 
+    verb: ClassVar[str] = "log"
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return f"{self.verb} {self.event_id} {self.application}"
+
+    @property
+    def words(self) -> str:
+        """Its line for people, with the message."""
+        return f"{self.verb} {self.event_id} {self.text}"
+
 
 @frozen
 class ActivateAlarm:
@@ -102,6 +173,18 @@ class ActivateAlarm:
     alarm: str
     event_id: str
     application: str
+
+    verb: ClassVar[str] = "alarm"
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return f"{self.verb} {self.alarm}"
+
+    @property
+    def words(self) -> str:
+        """Its line for people."""
+        return self.record
 
 
 @frozen
@@ -112,6 +195,18 @@ class TriggerReaction:
     reaction: str
     target: str
 
+    verb: ClassVar[str] = "reaction"
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return f"{self.verb} of {self.alarm}: {self.reaction} {self.target}"
+
+    @property
+    def words(self) -> str:
+        """Its line for people."""
+        return f"{self.verb} {self.reaction} {self.target}, of alarm {self.alarm}"
+
 
 @frozen
 class StartTimer:
@@ -120,14 +215,69 @@ class StartTimer:
     timer: str
     after_ms: int
 
+    verb: ClassVar[str] = "start timer"
 
-ApplicationCommand = Promote | Demote | Start | Stop | LookAt
+    @property
+    def kind(self) -> TimerKind | None:
+        """What the timer is for; None if it is not the core's."""
+        return kind_of(self.timer)
+
+    @property
+    def subject(self) -> str:
+        """Whose timer it is."""
+        return subject_of(self.timer)
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return f"{self.verb} {self.timer}: {self.after_ms} ms"
+
+    @property
+    def words(self) -> str:
+        """Its line for people."""
+        return self.record
+
+
+ModeCommand = Promote | Demote
+"""What changes the mode of an application."""
+
+ApplicationCommand = ModeCommand | Start | Stop | LookAt
 """What concerns one application."""
 
-HostCommand = ApplicationCommand | EnableVip | DisableVip | AnnounceVip | LookAtVip
+VipScript = EnableVip | DisableVip
+"""What puts the VIP on a host or takes it off."""
+
+VipCommand = VipScript | AnnounceVip | LookAtVip
+"""What concerns the VIP of one host."""
+
+HostCommand = ApplicationCommand | VipCommand
 """What a host's LCA carries out and answers."""
 
+MovingCommand = ModeCommand | VipScript
+"""What moves the solution from one host to the other."""
+
+ChangingCommand = MovingCommand | Start | Stop
+"""What changes something on a host; announcements and looks do not."""
+
 Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer
+
+APPLICATION_COMMANDS: Mapping[str, type[ApplicationCommand]] = {
+    each.output: each for each in get_args(ApplicationCommand)
+}
+"""The commands for an application by their names in the rows."""
+
+VIP_COMMANDS: Mapping[str, type[VipCommand]] = {each.output: each for each in get_args(VipCommand)}
+"""The commands for the VIP by their names in the rows."""
+
+OVERTAKEN_BY: Mapping[type[HostCommand], tuple[type[HostCommand], ...]] = {
+    Promote: (Demote,),
+    Demote: (Promote,),
+    LookAt: (Promote, Demote),
+    EnableVip: (DisableVip,),
+    DisableVip: (EnableVip,),
+    LookAtVip: (EnableVip, DisableVip),
+}
+"""The later commands for the same target that make the result of a command irrelevant."""
 
 Target = tuple[str, str]
 """What a command is about: the host, and the application or `VIP`. A host does such commands one after the other."""
@@ -140,3 +290,14 @@ def target_of(command: HostCommand) -> Target:
     (('host1', 'VIP'), ('host1', 'SIP_Server_1'))
     """
     return command.host, command.application if isinstance(command, ApplicationCommand) else "VIP"
+
+
+def overtakes(later: HostCommand, command: HostCommand) -> bool:
+    """Whether a later command for the same target makes the result of this one irrelevant.
+
+    The last command decides: the result of an older switchover must not be taken for the newer one's.
+
+    >>> overtakes(Demote("host1", "SIP_Server_1"), Promote("host1", "SIP_Server_1"))
+    True
+    """
+    return isinstance(later, OVERTAKEN_BY.get(type(command), ()))

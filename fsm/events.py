@@ -2,12 +2,25 @@
 
 An event is a value: it can be compared, journalled and replayed. Time is no exception; a timer that ran out is
 `TimerFired`. Whatever an event says is taken as true at the moment it is handled; the tables decide what follows.
+
+All that is said of an event elsewhere is read from its class:
+
+- `record` is its one line in logs, in the journal and in the marks of the documented workflows. It never changes.
+- `words` is the same for people, as a sentence.
+- Its JSON, on the wire and in the journal, is its attributes and its class's name as `type`.
+
+An event has its texts as templates: `in_record` and `in_words`, in which `it` is the event. A result names its command
+only by its id: whoever knows the command gives its record to `record_of` and `words_of`.
 """
 
 import enum
 from collections.abc import Mapping
+from typing import ClassVar
 
 from attrs import field, frozen
+
+from .alarms import LOG_MESSAGES, event_id
+from .timers import TimerKind, kind_of, subject_of
 
 
 class Mode(enum.StrEnum):
@@ -36,123 +49,242 @@ class HostReport:
     primary_for_ms: Mapping[str, int] = field(factory=dict[str, int])
 
 
+class _Event:
+    """What all events have but results."""
+
+    __slots__ = ()
+
+    in_record: ClassVar[str]
+    in_words: ClassVar[str]
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal."""
+        return self.in_record.format(it=self)
+
+    @property
+    def words(self) -> str:
+        """What happened, for people."""
+        return self.in_words.format(it=self)
+
+
+class _Result:
+    """What all results of commands have."""
+
+    __slots__ = ()
+
+    in_record: ClassVar[str]
+    in_words: ClassVar[str]
+
+    @property
+    def words(self) -> str:
+        """What became of the command, for people."""
+        return self.in_words.format(it=self)
+
+    def record_of(self, command: str) -> str:
+        """Its line in logs and in the journal, with the record of its command."""
+        return self.in_record.format(it=self, command=command)
+
+    def words_of(self, command: str) -> str:
+        """What happened, for people, with the words of its command."""
+        return f"{command}: {self.words}"
+
+
 @frozen
-class HostConnected:
+class HostConnected(_Event):
     """The connection to a host's LCA stands (again), and this is the host's report."""
 
     host: str
     report: HostReport
 
+    in_record = "connected {it.host}"
+    in_words = "{it.host} is connected, and reports"
+
 
 @frozen
-class HostFellSilent:
+class HostFellSilent(_Event):
     """Nothing was heard from a connected host for half the detection time."""
 
     host: str
 
+    in_record = "silent {it.host}"
+    in_words = "{it.host} has fallen silent"
+
 
 @frozen
-class HostHeard:
+class HostHeard(_Event):
     """A host that had fallen silent was heard again on the same connection."""
 
     host: str
 
+    in_record = "heard {it.host}"
+    in_words = "{it.host} is heard again"
+
 
 @frozen
-class HostLost:
+class HostLost(_Event):
     """Nothing was heard from a host for the whole detection time: the connection is given up."""
 
     host: str
 
+    in_record = "lost {it.host}"
+    in_words = "{it.host} was not heard for the whole detection time"
+
 
 @frozen
-class HostLeft:
+class HostLeft(_Event):
     """A host's LCA said goodbye: it has released the VIP and is stopping."""
 
     host: str
 
+    in_record = "left {it.host}"
+    in_words = "{it.host} says goodbye"
+
 
 @frozen
-class ApplicationReported:
+class ApplicationReported(_Event):
     """A host reports that an application's mode changed by itself: it failed, or it is up again."""
 
     application: str
     mode: Mode
 
+    in_record = "reported {it.application} {it.mode}"
+    in_words = "{it.application} is reported {it.mode}"
+
 
 @frozen
-class VipReported:
+class VipReported(_Event):
     """A host reports that the Virtual IP appeared on its interface, or vanished from it, without a command."""
 
     host: str
     held: bool
 
+    in_record = "reported vip {it.seen} {it.host}"
+    in_words = "the VIP is reported {it.seen_in_words} {it.host}"
+
+    @property
+    def seen(self) -> str:
+        """What the host saw, as a word."""
+        return "held" if self.held else "free"
+
+    @property
+    def seen_in_words(self) -> str:
+        """What the host saw, for people."""
+        return "on" if self.held else "gone from"
+
 
 @frozen
-class CommandSucceeded:
+class CommandSucceeded(_Result):
     """A host carried out the command with this id, and its post-condition was seen to hold."""
 
     id: int
 
+    in_record = "done {command}"
+    in_words = "done"
+
 
 @frozen
-class CommandFailed:
+class CommandFailed(_Result):
     """A host could not carry out the command with this id: it said so, e.g. by an exit status that is not 0."""
 
     id: int
     reason: str
 
+    in_record = "failed {command}: {it.reason}"
+    in_words = "FAILED: {it.reason}"
+
 
 @frozen
-class CommandTimedOut:
+class CommandTimedOut(_Result):
     """Nothing was heard of the command with this id within its deadline: it may be done, or be done yet."""
 
     id: int
     reason: str
 
+    in_record = "timed out {command}: {it.reason}"
+    in_words = "NOT ANSWERED: {it.reason}"
+
 
 @frozen
-class CommandUnclear:
+class CommandUnclear(_Result):
     """The command with this id was carried out, but what came of it could not be read."""
 
     id: int
     reason: str
 
+    in_record = "unclear {command}: {it.reason}"
+    in_words = "UNCLEAR: {it.reason}"
+
 
 @frozen
-class TimerFired:
+class TimerFired(_Event):
     """The timer that a `StartTimer` command started ran out."""
 
     timer: str
 
+    in_record = "timer {it.timer}"
+    in_words = "the timer {it.timer!r} ran out"
+
+    @property
+    def kind(self) -> TimerKind | None:
+        """What the timer is for; None if it is not the core's."""
+        return kind_of(self.timer)
+
+    @property
+    def subject(self) -> str:
+        """Whose timer it is."""
+        return subject_of(self.timer)
+
 
 @frozen
-class SwitchoverRequested:
+class SwitchoverRequested(_Event):
     """An operator asks that this application be the primary of its pair."""
 
     application: str
 
+    in_record = "requested {it.application}"
+    in_words = "an operator asks for {it.application} as primary"
+
 
 @frozen
-class StartRequested:
+class StartRequested(_Event):
     """An operator asks that this application be started."""
 
     application: str
 
+    in_record = "start requested {it.application}"
+    in_words = "an operator asks that {it.application} be started"
+
 
 @frozen
-class StopRequested:
+class StopRequested(_Event):
     """An operator asks that this application be stopped."""
 
     application: str
 
+    in_record = "stop requested {it.application}"
+    in_words = "an operator asks that {it.application} be stopped"
+
 
 @frozen
-class LogMessageReceived:
+class LogMessageReceived(_Event):
     """A log message about an application came in from outside, e.g. from a Genesys site's SCS."""
 
     event_id: str
     application: str
+
+    in_record = "received {it.event_id} {it.application}"
+    in_words = "message {it.number} comes: {it.application} {it.message}"
+
+    @property
+    def number(self) -> str:
+        """Its event id in the documents' notation; `CoreError` if it is unknown."""
+        return event_id(self.event_id)
+
+    @property
+    def message(self) -> str:
+        """What the message says of its application; `CoreError` if its event id is unknown."""
+        return LOG_MESSAGES[self.number]
 
 
 CommandResult = CommandSucceeded | CommandFailed | CommandTimedOut | CommandUnclear

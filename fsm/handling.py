@@ -30,21 +30,16 @@ from .alarms import (
     event_id,
 )
 from .commands import (
+    APPLICATION_COMMANDS,
+    VIP_COMMANDS,
     ActivateAlarm,
-    AnnounceVip,
+    ChangingCommand,
     Command,
-    Demote,
-    DisableVip,
-    EnableVip,
     HostCommand,
-    LookAt,
-    LookAtVip,
-    Promote,
-    Start,
     StartTimer,
-    Stop,
     TriggerReaction,
     WriteLog,
+    overtakes,
     target_of,
 )
 from .errors import CoreError
@@ -66,16 +61,13 @@ from .machines.placement import PLACEMENT
 from .machines.vip import VIP
 from .state import SolutionState
 from .table import Decision, Table
+from .timers import TimerKind
 from .topology import Topology, VipOrder
-from .translation import Trigger, failure, overtakes, tell_applications, translate
+from .translation import Trigger, failure, tell_applications, translate
 
 Arguments = TypeVarTuple("Arguments")
 
-_VIP_COMMANDS = {"enable": EnableVip, "disable": DisableVip, "announce": AnnounceVip, "look": LookAtVip}
-_APPLICATION_COMMANDS = {"promote": Promote, "demote": Demote, "look": LookAt, "start": Start, "stop": Stop}
 _LAST = {VipOrder.DISABLE_FIRST: ReactionKind.ENABLE_VIP, VipOrder.ENABLE_FIRST: ReactionKind.DISABLE_VIP}
-
-_CHANGING = (Promote, Demote, Start, Stop, EnableVip, DisableVip)
 
 STEPS_AT_MOST = 100
 """No event needs more triggers than this for each application and each alarm, unless the tables run in a circle."""
@@ -242,7 +234,7 @@ class Handling:
                 if application in self.topology.pairs[pair_of_the_vip(self.topology)].applications:
                     self._then(self._move_vip, f"side{side}_disable_asked")
             case _:
-                self._give(_APPLICATION_COMMANDS[what](self.topology.hosts[side - 1], application))
+                self._give(APPLICATION_COMMANDS[what](self.topology.hosts[side - 1], application))
 
     def _move_vip(self, trigger: str) -> None:
         self.has_vip_changed = True
@@ -257,7 +249,7 @@ class Handling:
             elif output.verb == "start_look":
                 self._start_timer(output.verb, self.topology.hosts[output.side - 1])
             else:
-                self._give(_VIP_COMMANDS[output.verb](self.topology.hosts[output.side - 1]))
+                self._give(VIP_COMMANDS[output.verb](self.topology.hosts[output.side - 1]))
 
     def _move_placement(self, trigger: str) -> None:
         decision = self._decide(self.machines.placement, "solution", self.state.placement, trigger)
@@ -272,7 +264,7 @@ class Handling:
                     self.state = self.state.with_view("")
                     self.has_view_changed = True
                 case _:  # start_retry
-                    self.commands.append(StartTimer("gather", self.topology.retry_ms))
+                    self.commands.append(StartTimer(TimerKind.GATHER.of(), self.topology.retry_ms))
 
     def _decide(
         self,
@@ -347,7 +339,7 @@ class Handling:
             if output.verb == "react":
                 self._activate(alarm)
             else:
-                self.commands.append(StartTimer(f"cancel {alarm.name}", alarm.cancel_timeout_ms))
+                self.commands.append(StartTimer(TimerKind.CANCEL.of(alarm.name), alarm.cancel_timeout_ms))
 
     def _activate(self, alarm: Alarm) -> None:
         self.commands.append(ActivateAlarm(alarm.name, event_id(alarm.detect), alarm.application))
@@ -373,7 +365,7 @@ class Handling:
         if self.state.links[self.topology.side_of(command.host) - 1] in ("unknown", "lost"):
             return  # the machines are about to hear that it is lost
         told = self.state.pending_for(target_of(command))
-        changes = [position for position, earlier in enumerate(told) if isinstance(earlier, _CHANGING)]
+        changes = [position for position, earlier in enumerate(told) if isinstance(earlier, ChangingCommand)]
         if command in told[changes[-1] if changes else 0 :]:
             return
         self.state, numbered = self.state.with_command(command)
@@ -390,14 +382,14 @@ class Handling:
 
     def _start_timer(self, verb: str, subject: str) -> None:
         times = {
-            "settle": self.topology.settle_ms,
-            "retry": self.topology.retry_ms,
-            "announce": self.topology.retry_ms,
-            "look": self.topology.retry_ms,
-            "drain": self.topology.drain_ms,
+            TimerKind.SETTLE: self.topology.settle_ms,
+            TimerKind.RETRY: self.topology.retry_ms,
+            TimerKind.ANNOUNCE: self.topology.retry_ms,
+            TimerKind.LOOK: self.topology.retry_ms,
+            TimerKind.DRAIN: self.topology.drain_ms,
         }
-        name = verb.removeprefix("start_")
-        self.commands.append(StartTimer(f"{name} {subject}", times[name]))
+        kind = TimerKind(verb.removeprefix("start_"))
+        self.commands.append(StartTimer(kind.of(subject), times[kind]))
 
     def _then(self, what: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         self.queue.append(lambda: what(*arguments))

@@ -19,6 +19,7 @@ from .commands import (
     Promote,
     Start,
     Stop,
+    overtakes,
     target_of,
 )
 from .errors import CoreError
@@ -45,6 +46,7 @@ from .events import (
     VipReported,
 )
 from .state import SolutionState
+from .timers import TimerKind, kind_of, subject_of
 from .topology import Topology
 
 LINK_TRIGGERS = {
@@ -56,15 +58,6 @@ LINK_TRIGGERS = {
 }
 
 _IN_SIGHT = ("connected", "silent")
-
-_OVERTAKING: dict[type[HostCommand], tuple[type[HostCommand], ...]] = {
-    Promote: (Demote,),
-    Demote: (Promote,),
-    LookAt: (Promote, Demote),
-    EnableVip: (DisableVip,),
-    DisableVip: (EnableVip,),
-    LookAtVip: (EnableVip, DisableVip),
-}
 
 _RESULTS = {CommandFailed: "failed", CommandTimedOut: "timed_out", CommandUnclear: "unclear"}
 
@@ -195,16 +188,15 @@ def _result(topology: Topology, state: SolutionState, event: CommandResult) -> T
     state = state.without_command(command)
     if any(overtakes(later, command) for later in state.pending_for(target_of(command))):
         if isinstance(event, CommandSucceeded) and isinstance(command, EnableVip | DisableVip):
-            state = state.with_vip_held(topology.side_of(command.host), isinstance(command, EnableVip))
+            state = state.with_vip_held(topology.side_of(command.host), command.held)
         return state, ()  # what was told since will decide
     if not isinstance(event, CommandSucceeded):
         return state, failure(topology, command, _RESULTS[type(event)])
     match command:
         case Promote() | Demote():
-            mode = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
-            return observe_mode(topology, state, command.application, mode)
+            return observe_mode(topology, state, command.application, command.mode)
         case EnableVip() | DisableVip():
-            side, held = topology.side_of(command.host), isinstance(command, EnableVip)
+            side, held = topology.side_of(command.host), command.held
             what = "enabled" if held else "released"
             return state.with_vip_held(side, held), (Trigger("vip", 0, f"side{side}_{what}"),)
         case LookAt() | LookAtVip():
@@ -213,31 +205,25 @@ def _result(topology: Topology, state: SolutionState, event: CommandResult) -> T
             return state, ()  # what an application then does, its host reports
 
 
-def overtakes(later: HostCommand, command: HostCommand) -> bool:
-    """Whether what becomes of a command is of no account any more, because of what the thing was told since.
-
-    What was told last decides: the result of an older switchover must not be taken for the newer one's.
-    """
-    return isinstance(later, _OVERTAKING.get(type(command), ()))
-
-
 def _timer(topology: Topology, timer: str) -> Trigger:
-    what, _, subject = timer.partition(" ")
+    kind, subject = kind_of(timer), subject_of(timer)
     pairs = [pair.name for pair in topology.pairs]
     alarms = [alarm.name for alarm in topology.alarms]
-    match what:
-        case "retry" | "drain" | "announce" if subject == "VIP":
-            return Trigger("vip", 0, {"drain": "drained", "announce": "announce_again"}.get(what, what))
-        case "retry" | "settle" if subject in pairs:
-            return Trigger("pair", pairs.index(subject), "retry" if what == "retry" else "settled")
-        case "look" if subject in topology.applications:
+    match kind:
+        case TimerKind.RETRY | TimerKind.DRAIN | TimerKind.ANNOUNCE if subject == "VIP":
+            return Trigger(
+                "vip", 0, {TimerKind.DRAIN: "drained", TimerKind.ANNOUNCE: "announce_again"}.get(kind, "retry")
+            )
+        case TimerKind.RETRY | TimerKind.SETTLE if subject in pairs:
+            return Trigger("pair", pairs.index(subject), "retry" if kind is TimerKind.RETRY else "settled")
+        case TimerKind.LOOK if subject in topology.applications:
             pair, side = topology.find_redundant(subject)
             return Trigger("pair", pair, f"side{side}_look_due")
-        case "look" if subject in topology.hosts:
+        case TimerKind.LOOK if subject in topology.hosts:
             return Trigger("vip", 0, f"side{topology.side_of(subject)}_look_due")
-        case "gather" if not subject:
+        case TimerKind.GATHER if not subject:
             return Trigger("placement", 0, "retry")
-        case "cancel" if subject in alarms:
+        case TimerKind.CANCEL if subject in alarms:
             return Trigger("alarm", alarms.index(subject), "timed_out")
         case _:
             raise CoreError(f"unknown timer {timer!r}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..configuration.load import Configuration, load
 from ..history.incidents import Incident, incidents
 from ..history.journal import read
+from ..report.analysis import journal_lines
 from ..report.document import Site, document
-from ..report.findings import journal_lines
 
 _DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
 _TOLD_AT_MOST = 10

@@ -53,7 +53,7 @@ from ..history.journal import (
     event_entry,
     start_entry,
 )
-from ..history.observing import NOBODY_DID_IT, TEXT, as_reported, without_pending
+from ..history.observe_mode import NOBODY_DID_IT, TEXT, as_reported, without_pending
 from .clock import CLOCK, Clock
 
 LOG = logging.getLogger("switchover.agent")
@@ -102,7 +102,7 @@ Connect = Callable[[str, Callable[[Event], None]], HostConnection]
 class Agent:
     """The SCS-side agent of one solution. One event is handled at a time, to its end.
 
-    With `observe` it tells hosts nothing: it journals what it would have done (`observing`).
+    With `observe` it tells hosts nothing: it journals what it would have done (`observe_mode`).
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from pathlib import Path
 from ...fsm import CoreError, Step
 from ...fsm.records import describe_command
 from ..history.incidents import has_redundancy, summary
-from ..history.state_json import as_json
+from ..history.json_format import as_json
 from .agent import Agent
 from .operator_client import OperatorError, Reply, ask
 

@@ -1,11 +1,11 @@
-"""Hosts that exist in the mind only, and do at once what they are told: for `plan`, and for the documented workflows.
+"""Ideal hosts: in memory only, without delay and without faults; for `plan` and for the documented workflows.
 
-Time passes only where the core waits for a timer. What the outside world does is told in words, as `Workflow.acts` and
-the scripts of a simulation have it:
+They carry out every command at once. Time passes only while the core waits for a timer. What happens outside is written
+in the words of `Workflow.acts` and of the scripts of a simulation:
 
     fail NAME           an application fails
     start NAME          it is up again, in backup mode if it has one
-    switch NAME         an operator asks for an application, or all of a host's, as primary
+    switch NAME         an operator asks for an application, or for all of a host's, as primary
     lose HOST           a host is lost, with everything on it
     return HOST         it is heard again, as it was when it was lost
     message ID NAME     a log message comes, as an SCS writes it
@@ -13,7 +13,8 @@ the scripts of a simulation have it:
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from attrs import define, field
 
@@ -22,24 +23,17 @@ from ...fsm import (
     Command,
     CommandSucceeded,
     CoreError,
-    Demote,
-    DisableVip,
-    EnableVip,
     Event,
     HostCommand,
     HostConnected,
     HostLost,
     HostReport,
     LogMessageReceived,
-    LookAt,
     LookAtVip,
     Mode,
-    Promote,
     Solution,
     SolutionState,
-    Start,
     StartTimer,
-    Stop,
     SwitchoverRequested,
     TimerFired,
     Topology,
@@ -48,46 +42,51 @@ from ...fsm import (
     describe_event,
     describe_step,
 )
+from ...fsm.commands import ApplicationCommand, DisableVip, EnableVip, ModeCommand
+from ...fsm.timers import TimerKind
 from ..history.incidents import is_at_rest
 from ..history.journal import Handled
 
 EVENTS_AT_MOST = 500
-"""No event leads to more events than this, unless hosts and core go on for ever."""
+"""No event leads to more events than this, unless hosts and core keep each other busy for ever."""
 
 
 @define(eq=False)
 class IdealHosts:
-    """Both hosts, and the core that commands them; `handled` is all that it has handled, in order.
+    """Both hosts, and the core that commands them; `handled` are all events that it has handled, in order.
 
-    `records` tells of it in words, without the first `untold`. `modes` and `vip_held` are what the hosts are, also
-    while they are lost: what nobody knows is not among them.
+    `records` leaves out the first `left_out` of them. `modes` and `vip_held` are the real state of the hosts, also
+    while they are lost; what is not known is not in them.
     """
 
     solution: Solution
     modes: dict[str, Mode]
     vip_held: dict[str, bool]
     handled: list[Handled] = field(factory=list[Handled])
-    untold: int = 0
+    left_out: int = 0
     now_ms: int = 0
     _timers: list[tuple[int, int, str]] = field(factory=list[tuple[int, int, str]])
     _timers_begun: int = 0
-    _waiting: deque[Event] = field(factory=deque[Event])
+    _events: deque[Event] = field(factory=deque[Event])
 
     @property
     def records(self) -> list[str]:
-        """The words for what was handled, in order: each event, what was decided, and what was told."""
-        return [text for handled in self.handled[self.untold :] for text in _records(handled)]
+        """The records of each event, its decisions and its commands, in order."""
+        return [text for handled in self.handled[self.left_out :] for text in _records(handled)]
 
     def scripts(self) -> list[str]:
-        """The VIP scripts that `records` tells of, each with its host, in alphabetical order."""
-        return sorted(text for text in self.records if text.startswith(("enable_vip", "disable_vip")))
+        """The VIP scripts among the `records`, each with its host, in alphabetical order."""
+        return sorted(text for text in self.records if text.startswith((EnableVip.verb, DisableVip.verb)))
 
     def act(self, words: str) -> None:
-        """The outside world does something, and all that follows is done. `CoreError` as `happen`."""
+        """Something happens outside, and everything that follows from it. Raises as `events_of` and `happen`."""
         self.happen(*self.events_of(words))
 
     def events_of(self, words: str) -> Iterator[Event]:
-        """What the core is told when the outside world does something, which is done. The words must be good ones."""
+        """The events by which the core learns what happens outside; the hosts change accordingly.
+
+        Raises `ValueError` for unknown words.
+        """
         topology = self.solution.topology
         verb, _, what = words.partition(" ")
         match verb:
@@ -106,7 +105,7 @@ class IdealHosts:
             case "message":
                 yield LogMessageReceived(*what.split(" ", 1))
             case _:
-                raise ValueError(f"{words!r} is nothing that the outside world does")
+                raise ValueError(f"{words!r} is nothing that happens outside")
 
     def _report_of(self, host: str) -> HostReport:
         topology = self.solution.topology
@@ -115,28 +114,28 @@ class IdealHosts:
         return HostReport({name: self.modes[name] for name in names}, self.vip_held[host])
 
     def happen(self, *events: Event) -> None:
-        """Tell the core, in this order, and then what follows, until nothing is under way or nothing would come.
+        """Handle these events in order, and then what follows, until nothing is pending or nothing would come.
 
-        `CoreError` if an event is refused, or if it does not end.
+        Raises `CoreError` if an event is refused, or if it does not end.
         """
-        self._waiting = deque(events)  # nothing is left of an event that was refused
+        self._events = deque(events)  # nothing is left of an event that was refused
         for _ in range(EVENTS_AT_MOST):
             event = self._next()
             if event is None:
                 return
-            self._tell(event)
-        raise CoreError("hosts and core go on for ever")
+            self._handle(event)
+        raise CoreError(f"hosts and core are not at rest after {EVENTS_AT_MOST} events")
 
     def _next(self) -> Event | None:
-        """What happens next: what waits, else the first timer that runs out, as long as something is under way."""
-        if self._waiting:
-            return self._waiting.popleft()
+        """The next event: the oldest in the queue, else the first timer to run out unless all is at rest."""
+        if self._events:
+            return self._events.popleft()
         if not self._timers or is_at_rest(self.solution.state):
             return None
         self.now_ms, _, timer = heapq.heappop(self._timers)
         return TimerFired(timer)
 
-    def _tell(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         before = self.solution.state
         commands = self.solution.handle(event)
         stamps = len(self.handled) + 1, 0, self.now_ms * 1_000_000, describe_event(event, before.pending)
@@ -147,38 +146,42 @@ class IdealHosts:
 
     def _take(self, command: Command) -> None:
         if isinstance(command, HostCommand):
-            self._waiting.extend(self.answers(command))
-        elif isinstance(command, StartTimer) and not command.timer.startswith("cancel "):
+            self._events.extend(self.answers(command))
+        elif isinstance(command, StartTimer) and command.kind is not TimerKind.CANCEL:
             self._timers = [timer for timer in self._timers if timer[2] != command.timer]
             heapq.heapify(self._timers)
             self._timers_begun += 1
             heapq.heappush(self._timers, (self.now_ms + command.after_ms, self._timers_begun, command.timer))
 
     def answers(self, command: HostCommand) -> Iterator[Event]:
-        """What a host does on a command, and says."""
-        match command:
-            case Promote() | Demote():
-                self.modes[command.application] = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
-            case Start() | Stop():
-                self.modes[command.application] = (
-                    running_mode(self.solution.topology, command.application)
-                    if isinstance(command, Start)
-                    else Mode.DOWN
-                )
-                yield ApplicationReported(command.application, self.modes[command.application])
-            case EnableVip() | DisableVip():
-                self.vip_held[command.host] = isinstance(command, EnableVip)
-            case LookAt() if command.application in self.modes:
-                yield ApplicationReported(command.application, self.modes[command.application])
-            case LookAtVip() if command.host in self.vip_held:
-                yield VipReported(command.host, self.vip_held[command.host])
-            case _:
-                pass  # an announcement, or a look at what nobody knows
+        """What a host reports when it carries out a command, the result last."""
+        yield from carry_out(command, self.modes, self.vip_held, partial(running_mode, self.solution.topology))
         yield CommandSucceeded(command.id)
 
 
+def carry_out(
+    command: HostCommand, modes: dict[str, Mode], vip_held: dict[str, bool], running: Callable[[str], Mode]
+) -> Iterator[Event]:
+    """Carry out a command on hosts that are nothing but `modes` and `vip_held`; what its class says it leads to.
+
+    Yields what a host reports besides the result. `running` gives the mode of an application that was just started.
+    What is not in `modes` or `vip_held` is not known and not reported.
+    """
+    if isinstance(command, ApplicationCommand):
+        name = command.application
+        if command.mode is not None:
+            modes[name] = running(name) if command.mode is Mode.UP else command.mode
+        if not isinstance(command, ModeCommand) and name in modes:
+            yield ApplicationReported(name, modes[name])
+        return
+    if command.held is not None:
+        vip_held[command.host] = command.held
+    if isinstance(command, LookAtVip) and command.host in vip_held:
+        yield VipReported(command.host, vip_held[command.host])
+
+
 def hosts_of(topology: Topology, state: SolutionState) -> IdealHosts:
-    """The hosts as a state knows them."""
+    """Ideal hosts in this state, as far as it is known."""
     known = {
         name: mode
         for pair, found in zip(topology.pairs, state.pairs, strict=True)
@@ -195,7 +198,7 @@ def hosts_of(topology: Topology, state: SolutionState) -> IdealHosts:
 def prior_to_switchover(solution: Solution, side: int) -> IdealHosts:
     """The state prior to a switchover: everything runs, this side is primary, and no alarm condition is active.
 
-    The way there is untold. `CoreError` if it is not reached, or only by waiting.
+    `records` leaves out the way there. Raises `CoreError` if it is not reached, or only by waiting.
     """
     topology = solution.topology
     modes = {name: Mode.UP for pair in topology.monitored for name in pair.applications}
@@ -205,11 +208,11 @@ def prior_to_switchover(solution: Solution, side: int) -> IdealHosts:
     held = {host: number == side for number, host in enumerate(topology.hosts, start=1)}
     hosts = IdealHosts(solution, modes, held)
     hosts.happen(*(event for host in topology.hosts for event in hosts.events_of(f"return {host}")))
-    hosts.happen(*(TimerFired(f"cancel {alarm.name}") for alarm in topology.alarms))
+    hosts.happen(*(TimerFired(TimerKind.CANCEL.of(alarm.name)) for alarm in topology.alarms))
     state = solution.state
     if (state.placement, state.vip, state.pending, hosts.now_ms) != (f"together_{side}", f"held_{side}", (), 0):
-        raise CoreError("the state prior to it is not reached")
-    hosts.untold = len(hosts.handled)
+        raise CoreError(f"everything on side {side} and nothing pending is not reached: {state}")
+    hosts.left_out = len(hosts.handled)
     return hosts
 
 

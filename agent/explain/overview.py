@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from .words import LINK, MODE, PAIR, PLACEMENT, UNKNOWN, VIP, Fact, Mark, fact_of
+from .meanings import LINK, MODE, PAIR, PLACEMENT, UNKNOWN, VIP, Fact, Mark, fact_of
 
 _IN_SIGHT = ("connected", "silent", "doubtful")
 

@@ -32,10 +32,10 @@ from ...fsm.machines.alarm import ALARM
 from ...fsm.machines.pair import PAIR
 from ..configuration.load import load
 from ..controller.operator_client import OperatorError, ask
-from ..history.chain import Link, chain
+from ..history.causal_chain import ChainLink, chain
 from ..history.incidents import Incident, has_redundancy, is_at_rest
 from ..history.journal import JournalError, replay
-from ..history.state_json import from_json
+from ..history.json_format import from_json
 from .ideal_hosts import IdealHosts, hosts_of
 from .why import link_lines, state_lines
 
@@ -62,7 +62,7 @@ class Planned:
     assumption: str = ""
 
     @property
-    def chain(self) -> tuple[Link, ...]:
+    def chain(self) -> tuple[ChainLink, ...]:
         """The chain, as of an incident that was; its times are the core's own waiting."""
         return chain(self.incident) if self.incident else ()
 

@@ -20,8 +20,8 @@ from rich.text import Text
 from ..configuration.load import load
 from ..configuration.settings import Configuration
 from ..controller.operator_client import OperatorError, ask
+from .meanings import UNKNOWN, Fact, Mark
 from .overview import Line, Overview, age, overview
-from .words import UNKNOWN, Fact, Mark
 
 _DONE, _BAD_INPUT = 0, 2
 

@@ -12,12 +12,12 @@ from attrs import asdict
 
 from ...fsm import SolutionState, Topology
 from ..configuration.load import load
-from ..history.chain import COMMAND, DECISION, OBSERVED, RESULT, Link, chain
+from ..history.causal_chain import COMMAND, DECISION, OBSERVED, RESULT, ChainLink, chain
 from ..history.incidents import Incident, has_redundancy, incidents
-from ..history.telling import what_runs_not
-from .words import PAIR, VIP, fact_of
+from ..history.wording import what_is_missing
+from .meanings import PAIR, VIP, fact_of
 
-__all__ = ["Link", "as_json", "as_line", "as_text", "chain", "run_why"]
+__all__ = ["ChainLink", "as_json", "as_line", "as_text", "chain", "run_why"]
 
 _DONE, _BAD_INPUT = 0, 2
 
@@ -71,7 +71,7 @@ def as_text(incident: Incident) -> str:
     return "\n".join(lines)
 
 
-def link_lines(link: Link, *, with_result: bool = True) -> Iterator[str]:
+def link_lines(link: ChainLink, *, with_result: bool = True) -> Iterator[str]:
     """A link of the chain as lines, indented below what led to it; of a plan without results, which are assumed."""
     at = f"{link.at_ms:>9.1f} ms" if with_result or link.at_ms else " " * 12
     blank = " " * len(at)
@@ -90,7 +90,7 @@ def link_lines(link: Link, *, with_result: bool = True) -> Iterator[str]:
             yield f"{at}  {link.text}{f', after {link.took_ms:.1f} ms' if is_told else ''}"
 
 
-def _result(link: Link) -> str:
+def _result(link: ChainLink) -> str:
     took = "" if link.took_ms is None else f" after {link.took_ms:.1f} ms"
     return f": {link.result}{took}" if link.result else ""
 
@@ -115,7 +115,7 @@ def state_lines(topology: Topology, state: SolutionState) -> list[str]:
     pairs = zip(topology.pairs, state.pairs, strict=True)
     rows = [(pair.name, fact_of(PAIR, found.state, topology.hosts).words) for pair, found in pairs]
     rows.append(("VIP", fact_of(VIP, state.vip, topology.hosts).words))
-    missing = what_runs_not(topology, state)
+    missing = what_is_missing(topology, state)
     rows.append(("redundancy", "yes" if has_redundancy(topology, state) else f"NO{missing and f': {missing}'}"))
     width = max(len(name) for name, _ in rows)
     return ["", "at the end", *(f"  {name:<{width}}  {words}" for name, words in rows)]

@@ -32,12 +32,13 @@ from ...fsm import (
     SwitchoverRequested,
     Topology,
 )
+from ...fsm.commands import MovingCommand
 from ...fsm.facts import pair_of_the_vip
 from ...fsm.machines import pair, placement, vip
 from ...fsm.machines.alarm import ALARM
 from ...fsm.machines.link import LINK
 from .journal import Handled, replay
-from .telling import event_in_words
+from .wording import event_in_words
 
 _ASKING = (SwitchoverRequested, StartRequested, StopRequested, LogMessageReceived)
 _WISHES = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disable_asked")
@@ -244,4 +245,4 @@ def _is_detection(handled: Handled) -> bool:
 
 
 def _changes(command: object) -> bool:
-    return isinstance(command, Promote | Demote | EnableVip | DisableVip)
+    return isinstance(command, MovingCommand)

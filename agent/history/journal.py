@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import cast
 
 from attrs import frozen
-from cattrs import Converter
-from cattrs.strategies import configure_tagged_union
 
 from ...fsm import (
     Command,
@@ -28,7 +26,8 @@ from ...fsm import (
     Step,
     Topology,
 )
-from .observing import NOBODY_DID_IT, as_reported, without_pending
+from .json_format import CONVERTER
+from .observe_mode import NOBODY_DID_IT, as_reported, without_pending
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (
@@ -47,7 +46,7 @@ _INSERT = "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?
 
 START, EVENT, DECISION, COMMAND, REFUSED = "start", "event", "decision", "command", "refused"
 OBSERVED = "observed"
-"""The agent only observes, and nobody did what it would have done: see `observing`."""
+"""The agent only observes, and nobody did what it would have done: see `observe_mode`."""
 
 WITHHELD = "withheld: "
 """Before the text of a command that an agent that only observes would have given."""
@@ -159,7 +158,7 @@ def _advice(path: Path, error: Exception) -> str:
 
 def start_entry(topology: Topology, *, observe: bool = False) -> Entry:
     """The entry with which an agent begins: what follows was decided on this topology, from a fresh state."""
-    data = _converter.unstructure(topology)
+    data = CONVERTER.unstructure(topology)
     if not observe:
         return Entry(START, "the agent starts", json.dumps(data))
     return Entry(START, "the agent starts, observing: nothing is done", json.dumps(data | {_OBSERVES: True}))
@@ -167,7 +166,7 @@ def start_entry(topology: Topology, *, observe: bool = False) -> Entry:
 
 def event_entry(text: str, event: Event) -> Entry:
     """The entry of an event, with the event itself."""
-    return Entry(EVENT, text, json.dumps(_converter.unstructure(event, unstructure_as=Event)))
+    return Entry(EVENT, text, json.dumps(CONVERTER.unstructure(event, unstructure_as=Event)))
 
 
 def command_entry(text: str, command: Command, *, withheld: bool = False) -> Entry:
@@ -178,7 +177,7 @@ def command_entry(text: str, command: Command, *, withheld: bool = False) -> Ent
     if not isinstance(command, HostCommand):
         return Entry(COMMAND, text)
     text = f"{WITHHELD}{text}" if withheld else text
-    return Entry(COMMAND, text, json.dumps(_converter.unstructure(command, unstructure_as=HostCommand)))
+    return Entry(COMMAND, text, json.dumps(CONVERTER.unstructure(command, unstructure_as=HostCommand)))
 
 
 def replay(path: Path) -> Iterator[Handled]:
@@ -188,9 +187,9 @@ def replay(path: Path) -> Iterator[Handled]:
         stamps = number, entry.wall_ns, entry.mono_ns, entry.text
         if entry.kind == START:
             data = json.loads(entry.data or "")
-            solution, run, observes = Solution(_converter.structure(data, Topology)), number, _OBSERVES in data
+            solution, run, observes = Solution(CONVERTER.structure(data, Topology)), number, _OBSERVES in data
         elif entry.kind == EVENT and solution is not None:
-            event = _converter.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
+            event = CONVERTER.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
             before, commands = solution.state, solution.handle(event)
             if observes:
                 solution.state = without_pending(solution.state)
@@ -199,13 +198,3 @@ def replay(path: Path) -> Iterator[Handled]:
             before, topology = solution.state, solution.topology
             solution.state = as_reported(topology, before)
             yield Handled(*stamps, NOBODY_DID_IT, (), (), before, solution.state, topology, run)
-
-
-def _build_converter() -> Converter:
-    converter = Converter()
-    for union in (HostCommand, Command, Event):
-        configure_tagged_union(union, converter, tag_name="type")
-    return converter
-
-
-_converter = _build_converter()

@@ -205,10 +205,8 @@ class Application:
 
     async def _do(self, command: ApplicationCommand, deadline_ms: int) -> None:
         match command:
-            case Promote():
-                await self._change_mode(Mode.PRIMARY, deadline_ms)
-            case Demote():
-                await self._change_mode(Mode.BACKUP, deadline_ms)
+            case Promote() | Demote():
+                await self._change_mode(command.mode, deadline_ms)
             case Start():
                 await self._start_or_stop(Action.START, deadline_ms)
             case Stop():

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from ...fsm import Topology
+from ...fsm import DisableVip, EnableVip, Topology
 from ...fsm.documented.scenarios import SCENARIOS, parts
 from ...fsm.documented.workflows import Workflow, recognise, roles
 from ..history.journal import EVENT, Entry
@@ -17,7 +17,7 @@ from .report import Outcome, PlayedStep
 from .stage import Measured
 
 _RAN = ("done", "failed", "unclear")
-_SCRIPTS: tuple[str, ...] = ("enable_vip", "disable_vip")
+_SCRIPTS: tuple[str, ...] = (EnableVip.verb, DisableVip.verb)
 
 
 @frozen

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ...fsm import PAIR, VIP
 from ...fsm.table import Table
-from ..explain.words import name_of
+from ..explain.meanings import name_of
 from ..pictures.states.svg import state_svg, views
 from ..pictures.states.views import View
 from .helpers import Helpers

@@ -41,7 +41,7 @@ from ...fsm.events import (
 )
 from ...fsm.table import Table
 from ..controller.agent import Agent
-from ..explain.words import name_of
+from ..explain.meanings import name_of
 from ..history.incidents import Incident, has_redundancy
 from ..history.journal import Handled
 

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from ...fsm import SolutionState
 from ..controller.agent import Agent
 from ..explain.plan import plan
-from ..history.state_json import as_json, from_json
+from ..history.json_format import as_json, from_json
 from .helpers import Helpers
 
 TRIES = 3

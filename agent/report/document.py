@@ -6,13 +6,13 @@ from datetime import datetime
 from attrs import frozen
 
 from ...fsm import VipOrder
-from ..history.chain import COMMAND, DECISION, RESULT, Link, chain
+from ..history.causal_chain import COMMAND, DECISION, RESULT, ChainLink, chain
 from ..history.incidents import Incident
 from ..history.journal import Entry
 from ..pictures.drawing.axis import duration_text
 from ..pictures.timeline.lanes import Stretch, service
 from ..pictures.timeline.timeline import timeline_svg
-from .findings import (
+from .analysis import (
     Deciding,
     deciding,
     detection,
@@ -208,7 +208,7 @@ def _chain(incident: Incident) -> Markup:
     return tag("div", tag("table", tag("thead", heads), tag("tbody", rows), class_="chain"), class_="table")
 
 
-def _chain_row(link: Link) -> Markup:
+def _chain_row(link: ChainLink) -> Markup:
     at = f"{link.at_ms:.1f}" if link.kind in ("event", RESULT) else ""
     style = link.kind if link.moved else f"{link.kind} stays"
     return tag(
@@ -222,7 +222,7 @@ def _chain_row(link: Link) -> Markup:
     )
 
 
-def _why(link: Link) -> Iterator[str]:
+def _why(link: ChainLink) -> Iterator[str]:
     if link.reason:
         yield link.reason
     if link.guard:

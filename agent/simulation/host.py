@@ -13,8 +13,6 @@ from ...fsm import (
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
-    Demote,
-    DisableVip,
     EnableVip,
     Event,
     HostCommand,
@@ -23,16 +21,10 @@ from ...fsm import (
     HostHeard,
     HostLost,
     HostReport,
-    LookAt,
-    LookAtVip,
     Mode,
-    Promote,
-    Start,
-    Stop,
-    VipReported,
 )
-from ...fsm.commands import ApplicationCommand
-from ...fsm.records import describe_command
+from ...fsm.commands import ApplicationCommand, ModeCommand, VipScript
+from ..explain.ideal_hosts import carry_out
 from ..lab.network.observers import AddressEvent
 from ..lab.network.segment import VIP
 
@@ -42,7 +34,7 @@ LINK_MS, CONTROL_MS, SCRIPT_MS, RECONNECT_MS = 0.2, 3.0, 0.5, 30.0
 
 
 class World(Protocol):
-    """What the hosts are seen by: `events` is what their kernels would tell."""
+    """What observes the hosts: `events` are the address changes that their kernels would report."""
 
     events: list[AddressEvent]
 
@@ -54,7 +46,7 @@ class World(Protocol):
 class SimulatedHost:
     """A host with its LCA and applications, and the agent's connection to it (`HostConnection`).
 
-    `modes` are those that its applications have when they start.
+    `modes` are the modes that its applications start in.
     """
 
     def __init__(self, name: str, modes: Mapping[str, Mode], detection_ms: int, world: World) -> None:
@@ -64,12 +56,12 @@ class SimulatedHost:
         self.vip_held = False
         self.reachable = True
         self.failing = set[str]()
-        """The commands, by their texts, that it cannot carry out."""
+        """The records of the commands that it cannot carry out."""
         self._lost_at: float | None = None
         self.deliver: Callable[[Event], None] = lambda _: None
         self._detection_ms = detection_ms
         self._world = world
-        self._connection = 0  # counts connections: what belongs to an older one arrives nowhere
+        self._connection = 0  # counts connections: messages of an older one are dropped
         self._connected = self._silent = False
 
     @property
@@ -137,35 +129,26 @@ class SimulatedHost:
     def _carry_out(self, command: HostCommand) -> None:
         if not self.reachable:
             return
-        result: Event = CommandSucceeded(command.id)
-        match command:
-            case _ if describe_command(command) in self.failing:
-                result = CommandFailed(command.id, "exit status 1")
-            case Promote() | Demote():
-                if self.modes[command.application] is Mode.DOWN:
-                    result = CommandFailed(command.id, f"{command.application} is down")
-                else:
-                    self.modes[command.application] = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
-            case Start():
-                self.start_application(command.application)
-            case Stop():
-                self.crash(command.application)
-            case LookAt():
-                self._later(
-                    LINK_MS, self._tell, ApplicationReported(command.application, self.modes[command.application])
-                )
-            case LookAtVip():
-                self._later(LINK_MS, self._tell, VipReported(self.name, self.vip_held))
-            case EnableVip():
-                self._set_vip(held=True)
-                self._world.announced(self.name)
-            case DisableVip():
-                self._set_vip(held=False)
-            case AnnounceVip() if self.vip_held:
-                self._world.announced(self.name)
-            case AnnounceVip():
-                result = CommandFailed(command.id, "the VIP is not here")
-        self._later(LINK_MS, self._tell, result)
+        if reason := self._why_not(command):
+            self._later(LINK_MS, self._tell, CommandFailed(command.id, reason))
+            return
+        reports = list(carry_out(command, self.modes, {self.name: self.vip_held}, self._starts_as.__getitem__))
+        if isinstance(command, VipScript):
+            self._set_vip(held=command.held)
+        if isinstance(command, EnableVip | AnnounceVip):
+            self._world.announced(self.name)
+        for event in (*reports, CommandSucceeded(command.id)):
+            self._later(LINK_MS, self._tell, event)
+
+    def _why_not(self, command: HostCommand) -> str:
+        """Why the host cannot carry out a command; empty if it can."""
+        if command.record in self.failing:
+            return "exit status 1"
+        if isinstance(command, ModeCommand) and self.modes[command.application] is Mode.DOWN:
+            return f"{command.application} is down"
+        if isinstance(command, AnnounceVip) and not self.vip_held:
+            return "the VIP is not here"
+        return ""
 
     def _set_vip(self, held: bool) -> None:
         self.vip_held = held

@@ -13,19 +13,25 @@
 A line begins with its time, in ms after the beginning; the times do not fall.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from attrs import frozen
 
-from ...fsm import Topology
+from ...fsm import Demote, DisableVip, EnableVip, Promote, Start, Stop, Topology
+from ...fsm.commands import ApplicationCommand, VipScript
 from ..explain.plan import PlanError, check
 
 LONGEST_MS = 600_000
 """How long a script may last, in ms: the client asks every millisecond of it."""
 
-_SCRIPTS = ("enable_vip", "disable_vip")
-_COMMANDS = {"to_primary": "promote", "to_backup": "demote", "start": "start", "stop": "stop"}
+_SCRIPTS: Mapping[str, type[VipScript]] = {each.verb: each for each in (EnableVip, DisableVip)}
+_COMMANDS: Mapping[str, type[ApplicationCommand]] = {
+    "to_primary": Promote,
+    "to_backup": Demote,
+    "start": Start,
+    "stop": Stop,
+}
 
 
 class ScenarioError(Exception):
@@ -99,9 +105,10 @@ def fault_of(words: str, topology: Topology) -> Fault:
     subject = " ".join(name)
     match verb:
         case "script-fails" | "script-works" if subject in topology.hosts and what in _SCRIPTS:
-            return Fault(subject, f"{what} {subject}")
+            return Fault(subject, _SCRIPTS[what](subject).record)
         case "command-fails" | "command-works" if what in _COMMANDS and subject in _on_hosts(topology):
-            return Fault(_on_hosts(topology)[subject], f"{_COMMANDS[what]} {subject}")
+            host = _on_hosts(topology)[subject]
+            return Fault(host, _COMMANDS[what](host, subject).record)
         case _:
             hosts, names = " or ".join(topology.hosts), ", ".join(_on_hosts(topology))
             scripts, commands = " or ".join(_SCRIPTS), ", ".join(_COMMANDS)

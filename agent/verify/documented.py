@@ -44,10 +44,11 @@ from ...fsm.documented.workflows import (
 )
 from ...fsm.handling import MACHINES, Machines
 from ...fsm.table import Decision
+from ...fsm.timers import TimerKind
 from ..explain.ideal_hosts import IdealHosts, prior_to_switchover
 
 _COMMANDS = ("promote", "demote", "look", "enable_vip", "disable_vip", "announce_vip")
-_DRAIN = "drain VIP"
+_DRAIN = TimerKind.DRAIN.of("VIP")
 _WRITTEN = ("log", "alarm", "reaction")
 
 
@@ -160,7 +161,7 @@ def _played(topology: Topology, machines: Machines, case: _Case) -> IdealHosts:
     hosts = prior_to_switchover(Solution(topology, machines=machines), case.old)
     for act in case.before:
         hosts.act(act)
-    hosts.untold = len(hosts.handled)
+    hosts.left_out = len(hosts.handled)
     for act in case.workflow.acts:
         hosts.act(case.named(act))
     return hosts
@@ -180,7 +181,7 @@ def _other_end(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     yield from (f"it does not end with {end}" for end in sorted(missing))
     if hosts.solution.state.pending:
         yield "it does not end: a command has no result"
-    for handled in hosts.handled[hosts.untold :]:
+    for handled in hosts.handled[hosts.left_out :]:
         if isinstance(handled.event, TimerFired) and handled.event.timer != _DRAIN:
             yield f"it does not end by itself: {handled.text}"
 

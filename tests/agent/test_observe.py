@@ -17,10 +17,10 @@ from switchover.agent.configuration.load import load
 from switchover.agent.controller.agent import OBSERVING, Agent
 from switchover.agent.controller.operator_socket import answer
 from switchover.agent.explain.status_text import as_text
-from switchover.agent.history.chain import chain
+from switchover.agent.history.causal_chain import chain
 from switchover.agent.history.incidents import incidents, is_at_rest
 from switchover.agent.history.journal import Journal, read, replay
-from switchover.agent.history.observing import as_reported, without_pending
+from switchover.agent.history.observe_mode import as_reported, without_pending
 from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.agent.simulation import virtual_time
 from switchover.fsm import (

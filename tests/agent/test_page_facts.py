@@ -5,21 +5,22 @@ from typing import Any
 
 import pytest
 from support.told_status import STATUS, with_hosts
-from switchover.agent.explain import words
+from switchover.agent.explain import meanings
+from switchover.agent.explain.meanings import UNKNOWN, Fact, Mark, fact_of
 from switchover.agent.explain.overview import Overview, age, overview
-from switchover.agent.explain.words import UNKNOWN, Fact, Mark, fact_of
 from switchover.fsm import APPLICATION, LINK, PAIR, PLACEMENT, VIP
 
 FINE, MOVING, TROUBLE = Mark.FINE, Mark.MOVING, Mark.TROUBLE
 
 
 @pytest.mark.parametrize(
-    ("facts", "table"), [(words.LINK, LINK), (words.PAIR, PAIR), (words.VIP, VIP), (words.PLACEMENT, PLACEMENT)]
+    ("facts", "table"),
+    [(meanings.LINK, LINK), (meanings.PAIR, PAIR), (meanings.VIP, VIP), (meanings.PLACEMENT, PLACEMENT)],
 )
 def test_every_state_has_its_words_and_no_other(facts, table):
     sided = {name.removesuffix("*") for name in table.states.split()}
     assert set(facts) == sided
-    assert set(words.MODE) >= set(APPLICATION.all_states)
+    assert set(meanings.MODE) >= set(APPLICATION.all_states)
     for state in table.all_states:
         assert "{" not in fact_of(facts, state, ["a", "b"]).words
 

@@ -9,7 +9,7 @@ from support.incident_recorder import Recorder, disconnect, fail
 from support.read_report import assert_sound, drawn, pictures, read_page
 from switchover.agent.history.journal import Entry, read
 from switchover.agent.pictures.timeline import timeline
-from switchover.agent.report import findings
+from switchover.agent.report import analysis
 from switchover.agent.report.document import Site, document
 from switchover.fsm import (
     ApplicationReported,
@@ -72,7 +72,7 @@ def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder
 
 def test_the_rows_that_had_something_changed_are_told_with_their_sources(recorder):
     fail(recorder)
-    assert [(each.at_ms, each.subject, each.cite) for each in findings.deciding(recorder.incident())] == [
+    assert [(each.at_ms, each.subject, each.cite) for each in analysis.deciding(recorder.incident())] == [
         (0.0, "SIP Server", "[S2] failure, steps 2-3"),
         (5.25, "VIP", "[S2] manual, steps 7-8"),
         (5.25, "VIP", "[S2] manual, steps 7-8"),
@@ -81,7 +81,7 @@ def test_the_rows_that_had_something_changed_are_told_with_their_sources(recorde
 
 def test_where_nothing_was_changed_the_row_is_told_that_moved(recorder):
     recorder.happens(0, ApplicationReported("SIP_Server_2", Mode.DOWN))
-    (found,) = findings.deciding(recorder.incident())
+    (found,) = analysis.deciding(recorder.incident())
     assert (found.subject, found.cite) == ("SIP Server", "[S1] backup host failure")
     text = document(recorder.incident(), Site(), [])
     assert_sound(text)
@@ -96,9 +96,9 @@ def test_what_failed_is_told_with_the_reason_and_how_often(recorder):
         recorder.fails(turn * 1000, EnableVip, "exit status 2: not permitted")
         recorder.happens(turn * 1000 + 900, TimerFired("retry VIP"))
     recorder.done(4000, EnableVip)
-    assert findings.failures(recorder.incident()) == [("failed enable_vip host2: exit status 2: not permitted", 3)]
-    again = findings.Deciding(1900, "VIP", "enabling it is tried again", "rule: a command fails", 3)
-    assert findings.deciding(recorder.incident())[-1] == again
+    assert analysis.failures(recorder.incident()) == [("failed enable_vip host2: exit status 2: not permitted", 3)]
+    again = analysis.Deciding(1900, "VIP", "enabling it is tried again", "rule: a command fails", 3)
+    assert analysis.deciding(recorder.incident())[-1] == again
     text = document(recorder.incident(), Site(), [])
     assert "<li>failed enable_vip host2: exit status 2: not permitted (3 times)</li>" in text
     assert "<li>1900.0 ms (3 times), VIP: enabling it is tried again " in text
@@ -115,16 +115,16 @@ def test_a_name_that_is_too_long_for_its_lane_keeps_its_end_in_which_names_diffe
 
 def test_a_wish_that_is_refused_is_told_with_the_reason(recorder):
     recorder.happens(0, SwitchoverRequested("SIP_Server_1"))
-    assert [each.reason for each in findings.deciding(recorder.incident())] == ["it is primary already"]
+    assert [each.reason for each in analysis.deciding(recorder.incident())] == ["it is primary already"]
     assert "SIP Server: it is primary already" in document(recorder.incident(), Site(), [])
 
 
 def test_how_it_was_detected_is_told_as_far_as_it_is_known(recorder, tmp_path):
     disconnect(recorder)
     lost = "host1 was given up 50.5 ms after it was silent"
-    assert findings.detection(recorder.incident(), None) == lost
+    assert analysis.detection(recorder.incident(), None) == lost
     heard = "; nothing had been heard of it for 100 ms then (detection_ms)"
-    assert findings.detection(recorder.incident(), 100) == lost + heard
+    assert analysis.detection(recorder.incident(), 100) == lost + heard
     for name, event, told in [
         ("a", SwitchoverRequested("SIP_Server_2"), "asked for by an operator: there was nothing to detect"),
         (
@@ -135,7 +135,7 @@ def test_how_it_was_detected_is_told_as_far_as_it_is_known(recorder, tmp_path):
     ]:
         other = Recorder(tmp_path / name)
         other.happens(0, event)
-        assert findings.detection(other.incident(), 100) == told
+        assert analysis.detection(other.incident(), 100) == told
         other.close()
 
 
@@ -184,7 +184,7 @@ def test_whatever_names_and_reasons_contain_is_shown_and_not_obeyed(tmp_path):
     recorder.close()
     incident = recorder.incident()
     text = document(
-        incident, Site("</title>", ("<u>",)), findings.journal_lines(incident, iter([(9, Entry("x", "<p>"))]))
+        incident, Site("</title>", ("<u>",)), analysis.journal_lines(incident, iter([(9, Entry("x", "<p>"))]))
     )
     assert_sound(text)
     assert not set("\x1b\0") & set(text)
@@ -200,7 +200,7 @@ def test_the_journals_lines_are_those_from_the_first_event_to_the_next_incidents
     first = recorder.incident()
     recorder.happens(100, ApplicationReported("SIP_Server_1", Mode.BACKUP))
     second = recorder.incident()
-    lines, rest = (findings.journal_lines(each, read(recorder.path, each.id - 1)) for each in (first, second))
+    lines, rest = (analysis.journal_lines(each, read(recorder.path, each.id - 1)) for each in (first, second))
     assert [number for number, _ in (*lines, *rest)] == list(range(26, rest[-1][0] + 1))
     assert (lines[0][1].text, lines[-1][1].text) == ("reported SIP_Server_1 down", "nonsense")
     assert (lines[0][0], rest[0][0]) == (first.id, second.id)

@@ -14,24 +14,22 @@ from support.simulated import example, played
 from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.cli import main as cli
 from switchover.agent.explain.why import as_json, as_line, as_text
-from switchover.agent.history import telling
-from switchover.agent.history.chain import (
+from switchover.agent.history import wording
+from switchover.agent.history.causal_chain import (
     COMMAND,
     DECISION,
     EVENT,
     OBSERVED,
     RESULT,
-    Link,
+    ChainLink,
     chain,
     gives,
 )
 from switchover.agent.history.incidents import Incident, incidents
-from switchover.agent.history.telling import (
-    command_in_words,
+from switchover.agent.history.wording import (
     event_in_words,
     guard_in_words,
-    result_in_words,
-    what_runs_not,
+    what_is_missing,
 )
 from switchover.fsm import (
     ALARM,
@@ -165,7 +163,7 @@ def test_a_move_that_was_not_made_is_told_likewise(tmp_path):
     """RM-2 failed in backup mode: redundancy lost, nothing to move."""
     (incident,) = played(tmp_path, "voicemail", "0 fail RM_2").incidents
     assert (incident.cause, incident.outcome) == ("RM_2: it failed", "nothing was moved; redundancy lost")
-    asked = Link(
+    asked = ChainLink(
         at_ms=0.0,
         kind=DECISION,
         text="VM SIP Server stays redundant_1 on needed (host1)",
@@ -173,7 +171,7 @@ def test_a_move_that_was_not_made_is_told_likewise(tmp_path):
         moved=False,
     )
     reactions = [
-        Link(0.0, COMMAND, text, command=text)
+        ChainLink(0.0, COMMAND, text, command=text)
         for text in (
             "log 00-5091 RM_2 found terminated",
             "log 00-5064 RM_2 terminated for a reason of its own",
@@ -186,13 +184,13 @@ def test_a_move_that_was_not_made_is_told_likewise(tmp_path):
     becomes = "its detect event came: it becomes active and reacts"
     steps_5_6 = "[S2] manual, steps 5-6"
     assert chain(incident) == (
-        Link(0.0, EVENT, "RM_2 is reported down"),
-        Link(0.0, OBSERVED, "RM_2 down"),
-        Link(0.0, DECISION, "RM_2 up -> down", "it failed", cite="[S1] primary host failure"),
+        ChainLink(0.0, EVENT, "RM_2 is reported down"),
+        ChainLink(0.0, OBSERVED, "RM_2 down"),
+        ChainLink(0.0, DECISION, "RM_2 up -> down", "it failed", cite="[S1] primary host failure"),
         *reactions[:2],
-        Link(0.0, DECISION, "RM_2 found terminated clear -> active", becomes, cite=steps_5_6),
+        ChainLink(0.0, DECISION, "RM_2 found terminated clear -> active", becomes, cite=steps_5_6),
         *reactions[2:4],
-        Link(0.0, DECISION, "RM_2 terminated clear -> active", becomes, cite=steps_5_6),
+        ChainLink(0.0, DECISION, "RM_2 terminated clear -> active", becomes, cite=steps_5_6),
         *reactions[4:],
         asked,
         asked,
@@ -212,7 +210,7 @@ def test_a_move_that_was_not_made_is_told_likewise(tmp_path):
 def test_the_fact_that_decided_is_told_with_its_row(tmp_path):
     (incident,) = played(tmp_path, "voicemail", "0 fail RM_1").incidents
     decision = next(link for link in chain(incident) if link.text == "VM SIP Server redundant_1 -> demoting_2")
-    assert decision == Link(
+    assert decision == ChainLink(
         at_ms=0.0,
         kind=DECISION,
         text="VM SIP Server redundant_1 -> demoting_2",
@@ -230,7 +228,9 @@ def test_every_command_is_told_once_below_the_decision_that_gave_it_with_what_be
         links = chain(incident)
         given = [command for handled in incident.handled for command in handled.commands]
         told = [c for c in given if not (isinstance(c, StartTimer) and c.timer.startswith("cancel "))]
-        assert Counter(map(command_in_words, told)) == Counter(link.text for link in links if link.kind == COMMAND)
+        assert Counter(command.words for command in told) == Counter(
+            link.text for link in links if link.kind == COMMAND
+        )
         for handled in incident.handled:
             for command in handled.commands:
                 assert any(gives(handled.topology, step, command) for step in handled.steps), command
@@ -297,7 +297,7 @@ BOTH = (Mode.PRIMARY, Mode.PRIMARY)
 @pytest.mark.parametrize(
     ("guard", "facts", "words"),
     [
-        ("side2_outranks", state(BOTH, (False, True), (9, 0)), "host2 has the VIP, and the other one has not"),
+        ("side2_outranks", state(BOTH, (False, True), (9, 0)), "host2 holds the VIP, and the other one does not"),
         ("side1_outranks", state(BOTH, (True, True), (9, 8)), "host1 has been primary for longer"),
         ("side1_outranks", state(BOTH, (True, True)), "host1 is the first of two equals"),
         ("side1_is_no_worse", state(BOTH, (True, True)), "host1 is no worse: everything is up on both hosts"),
@@ -309,9 +309,9 @@ def test_a_guard_is_told_with_the_facts_that_made_it_true(guard, facts, words):
 
 
 def test_what_does_not_run_is_told_for_either_host():
-    assert what_runs_not(TAKEOVER, state(BOTH, (True, False))) == ""
+    assert what_is_missing(TAKEOVER, state(BOTH, (True, False))) == ""
     nothing = initial_state(TAKEOVER)
-    assert what_runs_not(TAKEOVER, nothing) == "SIP Server is not up on host1, SIP Server is not up on host2"
+    assert what_is_missing(TAKEOVER, nothing) == "SIP Server is not up on host1, SIP Server is not up on host2"
 
 
 PENDING = SolutionState(("connected", "connected"), (PairState(),), pending=(Promote("host2", A2, id=7),))
@@ -340,16 +340,15 @@ EVENTS = (
 
 
 def test_the_examples_run():
-    assert doctest.testmod(telling).failed == 0
+    assert doctest.testmod(wording).failed == 0
 
 
 def test_every_event_has_words():
     assert [event_in_words(event, PENDING) for event, _ in EVENTS] == [words for _, words in EVENTS]
     assert {type(event) for event, _ in EVENTS} == set(get_args(Event))
-    assert result_in_words(CommandSucceeded(7)) == "done"
-    assert command_in_words(WriteLog("00-5150", A1, f"{A1} changed to primary mode")) == (
-        "log 00-5150 SIP_Server_1 changed to primary mode"
-    )
+    assert CommandSucceeded(7).words == "done"
+    written = WriteLog("00-5150", A1, f"{A1} changed to primary mode")
+    assert written.words == "log 00-5150 SIP_Server_1 changed to primary mode"
 
 
 # What is typed

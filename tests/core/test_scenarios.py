@@ -118,7 +118,7 @@ def test_a_host_that_returns_whole_as_primary_gives_everything_up(old):
     """[S1] warns of an IP conflict here; the condition of [S2] for the one that becomes backup ends it."""
     world = play("host", old)
     found = parts(world.solution.topology, old)
-    world.untold = len(world.handled)
+    world.left_out = len(world.handled)
     world.act(f"return {found['old_host']}")
     assert {f"demote {found['sip_old']}", f"demote {found['vm_old']}"} <= set(world.records)
     assert world.scripts() == [f"disable_vip {found['old_host']}"]

@@ -15,7 +15,7 @@ def run(workflow: Workflow, order: VipOrder, old: int) -> IdealHosts:
     world = prior_to_switchover(Solution(evolve(TAKEOVER, vip_order=order)), old)
     if workflow.name == "reconnection":
         world.act(f"lose {HOSTS[old - 1]}")
-        world.untold = len(world.handled)
+        world.left_out = len(world.handled)
     for act in workflow.acts:
         world.act(act.format(**roles(world.solution.topology, 0, 3 - old)))
     return world

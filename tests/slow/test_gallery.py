@@ -136,7 +136,7 @@ def test_what_cannot_be_played_is_told_and_the_rest_is_drawn():
     first, second = TAKEOVER.pairs[0].applications
     alarms = (Alarm("a", "00-5150", first, (to_primary(second),)), Alarm("b", "00-5150", second, (to_primary(first),)))
     files = own("Mine", evolve(TAKEOVER, alarms=alarms))
-    assert files[INDEX].count("It cannot be played: hosts and core go on for ever.") == len(WORKFLOWS)
+    assert files[INDEX].count("It cannot be played: hosts and core are not at rest after 500 events.") == len(WORKFLOWS)
     assert files.keys() == {INDEX, "wiring.svg", "workflows.md"}
 
 

@@ -55,6 +55,7 @@ from ....fsm import (
 from ....fsm.machines.alarm import ALARM
 from ....fsm.machines.application import APPLICATION
 from ....fsm.machines.placement import PLACEMENT
+from ....fsm.timers import TimerKind
 
 OPERATOR, SCS, CLIENTS, SCS_LOG = "Operator", "SCS side", "Clients", "SCS log"
 
@@ -276,7 +277,7 @@ class _Teller:
         record = describe_command(command)
         match command:
             case StartTimer():
-                if not command.timer.startswith("cancel "):  # of which every alarm has one
+                if command.kind is not TimerKind.CANCEL:  # every alarm has one
                     yield self._message(SCS, SCS, record, "note", record)
             case WriteLog() | ActivateAlarm() | TriggerReaction():
                 yield self._message(SCS, SCS, record, "note", record)

@@ -41,7 +41,7 @@ from ....fsm import (
     VipReported,
     describe_command,
 )
-from ....fsm.commands import ApplicationCommand
+from ....fsm.commands import ApplicationCommand, MovingCommand
 from .watched import Occurrence, Result
 
 
@@ -235,10 +235,10 @@ class HostModel:
                 yield self._carry_out(host, lane)
                 if Fault.SCRIPT in self._faults:
                     yield self._carry_out(host, lane, "failed", done=False)
-                    if isinstance(waiting[0], Promote | Demote | EnableVip | DisableVip):
+                    if isinstance(waiting[0], MovingCommand):
                         yield self._carry_out(host, lane, "timed out", done=False)
                         yield self._carry_out(host, lane, "timed out")
-                if Fault.UNCLEAR in self._faults and isinstance(waiting[0], Promote | Demote | EnableVip | DisableVip):
+                if Fault.UNCLEAR in self._faults and isinstance(waiting[0], MovingCommand):
                     yield self._carry_out(host, lane, "unclear", done=False)
                     yield self._carry_out(host, lane, "unclear")
 
@@ -251,8 +251,7 @@ class HostModel:
                 if modes[lane] is Mode.DOWN:
                     how = "failed"
                 elif done:
-                    wanted = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
-                    modes = (*modes[:lane], wanted, *modes[lane + 1 :])
+                    modes = (*modes[:lane], command.mode, *modes[lane + 1 :])
             case LookAt():
                 seen = (ApplicationReported(command.application, modes[lane]),) if done else ()
             case EnableVip():

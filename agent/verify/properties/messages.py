@@ -17,6 +17,7 @@ from ....fsm import (
 )
 from ....fsm.alarms import HAPPENINGS, Happening, ReactionKind
 from ....fsm.machines.pair import HAS_PRIMARY
+from ....fsm.timers import TimerKind
 from ..model.core import Leaf, TabulatedCore
 from .sight import sides_in_sight
 
@@ -64,7 +65,7 @@ def is_latched_for_ever(core: TabulatedCore, _before: int, after: int, leaf: Lea
     timers = core.timers(after)
     for index, alarm in enumerate(core.topology.alarms):
         state = core.read(after, "alarm", index)
-        if state != "clear" and f"cancel {alarm.name}" not in timers:
+        if state != "clear" and TimerKind.CANCEL.of(alarm.name) not in timers:
             return True
     said = leaf.told[0]
     if isinstance(said, LogMessageReceived):
@@ -74,7 +75,7 @@ def is_latched_for_ever(core: TabulatedCore, _before: int, after: int, leaf: Lea
             return True
     for step in leaf.steps:
         if step.machine == ALARM.name and step.moved:
-            is_begun = f"cancel {step.subject}" in leaf.timers
+            is_begun = TimerKind.CANCEL.of(step.subject) in leaf.timers
             reacts_unseen = step.decision.destination == "clear" and bool(step.decision.outputs)
             if reacts_unseen or (step.decision.trigger == "detected" and not is_begun):
                 return True

@@ -27,34 +27,17 @@ from ...fsm.machines.alarm import ALARM
 from ...fsm.machines.application import APPLICATION
 from ...fsm.machines.pair import PAIR
 from ...fsm.machines.vip import VIP
+from ...fsm.timers import TimerKind
 from .incidents import Incident, moves
 from .journal import Handled
-from .observing import NOBODY_DID_IT
-from .telling import (
-    command_in_words,
-    event_in_words,
-    guard_in_words,
-    result_in_words,
-    trigger_in_words,
-)
+from .observe_mode import NOBODY_DID_IT
+from .wording import event_in_words, guard_in_words, trigger_in_words
 
 EVENT, RESULT, OBSERVED, DECISION, COMMAND = "event", "result", "observed", "decision", "command"
 
-_VERBS = {
-    "Promote": "promote",
-    "Demote": "demote",
-    "Start": "start",
-    "Stop": "stop",
-    "LookAt": "look",
-    "EnableVip": "enable",
-    "DisableVip": "disable",
-    "AnnounceVip": "announce",
-    "LookAtVip": "look",
-}
-
 
 @frozen
-class Link:
+class ChainLink:
     """One link of the chain; `at_ms` counts from the incident's first event.
 
     `kind`      `text`                            and besides
@@ -77,7 +60,7 @@ class Link:
     moved: bool = True
 
 
-def chain(incident: Incident) -> tuple[Link, ...]:
+def chain(incident: Incident) -> tuple[ChainLink, ...]:
     """All that an incident consists of, in order."""
     refusals = set(incident.refusals)
     return tuple(link for handled in incident.handled for link in _links(incident, handled, refusals))
@@ -110,12 +93,12 @@ def _modes(state: SolutionState) -> list[str | None]:
     return [mode for pair in state.pairs for mode in pair.modes]
 
 
-def _links(incident: Incident, handled: Handled, refusals: set[str]) -> Iterator[Link]:
+def _links(incident: Incident, handled: Handled, refusals: set[str]) -> Iterator[ChainLink]:
     """What one event led to; the first decision is the answer to the event, so it is told even if nothing moved."""
     at_ms, before, after, topology = incident.at_ms(handled), handled.before, handled.after, handled.topology
     yield _happening(incident, handled)
     if news := [*observed(topology, before, after), *_given_up(handled)]:
-        yield Link(at_ms, OBSERVED, "; ".join(news))
+        yield ChainLink(at_ms, OBSERVED, "; ".join(news))
     commands = [command for command in handled.commands if not _is_idle(command)]
     for number, step in enumerate(handled.steps):
         given = [command for command in commands if gives(topology, step, command)]
@@ -128,17 +111,17 @@ def _links(incident: Incident, handled: Handled, refusals: set[str]) -> Iterator
     yield from (_command(incident, handled, command) for command in commands)
 
 
-def _happening(incident: Incident, handled: Handled) -> Link:
+def _happening(incident: Incident, handled: Handled) -> ChainLink:
     at_ms = incident.at_ms(handled)
     text = event_in_words(handled.event, handled.before) if handled.event != NOBODY_DID_IT else handled.text
     command = handled.before.pending_by_id(handled.event.id) if isinstance(handled.event, CommandResult) else None
     if command is None:
-        return Link(at_ms, EVENT, text)
+        return ChainLink(at_ms, EVENT, text)
     took_ms = _took_ms(incident, handled, command.id)
-    return Link(at_ms, RESULT, text, command=command_in_words(command), took_ms=took_ms)
+    return ChainLink(at_ms, RESULT, text, command=command.words, took_ms=took_ms)
 
 
-def _decision(at_ms: float, handled: Handled, step: Step) -> Link:
+def _decision(at_ms: float, handled: Handled, step: Step) -> ChainLink:
     decision = step.decision
     if decision.destination in (None, decision.source):
         to = f"stays {decision.source} on {trigger_in_words(handled.topology, decision.trigger)}"
@@ -146,18 +129,18 @@ def _decision(at_ms: float, handled: Handled, step: Step) -> Link:
         to = f"{decision.source} -> {decision.destination}"
     guard = guard_in_words(handled.topology, handled.after, decision.guard)
     text = f"{step.subject} {to}"
-    return Link(at_ms, DECISION, text, decision.reason, guard, decision.cite, moved=moves(step))
+    return ChainLink(at_ms, DECISION, text, decision.reason, guard, decision.cite, moved=moves(step))
 
 
-def _command(incident: Incident, handled: Handled, command: Command) -> Link:
-    at_ms, text = incident.at_ms(handled), command_in_words(command)
+def _command(incident: Incident, handled: Handled, command: Command) -> ChainLink:
+    at_ms, text = incident.at_ms(handled), command.words
     if not isinstance(command, HostCommand):
-        return Link(at_ms, COMMAND, text, command=text)
+        return ChainLink(at_ms, COMMAND, text, command=text)
     for each in incident.handled:
         if isinstance(each.event, CommandResult) and each.event.id == command.id and each.run == handled.run:
             took_ms = incident.at_ms(each) - at_ms
-            return Link(at_ms, COMMAND, text, command=text, result=result_in_words(each.event), took_ms=took_ms)
-    return Link(at_ms, COMMAND, text, command=text, result=_no_result(incident, handled, command))
+            return ChainLink(at_ms, COMMAND, text, command=text, result=each.event.words, took_ms=took_ms)
+    return ChainLink(at_ms, COMMAND, text, command=text, result=_no_result(incident, handled, command))
 
 
 def _no_result(incident: Incident, handled: Handled, command: HostCommand) -> str:
@@ -177,7 +160,7 @@ def _took_ms(incident: Incident, result: Handled, number: int) -> float | None:
 
 
 def _is_idle(command: Command) -> bool:
-    return isinstance(command, StartTimer) and command.timer.startswith("cancel ")
+    return isinstance(command, StartTimer) and command.kind is TimerKind.CANCEL
 
 
 def gives(topology: Topology, step: Step, command: Command) -> bool:
@@ -187,16 +170,15 @@ def gives(topology: Topology, step: Step, command: Command) -> bool:
         case ActivateAlarm() | TriggerReaction():
             return step.machine == ALARM.name and step.subject == command.alarm and "react" in verbs
         case StartTimer():
-            what, _, subject = command.timer.partition(" ")
-            return f"start_{'retry' if what == 'gather' else what}" in verbs and _concerns(topology, step, subject)
+            is_asked = command.kind is not None and command.kind.output in verbs
+            return is_asked and _concerns(topology, step, command.subject)
         case WriteLog():
             return any(verb.startswith("log_") for verb in verbs) and _concerns(topology, step, command.application)
         case _:
             is_of_vip = not isinstance(command, ApplicationCommand)
             subject = "VIP" if is_of_vip else command.application
-            output = Output(_VERBS[type(command).__name__], topology.side_of(command.host))
-            asked = {output, Output(output.verb)} & set(step.decision.outputs)
-            return bool(asked) and _concerns(topology, step, subject)
+            asked = {Output(command.output, topology.side_of(command.host)), Output(command.output)}
+            return bool(asked & set(step.decision.outputs)) and _concerns(topology, step, subject)
 
 
 def _concerns(topology: Topology, step: Step, subject: str) -> bool:

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from typing import get_args
 
 from attrs import frozen
 
@@ -25,17 +26,18 @@ from ...fsm import (
     Topology,
     VipReported,
 )
+from ...fsm.commands import ChangingCommand
 from ...fsm.machines.alarm import ALARM
 from ...fsm.machines.application import APPLICATION
 from ...fsm.machines.link import LINK
-from ..explain import words
-from ..explain.words import fact_of
+from ..explain import meanings
+from ..explain.meanings import fact_of
 from ..history.incidents import Incident, Phase, has_redundancy, moves
 from ..history.journal import EVENT, START, Entry
 from ..pictures.drawing.axis import duration_text
 
 _FAILURES = (CommandFailed, CommandTimedOut, CommandUnclear)
-_CHANGING = {"promote", "demote", "enable", "disable", "start", "stop"}
+_CHANGING = {command.output for command in get_args(ChangingCommand)}
 _MEANINGS = {
     "detected": "the agent knew that something had changed, or was asked for something",
     "decided": "the first command that changes something was given",
@@ -161,16 +163,16 @@ def states(incident: Incident) -> Iterator[Line]:
 def _told(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]]:
     hosts = topology.hosts
     for host, link in zip(hosts, state.links, strict=True):
-        yield f"connection to {host}", fact_of(words.LINK, link, hosts).words
+        yield f"connection to {host}", fact_of(meanings.LINK, link, hosts).words
     for pair, found in zip(topology.pairs, state.pairs, strict=True):
-        yield pair.name, fact_of(words.PAIR, found.state, hosts).words
+        yield pair.name, fact_of(meanings.PAIR, found.state, hosts).words
         for name, host, mode in zip(pair.applications, hosts, found.modes, strict=True):
-            yield f"{name} on {host}", words.MODE[mode].words
+            yield f"{name} on {host}", meanings.MODE[mode].words
     for pair in topology.monitored:
         for name, host in zip(pair.applications, hosts, strict=True):
-            yield f"{name} on {host}", words.MODE[state.applications[topology.number_of(name)]].words
-    yield "Virtual IP", fact_of(words.VIP, state.vip, hosts).words
-    yield "placement", fact_of(words.PLACEMENT, state.placement, hosts).words
+            yield f"{name} on {host}", meanings.MODE[state.applications[topology.number_of(name)]].words
+    yield "Virtual IP", fact_of(meanings.VIP, state.vip, hosts).words
+    yield "placement", fact_of(meanings.PLACEMENT, state.placement, hosts).words
     active = [alarm.name for alarm, found in zip(topology.alarms, state.alarms, strict=True) if found == "active"]
     yield "active alarms", ", ".join(active) or "none"
     yield "redundancy", "yes" if has_redundancy(topology, state) else "no"
