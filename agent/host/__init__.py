@@ -1,1 +1,1 @@
-"""The LCA of a host: it watches and controls the applications and the VIP there."""
+"""The LCA: the daemon on each host that watches and controls its applications and its VIP."""

@@ -1,14 +1,14 @@
-"""The applications of a host, as its LCA sees and moves them.
+"""The applications of a host: how its LCA watches and controls them.
 
-An application with a pidfile is watched by its process: its death is seen at once. Any other is asked how it is, every
-`look_every_ms`, by its `status` command or its OCF agent; then it is down as soon as the answer says so (an exit status
-other than 0), and its failure is seen as late as that.
+An application with a pidfile is watched through its process: its death is seen at once. Any other is polled every
+`look_every_ms` through its `status` command or its OCF agent. It is down as soon as the answer says so (an exit status
+other than 0), so a failure is seen up to that much later.
 
-An answer that does not come in time, or that cannot be read, says nothing: what was known stays. Known weakness: an
-application without a pidfile whose `status` hangs counts as it did before, for as long as it hangs.
+An answer that does not come in time, or that cannot be read, changes nothing: the last known mode stays. Known
+weakness: an application without a pidfile whose `status` hangs keeps its last known mode for as long as it hangs.
 
-Regular looks give way: one that is under way when a command comes is ended, so that no takeover waits for a slow
-`status`. What is found by a look, and was not brought about by the agent, is told it.
+Polling gives way to commands: a look that is under way when a command comes is cancelled, so that no takeover waits for
+a slow `status`. A mode that changed without a command is reported to the agent.
 """
 
 import asyncio
@@ -37,13 +37,14 @@ LOG = logging.getLogger("switchover.lca")
 
 
 class Application:
-    """One application: its mode, as far as was seen, and how that is changed.
+    """One application: its last known mode, and the means to change it.
 
-    One of a redundant pair is primary, backup or down, and one of a monitored pair up or down. Where the agent controls
-    the mode by mlcmd, whatever runs is said to be backup here, and the agent knows better.
+    An application of a redundant pair is primary, backup or down; one of a monitored pair is up or down. Where the
+    agent changes the mode through mlcmd, a running application counts as backup here; the agent asks mlcmd itself.
 
-    `tell` gets what happens by itself, `spawn` runs what has to be waited for; `deadline_ms` bounds each look. Looks
-    and commands are carried out one after the other, commands in the order in which they came.
+    `report` gets the changes that no command caused. `spawn` runs a coroutine in the background. `deadline_ms` limits
+    each look, in milliseconds. Looks and commands are carried out one at a time, commands in the order in which they
+    came.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Application:
         member: Member,
         kind: PairKind,
         deadline_ms: int,
-        tell: Callable[[ApplicationReported], None],
+        report: Callable[[ApplicationReported], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self.name = member.application
@@ -59,16 +60,16 @@ class Application:
         self._lane = asyncio.Lock()
         self._member = member
         self._deadline_ms = deadline_ms
-        self._tell = tell
+        self._report = report
         self._spawn = spawn
         self._running = Mode.UP if kind is PairKind.MONITORED else Mode.BACKUP
         self._unchangeable = _why_unchangeable(member, kind)
         tells_mode = not self._unchangeable
         self._control = _control_of(member, tells_mode, self._running)
         self._process = ProcessWatch(self.name, member.pidfile, self._process_changed) if member.pidfile else None
-        # With a pidfile, only the mode is asked for, and only if there is something to ask.
+        # With a pidfile, only the mode is asked for, and only if there is a command or an agent to ask.
         self._asked = self._process is None or (tells_mode and (member.status is not None or member.ocf is not None))
-        self._told = Mode.DOWN
+        self._reported = Mode.DOWN
         self._warned = ""
         self._primary_since: float | None = None
         self._looks: asyncio.Task[None] | None = None
@@ -77,11 +78,11 @@ class Application:
     # Looking
 
     async def start(self) -> None:
-        """Look at it, and watch it from now on."""
+        """Find out its mode and start watching it."""
         if self._process is not None:
             self._process.start()
         await self._look()
-        self._told = self.mode
+        self._reported = self.mode
         self._resume_looks()
 
     def close(self) -> None:
@@ -92,47 +93,47 @@ class Application:
             self._process.close()
 
     async def look_for_report(self) -> None:
-        """Take in the mode that it really is in; the agent is told it by the host's report."""
+        """Find out its mode, for the report of the host that the agent will get."""
         async with self._lane:
             await self._look()
-            self._told = self.mode
+            self._reported = self.mode
 
     def primary_for_ms(self) -> int | None:
-        """How long it has been primary, in milliseconds since it was promoted; None if it was not promoted here."""
+        """How long it has been primary, in milliseconds since it was promoted; None if this LCA did not promote it."""
         return None if self._primary_since is None else round((time.monotonic() - self._primary_since) * 1000)
 
     def _pause_looks(self) -> None:
-        """End a regular look that is under way: something more urgent is to be done."""
+        """Stop polling, even in the middle of a look: something more urgent is to be done."""
         if self._looks is not None:
             self._looks.cancel()
             self._looks = None
 
     def _resume_looks(self) -> None:
-        """Look regularly (again), if that is how this application is watched."""
+        """Start polling (again), if this application is watched that way."""
         if self._process is None and self._looks is None and not self._closed:
             self._looks = self._spawn(self._look_regularly())
 
     async def _look_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._member.look_every_ms / 1000)
-            await self._look_and_say()
+            await self._look_and_report()
 
-    async def _look_and_say(self) -> None:
+    async def _look_and_report(self) -> None:
         async with self._lane:
             await self._look()
-            self._say()
+            self._report_mode()
 
     async def _look(self) -> None:
-        """Take in the mode that it really is in, or else keep what is known."""
+        """Find out its mode; if that fails, keep the last known one and log a warning."""
         try:
             self._set_mode(await self._find(self._deadline_ms))
         except DriverError as error:
             if self.mode is Mode.DOWN and self._process is not None and self._process.running:
                 self._set_mode(self._running)
-            self._warn(f"the status of {self.name} is not known, taken for {self.mode}: {error}")
+            self._warn(f"the mode of {self.name} cannot be read, so it still counts as {self.mode}: {error}")
 
     async def _find(self, deadline_ms: int) -> Mode:
-        """The mode that it really is in. Raises `DriverError` if that cannot be found out."""
+        """Its real mode. Raises `DriverError` if that cannot be found out."""
         if self._is_dead():
             return Mode.DOWN
         if not self._asked:
@@ -146,16 +147,16 @@ class Application:
         return Mode.DOWN if self._is_dead() else found
 
     async def _ask(self, deadline_ms: int) -> Mode:
-        """What it says itself. That it does not work while its process runs makes no sense, and counts as no answer."""
+        """The mode that it says it is in. "Down" while its process runs is a contradiction and counts as no answer."""
         try:
             found = await self._control.look(deadline_ms)
         except ExitStatusError as error:
             if self._process is not None:
                 raise UnreadableError(str(error)) from error
-            self._warn(f"{self.name} is taken for down: {error}")
+            self._warn(f"{self.name} counts as down: {error}")
             return Mode.DOWN
         if found is Mode.DOWN and self._process is not None:
-            raise UnreadableError(f"the process of {self.name} runs, and its agent says that it does not")
+            raise UnreadableError(f"the process of {self.name} runs, but its resource agent says that it does not")
         self._warned = ""
         return found
 
@@ -163,44 +164,44 @@ class Application:
         return self._process is not None and not self._process.running
 
     def _warn(self, what: str) -> None:
-        """Log what is wrong with looking at it, once until it is another thing or well again."""
+        """Log why its mode is unclear; the same text again only after a good answer."""
         if what != self._warned:
             self._warned = what
             LOG.warning("%s", what)
 
     def _process_changed(self, running: bool) -> None:
         if running:
-            self._spawn(self._look_and_say())
+            self._spawn(self._look_and_report())
         else:
             self._set_mode(Mode.DOWN)
-            self._say(always=True)
+            self._report_mode(always=True)
 
     def _set_mode(self, mode: Mode) -> None:
         self.mode = mode
         if mode is not Mode.PRIMARY:
             self._primary_since = None
 
-    def _say(self, *, always: bool = False) -> None:
-        """Tell the mode that it is in, if that is news or is to be told anyway."""
-        if always or self.mode is not self._told:
-            self._told = self.mode
-            self._tell(ApplicationReported(self.name, self.mode))
+    def _report_mode(self, *, always: bool = False) -> None:
+        """Report the mode if it changed, or in any case if `always`."""
+        if always or self.mode is not self._reported:
+            self._reported = self.mode
+            self._report(ApplicationReported(self.name, self.mode))
 
     # Commands
 
     async def carry_out(self, command: ApplicationCommand, deadline_ms: int) -> None:
-        """Have the command done, within so many milliseconds; it is done when its outcome is seen.
+        """Carry out a command and return when its outcome is seen; `deadline_ms` limits each program that is run.
 
-        Raises `DriverError` if it failed, `TimedOutError` if a program did not end in time, and `UnreadableError` if it
-        is not known what came of it. The caller's own timeout bounds the whole. However it ends, a mode that it was
-        found in, and that does not follow from the command's success, is told first.
+        Raises `DriverError` if it failed, `TimedOutError` if a program did not end in time, and `UnreadableError` if
+        the result is not known. The caller limits the whole. However it ends, a mode that does not follow from the
+        command's success is reported before this returns or raises.
         """
         self._pause_looks()
         try:
             async with self._lane:
                 await self._do(command, deadline_ms)
         finally:
-            self._say()
+            self._report_mode()
             self._resume_looks()
 
     async def _do(self, command: ApplicationCommand, deadline_ms: int) -> None:
@@ -213,7 +214,7 @@ class Application:
                 await self._start_or_stop(Action.STOP, deadline_ms)
             case LookAt():
                 self._set_mode(await self._find(deadline_ms))
-                self._say(always=True)
+                self._report_mode(always=True)
 
     async def _change_mode(self, mode: Mode, deadline_ms: int) -> None:
         if self._unchangeable:
@@ -221,29 +222,29 @@ class Application:
         if self.mode is Mode.DOWN:
             raise DriverError(f"{self.name} is down")
         if self.mode is mode:
-            await self._look()  # another hand may have changed it
+            await self._look()  # somebody else may have changed it
         if self.mode is not mode:
             await self._control.act(Action.PROMOTE if mode is Mode.PRIMARY else Action.DEMOTE, deadline_ms)
-            await self._see_that_it_is(mode, deadline_ms)
+            await self._confirm(mode, deadline_ms)
             self._set_mode(mode)
             if mode is Mode.PRIMARY:
                 self._primary_since = time.monotonic()
-        self._told = mode
+        self._reported = mode
 
-    async def _see_that_it_is(self, mode: Mode, deadline_ms: int) -> None:
-        """Look at what the command brought about: some control programs fail with exit status 0."""
+    async def _confirm(self, mode: Mode, deadline_ms: int) -> None:
+        """Check the mode after a command: some control programs fail with exit status 0."""
         if self._asked:
             found = await self._find(deadline_ms)
-        else:  # the exit status has to be believed
+        else:  # nothing to ask: the exit status has to be trusted
             found = Mode.DOWN if self._is_dead() else mode
         if found is Mode.DOWN:
             self._set_mode(found)
             raise DriverError(f"{self.name} went down")
         if found is not mode:
-            raise DriverError(f"{self.name} was told to be {mode} and says '{found}'")
+            raise DriverError(f"{self.name} should be {mode} after the command, but says '{found}'")
 
     async def _start_or_stop(self, action: Action, deadline_ms: int) -> None:
-        """Start or stop it, unless it is so already, and wait until it is seen to be so."""
+        """Start or stop it unless that is done already, and wait until its mode shows it."""
         wanted_down = action is Action.STOP
         await self._look()
         if (self.mode is Mode.DOWN) is wanted_down:
@@ -257,9 +258,9 @@ class Application:
 
 def _why_unchangeable(member: Member, kind: PairKind) -> str:
     if kind is PairKind.MONITORED:
-        return f"{member.application} is monitored only: it has no mode that could be changed"
+        return f"{member.application} is only monitored: it has no mode to change"
     if member.mlcmd is not None:
-        return f"the mode of {member.application} is changed by mlcmd, and not by its host"
+        return f"the mode of {member.application} is changed through mlcmd, not on its host"
     return ""
 
 

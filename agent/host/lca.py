@@ -1,11 +1,10 @@
-"""`switchover lca`: the resident daemon on each host, between the agent and this host's drivers.
+"""`switchover lca`: the daemon on each host, between the agent and the drivers of this host.
 
-It starts with the VIP down, watches the applications and the interface, carries out what the agent tells it and says
-what came of it. It decides nothing: an application that is asked for the mode that it has is left alone, and that is
-all.
+It releases the VIP when it starts, watches the applications and the interface, carries out the agent's commands and
+reports their results. It decides nothing; only an application that is in the wanted mode already is left alone.
 
-Commands for one thing (the VIP, or one application) are carried out one after the other, in the order in which they
-came; commands for different things do not wait for one another.
+Commands for one target (the VIP, or one application) are carried out one after the other, in the order in which they
+came. Commands for different targets do not wait for one another.
 """
 
 import asyncio
@@ -45,14 +44,14 @@ class AgentConnection(Protocol):
     """What the LCA needs of its link to the agent."""
 
     def send(self, event: HostEvent) -> None:
-        """Tell the agent, if one is connected; what happens meanwhile is in the next connection's report."""
+        """Send an event to the agent, if one is connected; otherwise the next connection's report contains it."""
         ...
 
 
 class Lca:
-    """One host: its Virtual IP and its applications, as the agent sees and moves them.
+    """The Virtual IP and the applications of one host.
 
-    One that observes reports both and touches neither: whatever it is told to do, it refuses.
+    With `observe` it reports both and touches neither: it refuses every command that would change something.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Lca:
         self._address_watch = AddressWatch(addresses, self._vip_changed)
         deadline_ms = configuration.solution.command_deadline_ms
         self._applications = {
-            member.application: Application(member, pair.kind, deadline_ms, self._tell, self._spawn)
+            member.application: Application(member, pair.kind, deadline_ms, self._send, self._spawn)
             for pair in configuration.pairs
             for member in pair.members
             if member.host == host.name
@@ -82,7 +81,7 @@ class Lca:
         self._closing = False
 
     async def start(self) -> None:
-        """Take the VIP down, look at the applications, and watch both. Raises `DriverError`."""
+        """Release the VIP, find out the modes of the applications, and start watching. Raises `DriverError`."""
         await self._addresses.start()
         if not self._observes:
             await self._addresses.disable()
@@ -94,7 +93,7 @@ class Lca:
         self._started.set()
 
     async def close(self) -> None:
-        """Release the VIP and stop watching; the applications stay as they are, and what is ordered now is refused."""
+        """Release the VIP and stop watching. The applications stay as they are; commands that come now are refused."""
         self._closing = True
         for application in self._applications.values():
             application.close()
@@ -111,15 +110,15 @@ class Lca:
             await self._addresses.close()
 
     def solicit(self, agent: str, own: str) -> None:
-        """Ask the network who has the agent's address, from this host's own: see `LcaLink`."""
+        """Ask the network, from this host's own address, who has the agent's address (see `LcaLink`)."""
         self._announcer.solicit(agent, own)
 
     def connect(self, agent: AgentConnection) -> None:
-        """From now on, tell this agent what happens."""
+        """Send events to this agent from now on."""
         self._agent = agent
 
     async def report(self) -> HostReport:
-        """What this host really looks like now; an agent that comes while the LCA starts waits for it."""
+        """The real state of this host. An agent that connects while the LCA is starting waits for it."""
         await self._started.wait()
         for application in self._applications.values():
             await application.look_for_report()
@@ -131,7 +130,7 @@ class Lca:
         return HostReport(modes=modes, vip_held=self._vip_held, primary_for_ms=since)
 
     async def _is_vip_here(self) -> bool:
-        """Whether the VIP is here. A part of it is taken away: no other host may be given what this one has of it."""
+        """Whether this host holds the whole VIP. A part of it is removed, so that another host can hold the whole."""
         if await self._addresses.held():
             return True
         if self._observes:
@@ -139,12 +138,12 @@ class Lca:
         try:
             await self._addresses.disable()
         except DriverError as error:
-            LOG.warning("a part of the VIP is here, and stays: %s", error)
+            LOG.warning("this host holds only a part of the VIP, which cannot be removed: %s", error)
             return True
         return False
 
     def execute(self, command: HostCommand, deadline_ms: int) -> None:
-        """Carry out a command within so many milliseconds, and tell the agent what came of it."""
+        """Carry out a command within `deadline_ms` milliseconds and send its result to the agent."""
         self._spawn(self._answer(command, deadline_ms))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -156,13 +155,13 @@ class Lca:
     async def _answer(self, command: HostCommand, deadline_ms: int) -> None:
         text = describe_command(command)
         result = await self._result(command, deadline_ms)
-        self._tell(result)
+        self._send(result)
         LOG.info("%s: %s", text, "done" if isinstance(result, CommandSucceeded) else result.reason)
 
     async def _result(self, command: HostCommand, deadline_ms: int) -> CommandResult:
         try:
             if self._closing:
-                raise DriverError(f"{self._host} is stopping")
+                raise DriverError(f"the LCA of {self._host} is stopping")
             if self._observes and not isinstance(command, LookAt | LookAtVip):
                 raise DriverError(f"{self._host} is only observed")
             async with asyncio.timeout(deadline_ms / 1000):
@@ -184,7 +183,7 @@ class Lca:
 
     def _here(self, command: HostCommand, name: str, found: T | None) -> T:
         if command.host != self._host or found is None:
-            raise DriverError(f"{self._host} has no {name}: the agent's configuration is another one")
+            raise DriverError(f"{self._host} has no {name}: the agent and this host have different configurations")
         return found
 
     async def _carry_out(self, command: EnableVip | DisableVip | AnnounceVip | LookAtVip) -> None:
@@ -200,15 +199,15 @@ class Lca:
                 held = await self._is_vip_here()
                 self._announce_if_owed(held)
                 self._set_vip(held=held)
-                self._tell(VipReported(self._host, held))
+                self._send(VipReported(self._host, held))
             case AnnounceVip():
                 if not self._vip_held:
-                    raise DriverError("the VIP is not here")
+                    raise DriverError("this host does not hold the VIP")
                 self._announcer.announce()
                 self._owes_announcement = False
 
     async def _enable_vip(self) -> None:
-        """The whole VIP or a failure; of a part, what is here is announced, and so is served meanwhile."""
+        """Enable the whole VIP or fail. The addresses that did come up are announced, so that they serve meanwhile."""
         self._owes_announcement = True
         try:
             await self._addresses.enable()
@@ -219,7 +218,7 @@ class Lca:
         self._set_vip(held=True)
 
     def _announce_if_owed(self, held: bool) -> None:
-        """The deadline may have cut short an enabling between the VIP's arrival and its announcement."""
+        """Announce the VIP if a deadline interrupted the enabling after its addresses were up."""
         if held and self._owes_announcement:
             self._announcer.announce()
             self._owes_announcement = False
@@ -230,7 +229,7 @@ class Lca:
         self._address_watch.expect(held)
 
     def _vip_changed(self, _held: bool) -> None:
-        """The kernel says that the VIP came or went; whose hand it was is known when no command is under way."""
+        """The kernel reports that the VIP came or went; who did it is clear once no command is running."""
         self._spawn(self._look_at_the_vip())
 
     async def _look_at_the_vip(self) -> None:
@@ -238,15 +237,15 @@ class Lca:
             held = await self._addresses.held()
         if held != self._vip_held:
             self._vip_held = held
-            LOG.warning("the VIP was %s by another hand", "enabled" if held else "disabled")
-            self._tell(VipReported(self._host, held))
+            LOG.warning("somebody else %s the VIP on this host", "enabled" if held else "disabled")
+            self._send(VipReported(self._host, held))
 
     def _claimed(self, mac: str) -> None:
-        """Another host says that it has the VIP: said once for each time that it is here, as frames come in numbers."""
+        """Another host claims the VIP while this one holds it: logged once, since such frames come in bursts."""
         if self._vip_held and not self._is_disputed:
             self._is_disputed = True
-            LOG.warning("%s claims the VIP, which is here: two hosts hold it", mac)
+            LOG.warning("two hosts hold the VIP: this one does, and %s claims it too", mac)
 
-    def _tell(self, event: HostEvent) -> None:
+    def _send(self, event: HostEvent) -> None:
         if self._agent is not None:
             self._agent.send(event)

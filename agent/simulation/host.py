@@ -147,7 +147,7 @@ class SimulatedHost:
         if isinstance(command, ModeCommand) and self.modes[command.application] is Mode.DOWN:
             return f"{command.application} is down"
         if isinstance(command, AnnounceVip) and not self.vip_held:
-            return "the VIP is not here"
+            return "this host does not hold the VIP"
         return ""
 
     def _set_vip(self, held: bool) -> None:

@@ -147,7 +147,7 @@ def test_an_agent_that_comes_while_the_lca_starts_waits_for_the_whole_report(hos
     ("how", "reason"),
     [
         ("broken", "control primary ended with status 3: no licence"),
-        ("lying", f"{A1} was told to be primary and says 'backup'"),
+        ("lying", f"{A1} should be primary after the command, but says 'backup'"),
     ],
 )
 def test_a_control_command_that_fails_or_only_says_that_it_did_is_a_failure(host, with_lca, application, how, reason):

@@ -128,9 +128,9 @@ def test_a_look_that_shows_nothing_tells_nothing_and_is_unclear(host, with_lca, 
         (
             {"kind": PairKind.MONITORED},
             Mode.UP,
-            f"{A1} is monitored only: it has no mode that could be changed",
+            f"{A1} is only monitored: it has no mode to change",
         ),
-        ({"mlcmd": "SIP_1"}, Mode.BACKUP, f"the mode of {A1} is changed by mlcmd, and not by its host"),
+        ({"mlcmd": "SIP_1"}, Mode.BACKUP, f"the mode of {A1} is changed through mlcmd, not on its host"),
     ],
 )
 def test_an_application_without_a_mode_of_its_own_is_only_seen_to_run(

@@ -89,7 +89,7 @@ def test_an_answer_that_cannot_be_read_or_does_not_come_changes_nothing(host, wi
     with caplog.at_level(logging.WARNING, "switchover.lca"):
         with_lca(host, scenario, **by_status(application))
     reason = f"{application.control} alive should say primary or backup, and says 'in transition'"
-    assert caplog.messages == [f"the status of {A1} is not known, taken for primary: {reason}"]  # once
+    assert caplog.messages == [f"the mode of {A1} cannot be read, so it still counts as primary: {reason}"]  # once
 
 
 def test_a_status_command_that_is_killed_does_not_say_that_the_application_is_down(host, with_lca, application):
