@@ -137,7 +137,7 @@ VipAddress = Annotated[
 
 
 class AddressesBy(enum.StrEnum):
-    """What puts the VIP on an interface: `ip`, or the older ways that sites know, `ifconfig eth0:1` and `netsh`."""
+    """What puts the VIP on an interface: Linux itself (`ip`), or what older sites use, `ifconfig eth0:1` or `netsh`."""
 
     IP = "ip"
     SUBINTERFACE = "subinterface"

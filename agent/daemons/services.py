@@ -10,7 +10,7 @@ from ...drivers.errors import DriverError
 from ...drivers.link.agent_end import HostLink, LcaLink, LinkTiming
 from ...drivers.link.keys import AGENT, load_identity, load_public
 from ...drivers.vip.address_templates import NETSH, SUBINTERFACE, TemplateAddresses
-from ...drivers.vip.addresses import IpAddresses, VirtualIp
+from ...drivers.vip.addresses import NetlinkAddresses, VirtualIp
 from ...fsm import Event
 from ..configuration.settings import AddressesBy, Configuration, Host
 from ..controller.agent import Agent, HostConnection
@@ -136,7 +136,7 @@ def _host(hosts: Iterable[Host], name: str) -> Host:
 def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
     addresses = [str(address) for address in configuration.vip.addresses]
     if configuration.vip.addresses_by is AddressesBy.IP:
-        return IpAddresses(host.interface, addresses)
+        return NetlinkAddresses(host.interface, addresses)
     template = SUBINTERFACE if configuration.vip.addresses_by is AddressesBy.SUBINTERFACE else NETSH
     return TemplateAddresses(host.interface, addresses, template, configuration.solution.command_deadline_ms)
 

@@ -15,7 +15,7 @@ from attrs import Attribute, field, frozen
 from ..control.programs import last_line, run
 from ..errors import DriverError
 from .addresses import parse_addresses
-from .resident_ip import Address
+from .netlink import Address
 
 FIELDS = frozenset({"interface", "address", "prefix", "netmask", "label"})
 
@@ -99,7 +99,7 @@ sub-interfaces have to be plumbed beforehand and IPv6 has a syntax of its own.""
 
 
 class TemplateAddresses:
-    """The Virtual IP through the commands of a template; it can do what `IpAddresses` can, at one process a command.
+    """The Virtual IP through the commands of a template: what `NetlinkAddresses` does, at one process a command.
 
     Each command gets `deadline_ms` milliseconds. Whether it worked is judged by what the `show` command prints
     afterwards, not by its exit status; an address counts as present if it is printed anywhere. Raises `ValueError` if

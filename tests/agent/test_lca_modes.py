@@ -9,7 +9,7 @@ import pytest
 from support.lca_application import CONTROL, Application, by_status, configuration, run_with_application
 from support.lca_at_work import A1, H1, VIP, Agent
 from switchover.agent.host.lca import Lca
-from switchover.drivers.vip.addresses import IpAddresses
+from switchover.drivers.vip.addresses import NetlinkAddresses
 from switchover.fsm import (
     ApplicationReported,
     CommandFailed,
@@ -131,7 +131,7 @@ def test_an_agent_that_comes_while_the_lca_starts_waits_for_the_whole_report(hos
     settings = configuration(tmp_path, application)
 
     async def scenario() -> HostReport:
-        lca = Lca(settings, settings.hosts[0], IpAddresses("eth0", VIP))
+        lca = Lca(settings, settings.hosts[0], NetlinkAddresses("eth0", VIP))
         report = asyncio.create_task(lca.report())
         try:
             await asyncio.sleep(0)

@@ -17,7 +17,7 @@ from switchover.agent.host.lca import Lca
 from switchover.agent.lab.network.observers import announcement_in
 from switchover.drivers.errors import DriverError
 from switchover.drivers.link.wire import HostEvent
-from switchover.drivers.vip.addresses import IpAddresses
+from switchover.drivers.vip.addresses import NetlinkAddresses
 from switchover.drivers.vip.frames import announcement
 from switchover.drivers.vip.packets import packet_socket
 from switchover.fsm import (
@@ -151,7 +151,7 @@ def test_a_host_without_the_configured_interface_is_an_error_of_one_line(host, t
     settings = configuration(tmp_path)
 
     async def scenario() -> None:
-        lca = Lca(settings, evolve(settings.hosts[0], interface="eth7"), IpAddresses("eth7", VIP))
+        lca = Lca(settings, evolve(settings.hosts[0], interface="eth7"), NetlinkAddresses("eth7", VIP))
         try:
             await lca.start()
         finally:
@@ -277,7 +277,7 @@ def test_a_vip_that_cannot_be_announced_is_a_failure_and_where_it_really_is_gets
     with_lca(host, scenario)
 
 
-class SlowAddresses(IpAddresses):
+class SlowAddresses(NetlinkAddresses):
     """Addresses that are on the interface long before that is known."""
 
     async def enable(self) -> None:

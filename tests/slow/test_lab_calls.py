@@ -144,12 +144,12 @@ class Vip:
 
 async def _hold_vip() -> None:
     """What runs in the host's namespace. Only there is scapy imported, which takes its time."""
-    from switchover.drivers.vip.addresses import IpAddresses
+    from switchover.drivers.vip.addresses import NetlinkAddresses
     from switchover.drivers.vip.announce import Announcer
     from switchover.drivers.vip.schedule import AnnounceSchedule
 
     addresses = [f"{address}/{size}" for address, size in zip(VIP, network.PREFIXES, strict=True)]
-    vip, announcer = IpAddresses("eth0", addresses), Announcer("eth0", addresses, AnnounceSchedule())
+    vip, announcer = NetlinkAddresses("eth0", addresses), Announcer("eth0", addresses, AnnounceSchedule())
     orders: asyncio.Queue[bool] = asyncio.Queue()
     for number, enable in ((signal.SIGUSR1, True), (signal.SIGUSR2, False)):
         asyncio.get_running_loop().add_signal_handler(number, orders.put_nowait, enable)

@@ -10,7 +10,7 @@ from switchover.agent.configuration.load import Configuration, load
 from switchover.agent.host.lca import Lca
 from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.drivers.link.wire import HostEvent
-from switchover.drivers.vip.addresses import IpAddresses
+from switchover.drivers.vip.addresses import NetlinkAddresses
 from switchover.fsm import ApplicationReported, HostCommand, VipReported
 
 H1, A1, A2 = "host1", "SIP_Server_1", "SIP_Server_2"
@@ -68,7 +68,7 @@ def run_with_lca(
     settings: Configuration,
     namespace,
     scenario: Scenario,
-    addresses: type[IpAddresses] = IpAddresses,
+    addresses: type[NetlinkAddresses] = NetlinkAddresses,
     *,
     observe: bool = False,
 ) -> None:
