@@ -3,7 +3,9 @@
 `settings` says what may stand in the file; here it is read, and what its sections must agree on is checked.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import fields
 
@@ -23,22 +25,23 @@ from .settings import (
 from .toml_source import ConfigurationError, Position, Problem, read_toml
 from .toml_structure import Structurer
 
-__all__ = ["Configuration", "ConfigurationError", "Position", "Problem", "check", "load"]
+__all__ = ["TYPES", "Configuration", "ConfigurationError", "Position", "Problem", "check", "load"]
 
-_STRUCTURER = Structurer(
-    {
-        Alarm: {"name": Name, "detect": EventId, "cancel": EventId, "cancel_timeout_ms": CancelTimeoutMs},
-        MlcmdSettings: {
-            "cshost": Word,
-            "csuser": Word,
-            "csappname": Word,
-            "program": Argv,
-            "password_file": AbsolutePath,
-            "password_env": Word,
-        },
-        OcfAgent: {"agent": AbsolutePath},
-    }
-)
+TYPES: Mapping[type, Mapping[str, Any]] = {
+    Alarm: {"name": Name, "detect": EventId, "cancel": EventId, "cancel_timeout_ms": CancelTimeoutMs},
+    MlcmdSettings: {
+        "cshost": Word,
+        "csuser": Word,
+        "csappname": Word,
+        "program": Argv,
+        "password_file": AbsolutePath,
+        "password_env": Word,
+    },
+    OcfAgent: {"agent": AbsolutePath},
+}
+"""The types as which keys of classes that do not know TOML are read."""
+
+_STRUCTURER = Structurer(TYPES)
 
 
 def load(path: str | Path) -> Configuration:

@@ -38,7 +38,7 @@ def _between(low: int, high: int, unit: str = "") -> Rule:
             raise ValueError
         return value
 
-    return Rule(int, f"an integer from {low} to {high}{unit and f' {unit}'}", read)
+    return Rule(int, f"an integer from {low} to {high}{unit and f' {unit}'}", read, (low, high))
 
 
 def _read_name(text: str) -> str:

@@ -35,12 +35,14 @@ class UnfitError(ValueError):
 class Rule:
     """How a value is written, for `Annotated`: its TOML type, what to tell people, and what makes a value of it.
 
-    `read` raises `UnfitError`, or any `ValueError` if the description says it all.
+    `read` raises `UnfitError`, or any `ValueError` if the description says it all. `limits`: the lowest and the highest
+    integer, both allowed; None for what is no integer.
     """
 
     toml: type
     description: str
     read: Callable[[Any], object]
+    limits: tuple[int, int] | None = None
 
 
 def shown(value: object) -> str:
@@ -76,7 +78,7 @@ class Structurer:
         converter.register_structure_hook_factory(has, self._table_hook)
         converter.register_structure_hook_factory(lambda cls: get_origin(cls) is tuple, self._array_hook)
         converter.register_structure_hook_func(lambda cls: get_origin(cls) is Literal, _choice)
-        converter.register_structure_hook_func(lambda cls: bool(_rules(cls)), _ruled)
+        converter.register_structure_hook_func(lambda cls: bool(rules(cls)), _ruled)
 
     def structure(self, values: object, cls: type[T]) -> tuple[T | None, list[Fault]]:
         """An instance of the class; or None, and every fault that keeps the values from being one."""
@@ -127,20 +129,21 @@ class Structurer:
 
 def describe(cls: Any) -> str:
     """What to write for a value of this type."""
-    for rule in _rules(cls):
+    for rule in rules(cls):
         return rule.description
     if get_origin(cls) is tuple:
         return "an array of tables" if has(get_args(cls)[0]) else f"an array, each item {describe(get_args(cls)[0])}"
-    if _choices(cls):
-        return f"one of {', '.join(map(repr, _choices(cls)))}"
+    if choices(cls):
+        return f"one of {', '.join(map(repr, choices(cls)))}"
     return {str: "a string", int: "an integer"}.get(cls, "a table")
 
 
-def _rules(cls: Any) -> list[Rule]:
+def rules(cls: Any) -> list[Rule]:
+    """The rules that a type is annotated with; at most one has a meaning."""
     return [note for note in getattr(cls, "__metadata__", ()) if isinstance(note, Rule)]
 
 
-def _choices(cls: Any) -> dict[Any, object]:
+def choices(cls: Any) -> dict[Any, object]:
     """What is written for each value of an enumeration or of a `Literal`; empty for other types."""
     if get_origin(cls) is Literal:
         return {choice: choice for choice in get_args(cls)}
@@ -165,14 +168,14 @@ def _plain(value: Any, cls: Any) -> object:
 
 def _choice(value: Any, cls: Any) -> object:
     _expect(str, value, describe(cls))
-    choices = _choices(cls)
-    if value not in choices:
-        raise UnfitError(f"is {shown(value)}; {suggestion(value, choices)}")
-    return choices[value]
+    known = choices(cls)
+    if value not in known:
+        raise UnfitError(f"is {shown(value)}; {suggestion(value, known)}")
+    return known[value]
 
 
 def _ruled(value: Any, cls: Any) -> object:
-    rule, *_ = _rules(cls)
+    rule, *_ = rules(cls)
     _expect(rule.toml, value, rule.description)
     try:
         return rule.read(value)
