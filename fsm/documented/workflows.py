@@ -51,58 +51,131 @@ class SeenStep:
     position: int | None
 
 
-# fmt: off
+def steps(text: str) -> tuple[WorkflowStep, ...]:
+    """The steps that a text stands for: number (`-`: it has none) and what it says; its marks below it, one a line.
+
+    >>> steps("1  the primary fails \n 2  its host's LCA reports it \n reported {old} down")[1]
+    WorkflowStep(number=2, text="its host's LCA reports it", marks=('reported {old} down',))
+    """
+    found: list[tuple[int, str, list[str]]] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        number, _, rest = line.partition("  ")
+        if rest:
+            found.append((0 if number == "-" else int(number), rest, []))
+        else:
+            found[-1][2].append(line)
+    return tuple(WorkflowStep(number, rest, tuple(marks)) for number, rest, marks in found)
+
+
 MANUAL = Workflow(
-    "manual", "Manual switchover", acts=("switch {new}",),
-    ends=("{pair} redundant_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
-        WorkflowStep(1, "an operator asks for the switchover",                  ("requested {new}",)),
-        WorkflowStep(2, "the primary is told to go into backup mode",           ("demote {old}",)),
-        WorkflowStep(3, "the backup is told to go into primary mode",           ("promote {new}",)),
-        WorkflowStep(4, "00-5150 is logged for the new primary, 00-5151 for the new backup", ("log 00-5150 {new}", "log 00-5151 {old}")),
-        WorkflowStep(5, "the alarm conditions become active",                   ("alarm {new} primary", "alarm {old} backup")),
-        WorkflowStep(6, "their reactions ask for the VIP control scripts",      ("reaction of {new} primary: disable_vip {old_host}", "reaction of {new} primary: enable_vip {new_host}", "reaction of {old} backup: disable_vip {old_host}")),
-        WorkflowStep(7, "the hosts' LCAs are told to run the scripts",          ("disable_vip {old_host}", "enable_vip {new_host}")),
-        WorkflowStep(8, "the VIP is disabled on the old host and enabled on the new one", ("done disable_vip {old_host}", "done enable_vip {new_host}")),
-    ),
+    "manual",
+    "Manual switchover",
+    acts=("switch {new}",),
+    ends=("{pair} redundant_{side}", "VIP held_{side}"),
+    beyond=("announce_vip {new_host}",),
+    steps=steps("""
+        1  an operator asks for the switchover
+               requested {new}
+        2  the primary is told to go into backup mode
+               demote {old}
+        3  the backup is told to go into primary mode
+               promote {new}
+        4  00-5150 is logged for the new primary, 00-5151 for the new backup
+               log 00-5150 {new}
+               log 00-5151 {old}
+        5  the alarm conditions become active
+               alarm {new} primary
+               alarm {old} backup
+        6  their reactions ask for the VIP control scripts
+               reaction of {new} primary: disable_vip {old_host}
+               reaction of {new} primary: enable_vip {new_host}
+               reaction of {old} backup: disable_vip {old_host}
+        7  the hosts' LCAs are told to run the scripts
+               disable_vip {old_host}
+               enable_vip {new_host}
+        8  the VIP is disabled on the old host and enabled on the new one
+               done disable_vip {old_host}
+               done enable_vip {new_host}
+    """),
 )
+
 FAILURE = Workflow(
-    "failure", "Primary server failure", acts=("fail {old}",),
-    ends=("{pair} no_redundancy_{side}", "VIP held_{side}"), beyond=("announce_vip {new_host}",), steps=(
-        WorkflowStep(1, "the primary fails"),
-        WorkflowStep(2, "its host's LCA detects that and reports it",           ("reported {old} down",)),
-        WorkflowStep(3, "the backup is told to go into primary mode",           ("promote {new}",)),
-        WorkflowStep(4, "00-5150 is logged for the new primary",                ("log 00-5150 {new}",)),
-        WorkflowStep(5, "the alarm condition becomes active",                   ("alarm {new} primary",)),
-        WorkflowStep(6, "its reactions ask for the VIP control scripts",        ("reaction of {new} primary: disable_vip {old_host}", "reaction of {new} primary: enable_vip {new_host}")),
-        WorkflowStep(7, "the hosts' LCAs are told to run the scripts",          ("disable_vip {old_host}", "enable_vip {new_host}")),
-        WorkflowStep(8, "the VIP is disabled on the old host and enabled on the new one", ("done disable_vip {old_host}", "done enable_vip {new_host}")),
-    ),
+    "failure",
+    "Primary server failure",
+    acts=("fail {old}",),
+    ends=("{pair} no_redundancy_{side}", "VIP held_{side}"),
+    beyond=("announce_vip {new_host}",),
+    steps=steps("""
+        1  the primary fails
+        2  its host's LCA detects that and reports it
+               reported {old} down
+        3  the backup is told to go into primary mode
+               promote {new}
+        4  00-5150 is logged for the new primary
+               log 00-5150 {new}
+        5  the alarm condition becomes active
+               alarm {new} primary
+        6  its reactions ask for the VIP control scripts
+               reaction of {new} primary: disable_vip {old_host}
+               reaction of {new} primary: enable_vip {new_host}
+        7  the hosts' LCAs are told to run the scripts
+               disable_vip {old_host}
+               enable_vip {new_host}
+        8  the VIP is disabled on the old host and enabled on the new one
+               done disable_vip {old_host}
+               done enable_vip {new_host}
+    """),
 )
+
 DISCONNECTED = Workflow(
-    "disconnected", "Primary server disconnected", acts=("lose {old_host}",),
-    ends=("{pair} peer_lost_{side}", "VIP owed_{side}"), scripts=("enable_vip {new_host}",), steps=(
-        WorkflowStep(1, "the connection to the primary's host is lost",         ("lost {old_host}",)),
-        WorkflowStep(2, "the backup is told to go into primary mode",           ("promote {new}",)),
-        WorkflowStep(3, "00-5150 is logged for the new primary",                ("log 00-5150 {new}",)),
-        WorkflowStep(4, "the alarm condition becomes active",                   ("alarm {new} primary",)),
-        WorkflowStep(5, "its reactions ask for the VIP control scripts",        ("reaction of {new} primary: disable_vip {old_host}", "reaction of {new} primary: enable_vip {new_host}")),
-        WorkflowStep(6, "the LCA in reach is told to run its script; the other script cannot run", ("enable_vip {new_host}",)),
-    ),
+    "disconnected",
+    "Primary server disconnected",
+    acts=("lose {old_host}",),
+    ends=("{pair} peer_lost_{side}", "VIP owed_{side}"),
+    scripts=("enable_vip {new_host}",),
+    steps=steps("""
+        1  the connection to the primary's host is lost
+               lost {old_host}
+        2  the backup is told to go into primary mode
+               promote {new}
+        3  00-5150 is logged for the new primary
+               log 00-5150 {new}
+        4  the alarm condition becomes active
+               alarm {new} primary
+        5  its reactions ask for the VIP control scripts
+               reaction of {new} primary: disable_vip {old_host}
+               reaction of {new} primary: enable_vip {new_host}
+        6  the LCA in reach is told to run its script; the other script cannot run
+               enable_vip {new_host}
+    """),
 )
+
 RECONNECTION = Workflow(
-    "reconnection", "Reconnection and split-brain recovery", acts=("return {old_host}",),
-    ends=("{pair} redundant_{side}", "VIP held_{side}"), scripts=("disable_vip {old_host}",), beyond=("announce_vip {new_host}",), steps=(
-        WorkflowStep(1, "the connection to the lost host is restored",          ("connected {old_host}",)),
-        WorkflowStep(2, "both servers are found to be primary",                 ("{pair} peer_lost_{side} -> split_brain_{side}",)),
-        WorkflowStep(3, "the one that was just restored is told to go into backup mode", ("demote {old}",)),
-        WorkflowStep(4, "00-5151 is logged for it",                             ("log 00-5151 {old}",)),
-        WorkflowStep(5, "the alarm condition becomes active",                   ("alarm {old} backup",)),
-        WorkflowStep(6, "its reaction asks for the VIP control script",         ("reaction of {old} backup: disable_vip {old_host}",)),
-        WorkflowStep(7, "the restored host's LCA is told to run the script",    ("disable_vip {old_host}",)),
-        WorkflowStep(8, "the VIP is disabled on the restored host",             ("done disable_vip {old_host}",)),
-    ),
+    "reconnection",
+    "Reconnection and split-brain recovery",
+    acts=("return {old_host}",),
+    ends=("{pair} redundant_{side}", "VIP held_{side}"),
+    scripts=("disable_vip {old_host}",),
+    beyond=("announce_vip {new_host}",),
+    steps=steps("""
+        1  the connection to the lost host is restored
+               connected {old_host}
+        2  both servers are found to be primary
+               {pair} peer_lost_{side} -> split_brain_{side}
+        3  the one that was just restored is told to go into backup mode
+               demote {old}
+        4  00-5151 is logged for it
+               log 00-5151 {old}
+        5  the alarm condition becomes active
+               alarm {old} backup
+        6  its reaction asks for the VIP control script
+               reaction of {old} backup: disable_vip {old_host}
+        7  the restored host's LCA is told to run the script
+               disable_vip {old_host}
+        8  the VIP is disabled on the restored host
+               done disable_vip {old_host}
+    """),
 )
-# fmt: on
 
 WORKFLOWS = {workflow.name: workflow for workflow in (MANUAL, FAILURE, DISCONNECTED, RECONNECTION)}
 

@@ -1,9 +1,9 @@
 """The placement: on which host does the solution run? This machine binds the pairs to one side.
 
-"If any application fails in a host, all applications are switched" ([S1]). Reactions to alarms do that as long as one
-thing happens at a time; when several do, pairs drift apart (an application fails while its pair's backup is down; a
-promotion fails on one host only). So after every event the joint view of all components is a trigger of this machine,
-if it is another one than before:
+"If any application fails in a host, all applications are switched" ([S1]). Reactions to alarms do that while one thing
+happens at a time. When several happen, pairs drift apart: an application fails while its pair's backup is down, or a
+promotion fails on one host only. So after every event the joint view of all components is a trigger of this machine, if
+it has changed:
 
     together      every pair that has a primary has it on this side, and the other side is no better
     lacks         ... but the other side could take it all, and is better
@@ -13,54 +13,82 @@ if it is another one than before:
     busy          a pair is being switched, or is not known yet
     nothing       no pair has a primary
 
-1. A side is better than the other if it is the only one that can take all redundant pairs, or if it has everything that
-   the other has, and more. Nothing moves for less.
-2. What is moved is asked of the pairs as an operator would ask, one after the other by their own rows.
-3. An attempt that came to nothing is followed by another one after a while, never at once.
+The rules, by the names that the rows cite:
+
+1. *To the better host*: a side is better than the other if only it can take all redundant pairs, or if it has everything
+   that the other has, and more. Nothing moves for less.
+2. *All on one host*: pairs are moved by requests, one after the other, as an operator would move them.
+3. *A command fails*: if an attempt did not gather them, another one follows after a while, never at once.
+4. *Nothing is left*: without a primary there is no placement.
 """
 
-from ..table import Ignored, Row, Table
+from ..notation import rows
+from ..table import Table
+
+STATES = "together* gathering* waiting* apart unplaced"
 
 AT_REST = ("together", "apart", "unplaced")
 """The states in which nothing is under way."""
 
-# fmt: off
-ROWS = (
-    #   source                        trigger                     guard  destination   outputs         cite                        reason
-    Row("unplaced apart",             "this_together",            "",    "together",   "",             "rule: all on one host",    "every primary is on one host"),
-    Row("unplaced apart",             "this_lacks",               "",    "~gathering", "gather other", "rule: to the better host", "the other host is the better one: the solution moves there"),
-    Row("unplaced apart",             "this_gathers",             "",    "gathering",  "gather this",  "rule: all on one host",    "the primaries are on both hosts, and this one can take all"),
-    Row("unplaced apart",             "this_either",              "",    "gathering",  "gather this",  "rule: all on one host",    "the primaries are on both hosts: the others follow the pair that has the VIP"),
-    Row("unplaced",                   "none",                     "",    "apart",      "",             "rule: all on one host",    "the primaries are on both hosts, and neither can take all"),
-    Row("together",                   "other_together",           "",    "~together",  "",             "rule: all on one host",    "every primary is on the other host now"),
-    Row("together",                   "this_lacks",               "",    "~gathering", "gather other", "rule: to the better host", "the other host is the better one: the solution moves there"),
-    Row("together",                   "other_lacks",              "",    "gathering",  "gather this",  "rule: to the better host", "this host is the better one: the solution moves back"),
-    Row("together",                   "this_gathers",             "",    "gathering",  "gather this",  "rule: all on one host",    "a pair has moved away, and this host can take all"),
-    Row("together",                   "other_gathers",            "",    "~gathering", "gather other", "rule: all on one host",    "a pair has moved, and the other host can take all: the others follow it"),
-    Row("together",                   "this_either other_either", "",    "~gathering", "gather other", "[S1] switchover cases",    "a pair has moved: the others follow it"),
-    Row("together gathering waiting", "none",                     "",    "apart",      "",             "rule: all on one host",    "the primaries are on both hosts, and neither can take all"),
-    Row("together gathering waiting apart", "nothing",            "",    "unplaced",   "",             "rule: nothing is left",    "no pair has a primary"),
-    Row("gathering waiting",          "this_together",            "",    "together",   "",             "rule: all on one host",    "every primary is on this host"),
-    Row("gathering waiting",          "other_together",           "",    "~together",  "",             "rule: all on one host",    "every primary is on the other host"),
-    Row("gathering",                  "this_lacks other_gathers", "",    "~gathering", "gather other", "rule: to the better host", "things changed: now the other host is the better one"),
-    Row("gathering",                  "other_lacks this_gathers this_either other_either", "", "waiting", "start_retry", "rule: a command fails", "the primaries could not be gathered here: tried again after a while"),
-    Row("waiting",                    "retry",                    "",    "unplaced",   "look",         "rule: a command fails",    "what is to be done now is looked at anew"),
+GROUPS = {
+    "UNDECIDED": "unplaced apart",
+}
+"""Groups of states."""
 
-    Ignored("unplaced apart",         "busy",         "a pair is being switched, or is not known yet"),
-    Ignored("together",               "busy this_together", "as it should be, or a switchover is under way"),
-    Ignored("gathering",              "busy",         "the pairs are being switched"),
-    Ignored("waiting",                "busy this_lacks other_lacks this_gathers other_gathers this_either other_either", "an attempt came to nothing: not before the time is over"),
-    Ignored("unplaced",               "nothing",      "no pair has a primary"),
-    Ignored("apart",                  "none",         "neither host can take all"),
-    Ignored("unplaced apart together gathering", "retry", "what was to be tried again has been overtaken"),
-)
-# fmt: on
+MOVES = """
+UNDECIDED: the pairs are seen
+    this_together  -> together                   all on one host     every primary is on one host
+    this_lacks     -> ~gathering / gather other  to the better host  the other host is better: the solution moves there
+    this_gathers   -> gathering / gather this    all on one host     primaries on both hosts: this one can take all
+    this_either    -> gathering / gather this    all on one host     primaries on both hosts: the others follow the VIP
+
+unplaced: no host can take all
+    none  -> apart  all on one host  primaries on both hosts: neither can take all
+
+together: a pair moved, or a host has become better
+    other_together            -> ~together                  all on one host        every primary is on the other host now
+    this_lacks                -> ~gathering / gather other  to the better host     the other host is better: the solution moves there
+    other_lacks               -> gathering / gather this    to the better host     this host is better: the solution moves back
+    this_gathers              -> gathering / gather this    all on one host        a pair moved away, this host can take all
+    other_gathers             -> ~gathering / gather other  all on one host        a pair moved: the others follow it
+    this_either other_either  -> ~gathering / gather other  [S1] switchover cases  a pair moved: the others follow it
+
+together gathering waiting: no host can take all
+    none  -> apart  all on one host  primaries on both hosts: neither can take all
+
+together gathering waiting apart: nothing is in service
+    nothing  -> unplaced  nothing is left  no pair has a primary
+
+gathering waiting: done
+    this_together   -> together   all on one host  every primary is on this host
+    other_together  -> ~together  all on one host  every primary is on the other host
+
+gathering: not done, or overtaken
+    this_lacks other_gathers                      -> ~gathering / gather other  to the better host  now the other host is better
+    other_lacks this_gathers/either other_either  -> waiting / start_retry      a command fails     not gathered here: tried again later
+
+waiting: the time is over
+    retry  -> unplaced / look  a command fails  the pairs are looked at again
+"""
+
+IGNORED = """
+busy                        in UNDECIDED                          a pair is being switched, or is unknown
+busy this_together          in together                           as it should be, or a switchover is under way
+busy                        in gathering                          the pairs are being switched
+busy                        in waiting                            an attempt failed: wait before the next one
+this_lacks other_lacks      in waiting                            an attempt failed: wait before the next one
+this_gathers other_gathers  in waiting                            an attempt failed: wait before the next one
+this_either other_either    in waiting                            an attempt failed: wait before the next one
+nothing                     in unplaced                           no pair has a primary
+none                        in apart                              neither host can take all
+retry                       in unplaced apart together gathering  out of date: nothing needs to be tried again
+"""
 
 PLACEMENT = Table(
     name="placement",
-    states="together* gathering* waiting* apart unplaced",
+    states=STATES,
     initial="unplaced",
     triggers="this_together this_lacks this_gathers this_either none busy nothing retry",
     outputs="gather start_retry look",
-    rows=ROWS,
+    rows=rows(STATES, MOVES, IGNORED, groups=GROUPS),
 )

@@ -21,12 +21,12 @@ PAIR_VIEWS = (
     View(
         "looks",
         "what is not known is looked at",
-        takes=(Rows(cite="rule: what is not known"),),
+        takes=(Rows(cite="rule: look first"),),
     ),
     View(
         "messages",
         "messages from outside",
-        takes=(Rows(cite="rule: a message"), Rows(trigger="other_logged_primary")),
+        takes=(Rows(cite="rule: message from outside"), Rows(trigger="other_logged_primary")),
         groups={"primary": "redundant no_redundancy peer_lost"},
         map="""
             redundant_1  .  .           .

@@ -32,7 +32,7 @@ VIP_VIEWS = (
     View(
         "looks",
         "what is not known is looked at",
-        takes=(Rows(cite="rule: what is not known"),),
+        takes=(Rows(cite="rule: look first"),),
     ),
     View(
         "retried",
