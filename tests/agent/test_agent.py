@@ -175,7 +175,7 @@ def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
             ("decision", "SIP Server redundant_1 -> taking_over_2: the primary failed: its backup takes over"),
             (
                 "decision",
-                "SIP_Server_1 primary active -> rearmed: what it told of is over: the next time is another incident",
+                "SIP_Server_1 primary active -> rearmed: the incident is over: rearmed for the next one",
             ),
             ("decision", "solution stays together_1 on busy: as it should be, or a switchover is under way"),
             ("command", "promote SIP_Server_2"),
@@ -384,7 +384,7 @@ def test_log_messages_are_logged_under_their_event_ids(on_desk, caplog):
         promote, _ = desk.hosts[H2].sent[-1]
         desk.hosts[H2].deliver(CommandSucceeded(promote.id))
         step = desk.agent.take_log_message("5150", A2)
-        assert step.decision.reason == "the message agrees with the host's report: its alarm is activated"
+        assert step.decision.reason == "the message agrees with the report: alarm activated"
 
     with caplog.at_level(logging.INFO, "switchover.agent"):
         on_desk(scenario)

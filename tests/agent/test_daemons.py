@@ -325,7 +325,7 @@ def test_a_message_that_came_while_no_agent_ran_is_taken_in_by_the_next_one(site
     until(lambda: list((site.directory / "state" / "spool").iterdir()) == [])
     until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
     status, said = site.run("event", "5150", A1)
-    assert (status, said) == (0, "the message agrees with the host's report: its alarm is activated\n")
+    assert (status, said) == (0, "the message agrees with the report: alarm activated\n")
     assert ended(agent, signal.SIGTERM) == (0, [])
 
 

@@ -138,14 +138,14 @@ def test_a_plan_says_what_would_be_done_in_which_order_and_why(sip):
         (
             ["fail SIP_Server_2"],
             "nothing would be moved; redundancy lost: SIP Server: "
-            "the backup failed: the primary keeps running, with no redundancy",
+            "the backup failed: there is no redundancy now",
         ),
         (["switch host1"], "nothing would be moved: SIP Server: it is primary already"),
-        (["message 5151 SIP_Server_2"], "nothing would be moved: VIP: it has it not: the script is not run"),
+        (["message 5151 SIP_Server_2"], "nothing would be moved: VIP: not run: it does not have the VIP"),
         (
             ["fail SIP_Server_2", "switch SIP_Server_2"],
             "nothing would be moved: SIP Server: "
-            "that application is down: never switch to a side that is known to be worse",
+            "not switched: that application is down",
         ),
         (["lose host2", "fail SIP_Server_2"], "refused: host2 is not connected: what it says now does not count"),
         (

@@ -49,10 +49,10 @@ script.txt
                   outcome  nothing was moved; redundancy restored
                   after ms detected 0.0
    2000.0 ms  host2 is lost
-   2150.0 ms    incident 61: SIP_Server_2: its host is lost, and it with its host
+   2150.0 ms    incident 61: SIP_Server_2: its host is lost, and the application with it
                   outcome  SIP Server: host2 -> host1; VIP: host2 -> host1; redundancy lost
                   after ms detected 150.0, decided 150.0, promoted 153.4, VIP up 154.3, announced 154.3, served 154.3
-                  not done VIP: its host is lost: the script cannot run there, and the release is owed
+                  not done VIP: not run: its host is lost, the release is owed
    5000.0 ms  host2 returns
    5030.0 ms    incident 87: SIP_Server_2: its host returned, and it runs
                   outcome  nothing was moved; redundancy restored
@@ -62,7 +62,7 @@ script.txt
                   outcome  SIP Server: host1 -> host2; VIP: host1 -> host2
                   after ms detected 0.0, decided 0.0, demoted 3.4, promoted 6.8, VIP down 7.7, VIP up 7.7, served 7.7,
                            announced 8.6
-                  not done VIP: it is being released there: the script is not run again
+                  not done VIP: not run again: the VIP is being released there
       client  outage 304.0 ms, 308 requests lost, answered at the end by SIP_Server_2
          VIP  two reachable holders for 34.1 ms, none for 304.1 ms
          ARP  60 gratuitous frames reached the client, whose cache points at host2

@@ -128,7 +128,7 @@ incident 31, 2000-01-01 00:16:40.050+0000, over after 5.2 ms
                   because: the script that disables the VIP is launched
                   => disable_vip host1: done after 0.9 ms
                 VIP leaving_1 -> moving_2   [S2] manual, steps 7-8
-                  because: the script that enables the VIP is launched at the same time
+                  because: the script that enables it is launched too
                   given: the VIP's order is together
                   => enable_vip host2: done after 0.9 ms
                 solution together_1 -> together_2   rule: all on one host
@@ -136,7 +136,7 @@ incident 31, 2000-01-01 00:16:40.050+0000, over after 5.2 ms
       4.3 ms  disable_vip host1: done, after 0.9 ms
                 observed: VIP not on host1
                 VIP moving_2 -> enabling_2   rule: announce again
-                  because: the other host has released it: announced again here as soon as it has come
+                  because: the other host released it: announced when it comes
                   => announce_vip host2: done after 0.9 ms
       4.3 ms  enable_vip host2: done, after 0.9 ms
                 observed: VIP on host2
@@ -214,9 +214,9 @@ def test_the_fact_that_decided_is_told_with_its_row(tmp_path):
         at_ms=0.0,
         kind=DECISION,
         text="VM SIP Server redundant_1 -> demoting_2",
-        reason="a component failed here, and the other host is better: first the primary goes into backup mode",
+        reason="a component failed: switch to the better host",
         guard="host2 is the better one: Resource Manager is not up on host1",
-        cite="[S1] Resource Manager-1 fails",
+        cite="[S1] RM-1 fails",
     )
 
 

@@ -215,7 +215,7 @@ def test_a_second_request_while_a_switchover_is_under_way_changes_nothing():
             reasons.append(solution.steps[0].decision.reason)
         assert reasons == [
             "it is being made primary already",
-            "a switchover is under way: ask again when it is done",
+            "a switchover is under way: ask again afterwards",
         ]
         handle(solution, oldest(solution))
     assert solution.state.pairs[0].state == "redundant_2"
@@ -241,9 +241,9 @@ def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_with_the_vip(f
 @pytest.mark.parametrize(
     ("events", "reason"),
     [
-        ([ApplicationReported(A2, D)], "that application is down: never switch to a side that is known to be worse"),
-        ([HostLost(H2)], "that application's host is lost: never switch to a side that is known to be worse"),
-        ([HostLeft(H2)], "that application's host is lost: never switch to a side that is known to be worse"),
+        ([ApplicationReported(A2, D)], "not switched: that application is down"),
+        ([HostLost(H2)], "not switched: that application's host is lost"),
+        ([HostLeft(H2)], "not switched: that application's host is lost"),
     ],
 )
 def test_never_to_a_side_that_is_known_to_be_worse(events, reason):

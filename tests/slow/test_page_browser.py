@@ -262,7 +262,7 @@ def test_what_has_changed_since_the_plan_is_planned_again(screen, stage):
     stage.until(lambda: stage.agent.solution.state.pairs[0].state == "no_redundancy_1")
     screen.browser.find_element(By.ID, "confirm").click()
     screen.shows("#plan", "the solution has changed: this is the plan as it is now")
-    screen.shows("#outcome", "never switch to a side that is known to be worse")
+    screen.shows("#outcome", "not switched: that application is down")
     assert not screen.browser.find_element(By.ID, "confirm").is_enabled()
     assert stage.agent.solution.state.pairs[0].state == "no_redundancy_1"
     assert ["409 (Conflict)" in complaint for complaint in screen.complaints()] == [True]

@@ -67,7 +67,7 @@ def test_the_reports_of_the_four_workflows_cite_their_own_steps(lab):
     asked = "an operator asks for SIP_Server_2 as primary"
     assert manual == (asked, ["[S2] manual"])
     assert failure == ("SIP_Server_2: it failed", ["[S2] failure", "[S2] manual"])
-    assert disconnected == ("SIP_Server_1: its host is lost, and it with its host", ["[S2] disconnected"])
+    assert disconnected == ("SIP_Server_1: its host is lost, and the application with it", ["[S2] disconnected"])
     (*_, reconnection) = incidents(lab / "sip" / "journal.sqlite")
     assert reconnection.moves == []
     assert [each.cite for each in findings.deciding(reconnection)] == [

@@ -100,7 +100,7 @@ def test_log_messages_alarms_and_reactions_are_told():
         "reaction of RM_1 found terminated: enable_vip host2",
     ):
         assert f"=> {record}\n" in text
-    assert "([S1] Resource Manager-1 fails)" in text
+    assert "([S1] RM-1 fails)" in text
 
 
 ARROW = re.compile(r"(\w+)->>(\w+): [^#;]+")
