@@ -364,7 +364,7 @@ other_enable_failed              in *                                           
 this_disable_failed              in EVERY_STATE but LEAVING                                out of date: it is not being disabled here
 other_disable_failed             in * but moving clearing releasing                        out of date: it is not being disabled there
 this_announce_failed             in * but held owed                                        it moves: its next holder announces it
-this_announce_failed             in off out_of_sight                                       out of date: neither host has it
+this_announce_failed             in off out_of_sight                                       out of date: it is not announced now
 other_announce_failed            in *                                                      out of date: it is not wanted there
 announce_again                   in EVERY_STATE but held owed                              out of date: it is not announced now
 this_looked                      in HAS_IT clearing absent off                             what was seen has been taken in

@@ -87,3 +87,11 @@ def test_what_a_state_means_is_read_from_where_it_is_written():
     assert meanings(VIP)["off"] == ("neither has it",)
     assert meanings(PLACEMENT) == {}
     assert set(meanings(VIP)) == {state.strip("*") for state in VIP.states.split()}
+
+
+def test_states_that_a_row_leaves_out_are_named_where_they_are_fewer():
+    lines = [line.split(" | ")[:2] for line in page(PAIR).splitlines()]
+    assert ["| every state but split_brain, out_of_service, out_of_sight", "other_demotion_unclear"] in lines
+    assert ["| every state but out_of_sight", "blinded"] in lines
+    assert ["| every state with a side", "this_demotion_failed"] in lines
+    assert ["| redundant, no_redundancy, peer_lost", "this_logged_primary"] in lines

@@ -65,7 +65,7 @@ def page(table: Table, pictures: Sequence[tuple[str, str]] = ()) -> str:
         *_markdown(
             ("state", "trigger", "guard", "next state", "commands", "reason", "source"),
             (
-                (_states(row), row.trigger, row.guard, _destination(row), row.outputs, row.reason, row.cite)
+                (_states(row, table), row.trigger, row.guard, _destination(row), row.outputs, row.reason, row.cite)
                 for row in rows
             ),
         ),
@@ -125,7 +125,7 @@ def _is_documented_move(row: Row) -> bool:
     return row.cite.startswith("[S") and row.destination not in ("=", row.source)
 
 
-def _sources(row: Row, table: Table) -> Iterator[str]:
+def _sources(row: Row | Ignored | Impossible, table: Table) -> Iterator[str]:
     for source in row.source.split():
         yield from table.sided if source == "*" else (source,)
 
@@ -139,8 +139,16 @@ def _label(row: Row) -> str:
     return f"{trigger}{guard}{outputs}"
 
 
-def _states(row: Row | Ignored | Impossible) -> str:
-    return row.source.replace("*", "any state with a side")
+def _states(row: Row | Ignored | Impossible, table: Table) -> str:
+    """The source states; those that are left out, where they are fewer."""
+    if row.source == "*":
+        return "every state with a side"
+    sources = set(_sources(row, table))
+    every = [name.removesuffix("*") for name in table.states.split()]
+    left_out = [name for name in every if name not in sources]
+    if 0 < len(left_out) < len(sources) - 1:
+        return f"every state but {', '.join(left_out)}"
+    return ", ".join(row.source.split())
 
 
 def _destination(row: Row) -> str:
@@ -154,7 +162,9 @@ def _section(table: Table, kind: type[Ignored] | type[Impossible], title: str, b
     rows = [row for row in table.rows if isinstance(row, kind)]
     if rows:
         yield from ("", f"## {title}", "")
-        yield from _markdown(("state", "trigger", because), ((_states(row), row.trigger, row.reason) for row in rows))
+        yield from _markdown(
+            ("state", "trigger", because), ((_states(row, table), row.trigger, row.reason) for row in rows)
+        )
 
 
 def _markdown(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
