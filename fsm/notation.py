@@ -4,9 +4,9 @@ Rows that move or command stand in blocks. A block begins with its source states
 begins a comment. Two or more blanks separate the columns of a row:
 
     redundant: as it should be, and what ends it
-        this_down                       -> ~taking_over / promote other  [S2] failure 2-3     the primary failed
-        other_needed [other_is_better]  -> ~demoting / demote this       [S1] RM-1 fails      the other host is better
-        other_logged_primary            stays / look other               not to a worse side  it is looked at
+        this_down                       -> ~taking_over / promote other  [S2] failure 2-3  the primary failed
+        other_needed [other_is_better]  -> ~demoting / demote this       [S1] RM-1 fails   the other host is better
+        other_logged_primary            stays / look other               better side       it is looked at
 
 1. `trigger [guard]`: several triggers are separated by blanks; `this_held/enabled` is `this_held this_enabled`.
 2. `-> destination / commands`, or `stays / commands`; commands are separated by semicolons, and may be missing.
@@ -19,11 +19,11 @@ Rows that are ignored, or that are impossible, have three columns: triggers, sta
     this_held  in * but LOST                          the message is old
 
 5. A group of states has a name in capitals, and stands for its states in any place where states are named.
-6. `but` leaves out the states after it. It is meant for answers to commands that are out of date, not for facts: a new
-   state would be in the list without anybody having thought of it.
+6. `but` leaves out the states after it. `* but` is meant for answers to commands that are out of date, not for what a
+   host reports: a new state would be in the list without anybody having thought of it.
 
-What `*`, `~`, `this_` and `other_` mean is told in `table`. Whether every state and trigger is decided once is checked
-there too, when the table is built; here, `CoreError` tells which line cannot be read.
+`table` says what `*`, `~`, `this_` and `other_` mean, and checks that every state and trigger is decided exactly once.
+A line that cannot be read raises `CoreError`, which names it.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Documented workflows as data, and how they are recognised in what a run has recorded.
 
-Here are the four workflows of [S2], *SIP Server HA Deployment Guide, IP Address Takeover HA Workflows*; the scenarios of
-[S1] are in `scenarios`. Each documented step names the marks by which it is recognised among the records of a run
-(`records`): *old* is the primary before the workflow, *new* the other side. A step without a mark is what the outside
-world does. What the core does in a workflow beyond its steps stands there too (`beyond`), with the rule that demands it.
+Here are the four workflows of [S2], *SIP Server HA Deployment Guide, IP Address Takeover HA Workflows*; `scenarios` has
+those of [S1]. Each documented step has marks, by which it is recognised among the records of a run (`records`): *old*
+is the primary before the workflow, *new* the other side. A step without a mark is what the outside world does. What the
+core does in a workflow beyond its steps is listed too (`beyond`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,8 +28,8 @@ class Workflow:
     """A documented workflow.
 
     `acts` is what the outside world does, in order: `fail` or `start` an application, `switch` to it, `lose` a host or
-    let it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the VIP
-    scripts that run, once each; no other script runs.
+    let it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the
+    VIP scripts that run, once each; no other script runs.
     """
 
     name: str
@@ -54,7 +54,7 @@ class SeenStep:
 def steps(text: str) -> tuple[WorkflowStep, ...]:
     """The steps that a text stands for: number (`-`: it has none) and what it says; its marks below it, one a line.
 
-    >>> steps("1  the primary fails \n 2  its host's LCA reports it \n reported {old} down")[1]
+    >>> steps("1  the primary fails \\n 2  its host's LCA reports it \\n reported {old} down")[1]
     WorkflowStep(number=2, text="its host's LCA reports it", marks=('reported {old} down',))
     """
     found: list[tuple[int, str, list[str]]] = []

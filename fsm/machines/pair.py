@@ -73,7 +73,7 @@ GROUPS = {
 
 MOVES = """
 # ---- As it should be, and what ends it.
-redundant: an application fails, or changes its mode
+redundant: an application fails, is lost, or changes its mode by itself
     this_down          -> ~taking_over / promote other       [S2] failure 2-3          the primary failed: its backup takes over
     this_unreachable   -> ~taking_over_lost / promote other  [S2] disconnected 1-2     the primary's host is lost: the backup takes over
     this_backup        -> both_backup / promote this         both are backup           the primary became backup: it is promoted again
@@ -88,11 +88,11 @@ redundant: a switchover is asked for
     other_needed [other_is_no_better]    stays                       better side      a component failed, the other host is no better
 
 no_redundancy: the other application is down
-    other_backup       -> redundant                   [S1] backup host failure  the failed application is up again: redundancy is restored
-    other_primary      -> split_brain / demote other  split brain               the failed application came up as primary: it is demoted
+    other_backup       -> redundant                   [S1] backup host failure  the failed application is up: redundancy is restored
+    other_primary      -> split_brain / demote other  split brain               the failed application is up as primary: demoted
     other_unreachable  -> peer_lost                   [S1] backup host failure  the failed application's host is lost as well
     this_down          -> out_of_service              nothing is left           both applications have failed
-    this_unreachable   -> ~cut_off                    nothing is left           the primary's host is lost, the other application is down
+    this_unreachable   -> ~cut_off                    nothing is left           the primary's host is lost, the other is down
     this_backup        -> taking_over / promote this  both are backup           the only application became backup: it is promoted again
 
 peer_lost: the other host is lost, and returns
@@ -131,8 +131,8 @@ demoting: the old primary
     other_looked           -> ~redundant / restate_primary other  a command fails  switchover given up: the old primary is still primary
 
 demoting: the new primary, before its turn
-    this_down         -> ~no_redundancy / restate_primary other; promote other  better side  the new primary failed: the old one stays
-    this_unreachable  -> ~peer_lost / restate_primary other; promote other      better side  the new one's host is lost: the old one stays
+    this_down         -> ~no_redundancy / restate_primary other; promote other  better side  the new primary failed: the old stays
+    this_unreachable  -> ~peer_lost / restate_primary other; promote other      better side  the new primary's host is lost: the old stays
 
 demoting: the new primary does not wait for its turn
     this_primary  -> split_brain / log_primary this  split brain  the new one is primary before the old one's demotion
@@ -143,11 +143,11 @@ promoting: the new primary is promoted
 promoting: the switchover does not go through
     this_promotion_failed  -> ~both_backup / promote other  a command fails  it cannot be promoted: back to the old primary
     this_looked            -> ~both_backup / promote other  a command fails  it is still backup: back to the old primary
-    other_primary          -> demoting / demote other       carry on         the old primary is primary again: it is demoted again
+    other_primary          -> demoting / demote other       carry on         the old primary is primary again: demoted again
 
 promoting both_backup: an application fails or its host is lost
-    this_down          -> ~taking_over / promote other       a primary fails  the promoted one failed: the other one takes over
-    this_unreachable   -> ~taking_over_lost / promote other  a primary fails  the promoted one's host is lost: the other takes over
+    this_down          -> ~taking_over / promote other       a primary fails  it failed: the other one takes over
+    this_unreachable   -> ~taking_over_lost / promote other  a primary fails  its host is lost: the other one takes over
     other_down         -> taking_over                        carry on         the other one failed: the promotion goes on
     other_unreachable  -> taking_over_lost                   carry on         the other one's host is lost: the promotion goes on
 
@@ -161,8 +161,8 @@ both_backup: which becomes primary?
 taking_over: the other application is down
     this_primary       -> no_redundancy / log_primary this  [S2] failure 4   the backup has become primary
     this_down          -> out_of_service                    nothing is left  both applications have failed
-    this_unreachable   -> ~cut_off                          nothing is left  the successor's host is lost, the other application is down
-    other_backup       -> both_backup                       carry on         the failed application is up again: the takeover goes on
+    this_unreachable   -> ~cut_off                          nothing is left  the successor's host is lost, the other is down
+    other_backup       -> both_backup                       carry on         the failed application is up: the takeover goes on
     other_unreachable  -> taking_over_lost                  carry on         the failed application's host is lost: the takeover goes on
 
 taking_over_lost: the other host is lost
@@ -187,10 +187,10 @@ both_backup TAKING_OVER: the time is over
 out_of_service: both applications are down
     this_backup       -> taking_over / promote this            both are backup  an application is up again: it is promoted
     this_primary      -> no_redundancy / restate_primary this  adopt what is    an application is up again, as primary
-    this_unreachable  -> ~cut_off                              nothing is left  a host is lost, and the other application is down
+    this_unreachable  -> ~cut_off                              nothing is left  a host is lost, the other application is down
 
 cut_off: this application is down, the other host is lost
-    this_backup   -> taking_over_lost / promote this   both are backup  the only application heard is up again: it is promoted
+    this_backup   -> taking_over_lost / promote this   both are backup  the only application heard is up: it is promoted
     this_primary  -> peer_lost / restate_primary this  adopt what is    the only application heard is up again, as primary
 
 cut_off first_seen_down: the other host reports
@@ -228,7 +228,7 @@ first_seen_backup: the other host reports, or is not there
     other_unreachable settled      -> taking_over_lost / promote this     both are backup  no other host: the backup is promoted
 
 first_seen_down: the other host is not there
-    other_unreachable settled  -> cut_off  nothing is left  one application is down, the other host is not there
+    other_unreachable settled  -> cut_off  nothing is left  down here, and the other host is not there
 
 * out_of_service: no host is heard
     blinded  -> out_of_sight  both silent  no host is heard: nothing is commanded
@@ -239,17 +239,17 @@ HAS_PRIMARY: a message says that the primary became primary
 
 redundant: a message says that the backup became primary
     other_logged_primary [other_is_no_worse]  -> ~demoting / demote this  message from outside  the message says it is primary: made so
-    other_logged_primary [other_is_worse]     stays / look other          better side           primary on a worse host? it is looked at
+    other_logged_primary [other_is_worse]     stays / look other          better side           primary, says the message, but worse: look
 
 redundant: a message says that the backup became backup
     other_logged_backup  -> redundant / repeat other  message from outside  the message agrees with the report: alarm activated
 
 # ---- What became of a command is not known: the application is looked at.
 redundant: a late answer to a demotion
-    other_demotion_failed  stays / look other  look first  it was to be backup, its promotion had begun: look
+    other_demotion_failed  stays / look other  look first  its demotion failed, perhaps it is primary: look
 
 HAS_PRIMARY split_brain: a late answer to a promotion
-    this_promotion_failed  stays / look this  look first  it was to be primary again, and failed: look
+    this_promotion_failed  stays / look this  look first  its promotion failed, perhaps it is backup: look
 
 * out_of_service: this side
     this_promotion_timed_out this_demotion_timed_out  stays / look this        look first  no answer in time, perhaps carried out: look
@@ -302,9 +302,9 @@ other_logged_primary/backup  in no_redundancy peer_lost      that application is
 # Answers to commands that were given before things changed.
 this_promotion_failed             in demoting cut_off FIRST_SEEN                          out of date: it is not being promoted now
 this_promotion_failed             in out_of_service out_of_sight                          out of date: nobody is being promoted now
-this_demotion_failed              in *                                                    out of date: it is to be primary now
+this_demotion_failed              in *                                                    out of date: it is not being demoted now
 this_demotion_failed              in out_of_service out_of_sight                          out of date: nobody is being demoted now
-other_promotion_failed            in *                                                    out of date: it is not to be primary now
+other_promotion_failed            in *                                                    out of date: it is not being promoted now
 other_demotion_failed             in * but redundant split_brain demoting                 out of date: it is not primary now
 this_looked                       in EVERY_STATE but BEING_PROMOTED                       out of date: it is not being promoted now
 other_looked                      in * but split_brain demoting                           out of date: it is not being demoted now

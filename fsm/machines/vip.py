@@ -102,7 +102,7 @@ leaving: then the other host is to be given it
 
 sharing: then its release on the other host is asked for
     other_disable_asked/ordered [together]       -> moving / disable other  VIP order  both scripts are launched
-    other_disable_asked/ordered [disable_first]  -> moving / disable other  VIP order  it is being enabled already: it is disabled at once
+    other_disable_asked/ordered [disable_first]  -> moving / disable other  VIP order  it is being enabled: it is disabled at once
     other_disable_asked/ordered [enable_first]   -> covering                VIP order  it is disabled there when it is seen here
 
 covering: it comes
@@ -139,7 +139,7 @@ off: it is asked for
 
 # ---- A host is lost.
 held releasing draining: the other host is lost
-    other_unreachable                    -> owed                         a host is lost      the other host is lost: it may owe a release
+    other_unreachable                    -> owed                         a host is lost      the other host is lost, and may owe a release
 conflict: likewise, once more
     other_unreachable                    -> owed                         a host is lost      the other host is lost again before its release
 leaving: likewise
@@ -228,7 +228,7 @@ sharing covering draining: it stays there
 
 releasing: it is wanted there
     other_enable_asked/ordered [together]       -> ~sharing / enable other   newest wish  it is wanted on the other host now
-    other_enable_asked/ordered [disable_first]  -> ~clearing / disable this  newest wish  it is wanted there now, when it is gone here
+    other_enable_asked/ordered [disable_first]  -> ~clearing / disable this  newest wish  it is wanted there, when it is gone here
     other_enable_asked/ordered [enable_first]   -> ~sharing / enable other   newest wish  it is wanted on the other host now
 
 # ---- What the hosts report without having been asked.
@@ -242,7 +242,7 @@ absent: likewise
     this_held/enabled  -> owed / announce this  adopt what is  it was enabled by another hand: announced
 
 clearing: it appears before it was asked for
-    this_held/enabled [this_serves]      -> releasing / enable this  newest wish    it is here early: enabled again, should a release run
+    this_held/enabled [this_serves]      -> releasing / enable this  newest wish    it is here early: enabled again, to be safe
     this_held/enabled [this_serves_not]  -> releasing                adopt what is  it is here before it was asked for
 
 sharing: it appears
