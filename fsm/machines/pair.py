@@ -82,8 +82,8 @@ redundant: an application fails, is lost, or changes its mode by itself
     other_primary      -> split_brain / demote other         split brain               the backup became primary by itself: it is demoted
 
 redundant: a switchover is asked for
-    other_requested [other_is_no_worse]  -> ~demoting / demote this  [S2] manual 1-2  switchover asked for: the primary is demoted first
-    other_requested [other_is_worse]     stays                       better side      not switched: the other host can serve less
+    other_requested [other_is_no_worse]  -> ~demoting / demote this  [S2] manual 1-2  first the primary goes into backup mode
+    other_requested [other_is_worse]     stays                       better side      the other host can serve less: no switch to it
     other_needed [other_is_better]       -> ~demoting / demote this  [S1] RM-1 fails  a component failed: switch to the better host
     other_needed [other_is_no_better]    stays                       better side      a component failed, the other host is no better
 
@@ -284,12 +284,12 @@ this_unreachable blinded  in out_of_sight                                neither
 # A switchover that is not needed, or not possible now.
 this_requested/needed   in HAS_PRIMARY split_brain first_seen_primary  it is primary already
 this_requested/needed   in demoting BEING_PROMOTED                     it is being made primary already
-this_requested/needed   in first_seen_backup                           not switched yet: the other host is not heard
-this_requested/needed   in first_seen_down cut_off                     not switched: that application is down
+this_requested/needed   in first_seen_backup                           too early: the other host is not heard yet
+this_requested/needed   in first_seen_down cut_off                     that application is down: no switch to it
 this_requested/needed   in out_of_service                              both applications are down
 this_requested/needed   in out_of_sight                                neither host is heard
-other_requested/needed  in no_redundancy taking_over                   not switched: that application is down
-other_requested/needed  in OTHER_LOST                                  not switched: that application's host is lost
+other_requested/needed  in no_redundancy taking_over                   that application is down: no switch to it
+other_requested/needed  in OTHER_LOST                                  that application's host is lost: no switch to it
 other_requested/needed  in split_brain demoting promoting both_backup  a switchover is under way: ask again afterwards
 other_requested/needed  in FIRST_SEEN                                  that application's host is not heard yet
 

@@ -149,7 +149,7 @@ def test_a_switch_is_waited_for_and_its_outcome_shown(on_site):
     async def scenario(site: Site) -> None:
         status, output, errors = await site.run("switch", H2)
         assert (status, errors) == (0, "")
-        assert "an operator or a reaction asks for it" in output
+        assert "first the primary goes into backup mode" in output
         assert "pair SIP Server           redundant_2" in output
         again = await site.run("switch", A2)
         assert (again[0], again[2]) == (0, "")
@@ -161,7 +161,7 @@ def test_a_switch_is_waited_for_and_its_outcome_shown(on_site):
 def test_a_switch_to_a_worse_side_is_refused_with_exit_status_1(on_site):
     async def scenario(site: Site) -> None:
         site.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
-        text = "not switched: that application is down\n"
+        text = "that application is down: no switch to it\n"
         for to in (A2, H2):
             assert await site.run("switch", to) == (1, "", text)
         unknown = f"unknown application 'nobody'; known are {A1}, {A2}\n"

@@ -26,7 +26,7 @@ def at_desk(tmp_path: Path) -> Callable[..., None]:
 def test_a_switch_by_application_or_by_host(at_desk, eventually, to):
     async def scenario(desk: Desk) -> None:
         reply = await desk.ask(do="switch", to=to)
-        text = "switchover asked for: the primary is demoted first"
+        text = "first the primary goes into backup mode"
         assert reply == {"ok": True, "moved": True, "text": text}
         await eventually(lambda: desk.agent.solution.state.vip == "held_2")
         assert desk.agent.solution.state.pairs[0].state == "redundant_2"
@@ -51,7 +51,7 @@ def test_a_switch_to_a_worse_side_is_refused(at_desk, to):
     async def scenario(desk: Desk) -> None:
         desk.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
         before = desk.agent.solution.state
-        text = "not switched: that application is down"
+        text = "that application is down: no switch to it"
         assert await desk.ask(do="switch", to=to) == {"ok": False, "moved": False, "text": text}
         assert desk.agent.solution.state == before
 

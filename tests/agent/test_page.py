@@ -63,7 +63,7 @@ def test_the_plan_first_and_then_the_switchover(stage):
     assert "if: switch host2" in plan["text"]
     assert stage.agent.solution.state.pairs[0].state == "redundant_1"
     answer = stage.post("/switch", {"to": "host2", "ticket": plan["ticket"]})
-    text = "switchover asked for: the primary is demoted first"
+    text = "first the primary goes into backup mode"
     assert (answer.status, answer.json) == (200, {"ok": True, "moved": True, "text": text})
     stage.until(lambda: stage.agent.solution.state.vip == "held_2")
 
@@ -76,7 +76,7 @@ def test_a_plan_does_not_hold_when_the_solution_has_changed(stage):
     assert (answer.status, answer.json["changed"]) == (409, True)
     again = stage.ask("GET", "/plan?to=host2").json
     assert again["commands"] == []
-    assert "not switched: that application is down" in again["outcome"]
+    assert "that application is down: no switch to it" in again["outcome"]
     refused = stage.post("/switch", {"to": "host2", "ticket": again["ticket"]})
     assert (refused.status, refused.json["ok"], refused.json["moved"]) == (409, False, False)
 

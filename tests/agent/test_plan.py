@@ -145,7 +145,7 @@ def test_a_plan_says_what_would_be_done_in_which_order_and_why(sip):
         (
             ["fail SIP_Server_2", "switch SIP_Server_2"],
             "nothing would be moved: SIP Server: "
-            "not switched: that application is down",
+            "that application is down: no switch to it",
         ),
         (["lose host2", "fail SIP_Server_2"], "refused: host2 is not connected: what it says now does not count"),
         (
@@ -298,7 +298,7 @@ def test_a_journal_is_planned_on_without_an_agent(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [(each["event"], each["outcome"], each["refused"]) for each in found["events"]] == [
         ("start SIP_Server_1", "nothing would be moved; redundancy restored: SIP Server: "
-         "the failed application is up again: redundancy is restored", False),
+         "the failed application is up: redundancy is restored", False),
         ("switch host1", "SIP Server: host2 -> host1; VIP: host2 -> host1", False),
     ]  # fmt: skip
     assert (tmp_path / "journal.sqlite").read_bytes() == before

@@ -228,7 +228,7 @@ def test_an_operator_cannot_switch_to_a_host_that_lacks_a_component(asked, old):
     before = world.solution.state
     world.act(f"switch {found[asked]}")
     assert world.solution.state == before
-    assert world.solution.steps[0].decision.reason == "not switched: the other host can serve less"
+    assert world.solution.steps[0].decision.reason == "the other host can serve less: no switch to it"
 
 
 def test_an_attempt_to_gather_that_fails_is_repeated_after_a_while_and_not_at_once():

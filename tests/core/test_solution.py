@@ -241,9 +241,9 @@ def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_with_the_vip(f
 @pytest.mark.parametrize(
     ("events", "reason"),
     [
-        ([ApplicationReported(A2, D)], "not switched: that application is down"),
-        ([HostLost(H2)], "not switched: that application's host is lost"),
-        ([HostLeft(H2)], "not switched: that application's host is lost"),
+        ([ApplicationReported(A2, D)], "that application is down: no switch to it"),
+        ([HostLost(H2)], "that application's host is lost: no switch to it"),
+        ([HostLeft(H2)], "that application's host is lost: no switch to it"),
     ],
 )
 def test_never_to_a_side_that_is_known_to_be_worse(events, reason):

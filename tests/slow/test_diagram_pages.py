@@ -22,7 +22,7 @@ def test_a_page_has_every_row_in_one_line_of_its_table(table: Table):
 def test_a_row_in_its_page():
     assert (
         "| redundant | other_requested | other_is_no_worse | demoting (other side) | demote this"
-        " | switchover asked for: the primary is demoted first | [S2] manual, steps 1-2 |"
+        " | first the primary goes into backup mode | [S2] manual, steps 1-2 |"
     ) in page(PAIR).splitlines()
 
 

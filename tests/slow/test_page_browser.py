@@ -235,7 +235,7 @@ def test_a_switchover_by_keyboard_alone_shows_the_plan_and_asks_first(screen, st
     screen.until(lambda: screen.browser.find_element(By.ID, "confirm").is_enabled())
     screen.tab_to("Switch over")
     screen.press(Keys.SPACE)
-    screen.shows("#reply", "Asked for: an operator or a reaction asks for it")
+    screen.shows("#reply", "Asked for: first the primary goes into backup mode")
     screen.shows("#whole", "as it should be: every primary is on host2")
     assert stage.agent.solution.state.pairs[0].state == "redundant_2"
 
@@ -262,7 +262,7 @@ def test_what_has_changed_since_the_plan_is_planned_again(screen, stage):
     stage.until(lambda: stage.agent.solution.state.pairs[0].state == "no_redundancy_1")
     screen.browser.find_element(By.ID, "confirm").click()
     screen.shows("#plan", "the solution has changed: this is the plan as it is now")
-    screen.shows("#outcome", "not switched: that application is down")
+    screen.shows("#outcome", "that application is down: no switch to it")
     assert not screen.browser.find_element(By.ID, "confirm").is_enabled()
     assert stage.agent.solution.state.pairs[0].state == "no_redundancy_1"
     assert ["409 (Conflict)" in complaint for complaint in screen.complaints()] == [True]
