@@ -1,1 +1,1 @@
-"""Answers for people: why something was done, what would be done, what the state means."""
+"""Explanations for people: why something was done, what would be done, what a state means."""

@@ -1,9 +1,8 @@
-"""What is shown of a solution, for the page and for the terminal alike: made of the status that the agent tells.
+"""The overview of a solution, the same on the page and in the terminal: made from the agent's status.
 
-A fact counts only for as long as its host is heard. A host of which nothing was heard for longer than the detection
-time, and which the agent has not given up yet, makes everything *unknown* that rests on it: what is on it, and the
-pairs, the VIP and the placement, which rest on both hosts. Once it is given up as lost, the machines' states say what
-that means, and they count again.
+A fact counts only while its host is heard. If a host was not heard for longer than the detection time, and the agent
+has not given it up yet, everything that depends on it is *unknown*: what is on it, and the pairs, the VIP and the
+placement, which depend on both hosts. Once the host is given up as lost, the machines' states count again.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ _IN_SIGHT = ("connected", "silent", "doubtful")
 
 @frozen
 class Seen:
-    """A host, and how old what is known of it is: in ms, None if nothing was ever heard of it."""
+    """A host and the time since it was last heard, in ms; None if it was never heard."""
 
     name: str
     heard_ms_ago: float | None
@@ -27,10 +26,10 @@ class Seen:
 
 @frozen
 class Line:
-    """A line of the overview: a thing, its state, and what there is of it on the first and on the second host.
+    """A line of the overview: its subject, what its state means, and how it looks on the first and the second host.
 
-    `state` is that of its machine, empty if it is unknown or if the thing has no machine of its own; `detail` is what
-    else there is to tell of it.
+    `state` is the state of its machine; empty if that is unknown, or if the subject has no machine of its own. `detail`
+    stands below the name.
     """
 
     kind: str
@@ -43,9 +42,9 @@ class Line:
 
 @frozen
 class Overview:
-    """The solution at a glance: the whole, and line by line; `under_way` are commands without a result.
+    """The solution at a glance: as a whole, and line by line. `pending` are the commands without a result.
 
-    `is_observing`: this agent does nothing, and only tells what it would do.
+    `is_observing`: this agent gives no command and only says what it would do.
     """
 
     solution: str
@@ -56,11 +55,11 @@ class Overview:
     hosts: tuple[Seen, Seen]
     lines: tuple[Line, ...]
     alarms: tuple[str, ...]
-    under_way: tuple[str, ...]
+    pending: tuple[str, ...]
 
 
 def overview(status: dict[str, Any], detection_ms: int) -> Overview:
-    """What is shown of this status; what was not heard of for longer than `detection_ms` does not count."""
+    """The overview of this status. What was not heard for longer than `detection_ms` milliseconds does not count."""
     first, second = (_seen(host, detection_ms) for host in status["hosts"])
     hosts = (first, second)
     is_sure = all(
@@ -79,12 +78,12 @@ def overview(status: dict[str, Any], detection_ms: int) -> Overview:
         hosts=hosts,
         lines=lines,
         alarms=tuple(alarm["name"] for alarm in status["alarms"] if alarm["state"] == "active"),
-        under_way=tuple(status["pending"]),
+        pending=tuple(status["pending"]),
     )
 
 
 def age(heard_ms_ago: float | None) -> str:
-    """An age for people.
+    """The time since a host was heard, for people.
 
     >>> age(None), age(0.4), age(850), age(2400), age(125_000)
     ('never heard', 'heard 0 ms ago', 'heard 850 ms ago', 'heard 2.4 s ago', 'heard 125 s ago')
@@ -118,11 +117,11 @@ def _lines(status: dict[str, Any], hosts: tuple[Seen, Seen], is_sure: bool) -> l
     addresses = ", ".join(vip["addresses"])
     lines = [_line("VIP", "VIP", fact_of(VIP, vip["state"], names), cells(held), vip["state"], is_sure, addresses)]
     for pair in status["pairs"]:
-        found = cells([_application(each["name"], each["mode"]) for each in pair["applications"]])
-        lines.append(_line("pair", pair["name"], fact_of(PAIR, pair["state"], names), found, pair["state"], is_sure))
+        both = cells([_application(each["name"], each["mode"]) for each in pair["applications"]])
+        lines.append(_line("pair", pair["name"], fact_of(PAIR, pair["state"], names), both, pair["state"], is_sure))
     for pair in status["monitored"]:
-        found = cells([_application(each["name"], each["state"]) for each in pair["applications"]])
-        lines.append(_line("monitored", pair["name"], _monitored(pair, names), found, "", is_sure))
+        both = cells([_application(each["name"], each["state"]) for each in pair["applications"]])
+        lines.append(_line("monitored", pair["name"], _monitored(pair, names), both, "", is_sure))
     return [Line("link", "link to the LCA", _links(status, hosts), _link_cells(status, hosts)), *lines]
 
 
@@ -133,7 +132,7 @@ def _line(
 
 
 def _link_cells(status: dict[str, Any], hosts: tuple[Seen, Seen]) -> tuple[Fact, Fact]:
-    """A link that was given up is known to be lost; one that is said to be connected counts only if it is heard."""
+    """A link that was given up is lost; one that is said to be connected counts only while the host is heard."""
     first, second = (
         LINK[host["link"]] if seen.is_fresh or host["link"] not in _IN_SIGHT else UNKNOWN
         for host, seen in zip(status["hosts"], hosts, strict=True)
@@ -153,7 +152,7 @@ def _links(status: dict[str, Any], hosts: tuple[Seen, Seen]) -> Fact:
 def _held(held: bool | None) -> Fact:
     if held is None:
         return UNKNOWN
-    return Fact("has it" if held else "has it not", Mark.FINE)
+    return Fact("holds it" if held else "does not hold it", Mark.FINE)
 
 
 def _application(name: str, mode: str | None) -> Fact:
@@ -177,12 +176,12 @@ def _redundancy(status: dict[str, Any], is_sure: bool) -> Fact:
 
 
 def _whole(hosts: Sequence[Seen], is_sure: bool, lines: Sequence[Line]) -> Fact:
-    """The first thing to say: what is not known, else what is under way, else what is wrong, else that all is well."""
+    """The headline: what is unknown, else what is under way, else what is wrong, else that all is well."""
     if not is_sure:
         silent = [f"{host.name} {age(host.heard_ms_ago)}" for host in hosts if not host.is_fresh]
         return Fact(f"unknown: {'; '.join(silent)}", Mark.UNKNOWN)
     for mark, words in ((Mark.MOVING, "under way"), (Mark.TROUBLE, "not as it should be"), (Mark.UNKNOWN, "unknown")):
-        found = [line for line in lines if line.fact.mark is mark and line.kind != "link"]
-        if found:
-            return Fact(f"{words}: {found[0].name}: {found[0].fact.words}", mark)
+        marked = [line for line in lines if line.fact.mark is mark and line.kind != "link"]
+        if marked:
+            return Fact(f"{words}: {marked[0].name}: {marked[0].fact.words}", mark)
     return Fact(f"as it should be: {lines[-1].fact.words}, and every component has a backup", Mark.FINE)

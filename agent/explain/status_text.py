@@ -1,4 +1,4 @@
-"""What `switchover status` makes of the status that the agent told: a text for people, and a judgement."""
+"""What `switchover status` prints of the agent's status, and whether the solution is as it should be."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ def is_whole(status: dict[str, Any]) -> bool:
 
 
 def as_text(status: dict[str, Any]) -> str:
-    """The status for people: a line on the whole, then what it consists of, a line each."""
+    """The status for people: a headline, then a line for each part."""
 
     def known(value: object, words: str) -> str:
         return "unknown" if value is None else words
@@ -19,7 +19,7 @@ def as_text(status: dict[str, Any]) -> str:
     observing = "; observing: nothing is done" if status["observing"] else ""
     lines = [f"solution {status['solution']}: {how}{'' if status['redundancy'] else '; no redundancy'}{observing}"]
     for host in status["hosts"]:
-        vip = known(host["vip_held"], "has the VIP" if host["vip_held"] else "has not the VIP")
+        vip = known(host["vip_held"], "holds the VIP" if host["vip_held"] else "does not hold the VIP")
         lines.append(f"  host {host['name']:<20} {host['link']:<10} {vip}")
     for pair in status["pairs"]:
         lines.append(f"  pair {pair['name']:<20} {pair['state']}")
@@ -32,7 +32,7 @@ def as_text(status: dict[str, Any]) -> str:
         lines += [f"    {found['name']:<23} {found['state']:<10} on {found['host']}" for found in pair["applications"]]
     lines.append(f"  VIP  {', '.join(status['vip']['addresses']):<20} {status['vip']['state']}")
     lines += [f"  alarm {alarm['name']}: {alarm['state']}" for alarm in status["alarms"]]
-    lines += [f"  under way: {command}" for command in status["pending"]]
+    lines += [f"  pending: {command}" for command in status["pending"]]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
-"""`switchover status --watch`: the overview in a terminal, for as long as somebody watches; the same as on the page.
+"""`switchover status --watch`: the overview in a terminal, live; the same as on the page.
 
-The agent is asked twice a second. What it said counts for `STALE_S`; then everything is unknown, and how old the last
-answer is stands above it. Colours are rich's to leave out (`NO_COLOR`, or no terminal); the marks tell the same.
+The agent is asked twice a second. Its answer counts for `STALE_S` seconds; after that everything is unknown, and the
+age of the last answer stands above. Without colours (`NO_COLOR`) the marks say the same.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _DONE, _BAD_INPUT = 0, 2
 EVERY_S = 0.5
 STALE_S = 3.0
 WITHIN_S = 2.0
-"""How long an answer of the agent is waited for, in seconds."""
+"""How long to wait for an answer of the agent, in seconds."""
 
 SHOWN = 6
 """How many incidents are shown."""
@@ -42,12 +42,12 @@ MARKS: Mapping[Mark, tuple[str, str]] = {
 """How each mark is shown: a sign, and a style for where there are colours."""
 
 _INDENT = " " * 4
-"""What stands above a sign."""
+"""As wide as a mark, to stand above one."""
 
 
 @frozen
 class Answer:
-    """What the agent said last, and when, in seconds of `time.monotonic`; `trouble` is why it says nothing now."""
+    """The agent's last answer and its time, in seconds of `time.monotonic`; `trouble` is why it does not answer now."""
 
     seen: Overview | None = None
     incidents: tuple[dict[str, Any], ...] = ()
@@ -56,10 +56,10 @@ class Answer:
 
 
 def run_watch(options: argparse.Namespace) -> int:
-    """Show it until Ctrl-C; returns the exit status."""
+    """Show the overview until Ctrl-C; returns the exit status."""
     console = Console()
     if not console.is_terminal:
-        print("switchover: --watch needs a terminal; `switchover status` tells it once", file=sys.stderr)
+        print("switchover: --watch needs a terminal; without one use `switchover status`", file=sys.stderr)
         return _BAD_INPUT
     with contextlib.suppress(KeyboardInterrupt):
         _watch(load(options.config), console)
@@ -76,7 +76,7 @@ def _watch(configuration: Configuration, console: Console) -> None:
 
 
 def asked(configuration: Configuration, before: Answer) -> Answer:
-    """The agent's answer; if there is none, the one before, and why."""
+    """The agent's answer; if it does not answer, the one before, with the reason."""
     try:
         status = ask(configuration.agent.socket, {"do": "status", "incidents": SHOWN}, WITHIN_S)["status"]
     except OperatorError as error:
@@ -86,7 +86,7 @@ def asked(configuration: Configuration, before: Answer) -> Answer:
 
 
 def picture(answer: Answer, now: float) -> RenderableType:
-    """What is shown of an answer at a moment."""
+    """What to show of an answer at this time."""
     if answer.seen is None:
         return _fact(Fact("the agent does not answer", Mark.UNKNOWN)) + Text(f"\n{answer.trouble}", "dim")
     is_stale = now - answer.at > STALE_S
@@ -94,13 +94,13 @@ def picture(answer: Answer, now: float) -> RenderableType:
     parts: list[RenderableType] = [_heading(answer, seen, now), Text(), _table(seen), Text()]
     parts += [_named("redundancy", seen.redundancy), _named("placement", seen.placement)]
     if not is_stale:
-        parts += [Text(f"under way: {command}") for command in seen.under_way]
+        parts += [Text(f"pending: {command}") for command in seen.pending]
         parts += [Text(f"alarm active: {alarm}") for alarm in seen.alarms]
     return Group(*parts, Text(), *_incidents(answer.incidents, is_stale), Text("Ctrl-C ends this", "dim"))
 
 
 def _forgotten(seen: Overview) -> Overview:
-    """The same, with nothing known."""
+    """The same overview with everything unknown."""
 
     def forget(line: Line) -> Line:
         first, second = (evolve(UNKNOWN, about=cell.about) for cell in line.cells)
@@ -145,7 +145,7 @@ def _incidents(incidents: tuple[dict[str, Any], ...], is_stale: bool) -> list[Te
         return []
     lines = [Text("incidents, the latest first", "bold")]
     for incident in incidents:
-        going_on = "" if incident["is_over"] else "  unknown how it goes on" if is_stale else "  GOING ON"
+        going_on = "" if incident["is_over"] else "  unknown whether it goes on" if is_stale else "  GOING ON"
         head = Text(f"{incident['id']:>7}  {incident['began']}", "dim")
         lines += [head + Text(f"{going_on}  {incident['cause']}"), Text(f"{'':9}{incident['outcome']}", "bold")]
     return lines

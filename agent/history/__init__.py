@@ -1,1 +1,1 @@
-"""What happened: the journal, the incidents in it, and the chain from cause to effect."""
+"""What happened: the journal, the incidents in it, and the chain of causes and effects of each."""

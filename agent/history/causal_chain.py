@@ -1,8 +1,8 @@
-"""The chain of an incident: event -> guard -> row -> command -> result -> observed state, each with its time.
+"""The chain of causes and effects in an incident: event, guard, row, command, result, observed state, with times.
 
-Below an event stand what was observed by it and the decisions that it led to, below each decision the commands that it
-gave. Left out is what tells nobody anything, and what the journal has all the same: machines that were asked nothing
-and stayed as they were, and alarm conditions that come to their end.
+An event is followed by what changed on the hosts and by the decisions that it led to; each decision is followed by its
+commands. Decisions that changed nothing and that nobody asked for are left out, and so are alarm conditions that end;
+the journal has them.
 """
 
 from collections.abc import Iterator
@@ -40,12 +40,12 @@ EVENT, RESULT, OBSERVED, DECISION, COMMAND = "event", "result", "observed", "dec
 class ChainLink:
     """One link of the chain; `at_ms` counts from the incident's first event.
 
-    `kind`      `text`                            and besides
-    event       what happened                     -
-    result      what became of a command          `command`, `took_ms`: since it was given
-    observed    what a host told that is news     -
-    decision    whose machine, from where to where    `reason`, `cite`, `guard`: why; `moved`: False if it stayed
-    command     what was told, written or begun   of one for a host `result` and, if it was answered, `took_ms`
+    `kind`      `text`                                       other attributes
+    event       what happened                                -
+    result      the result of a command                      `command`, and `took_ms` since it was given
+    observed    what changed on the hosts                    -
+    decision    the machine, its old state and its new one   `reason`, `cite`, `guard`; `moved` is False if it stayed
+    command     what was sent, written or started            `result` and `took_ms`, if a host answered it
     """
 
     at_ms: float
@@ -61,24 +61,24 @@ class ChainLink:
 
 
 def chain(incident: Incident) -> tuple[ChainLink, ...]:
-    """All that an incident consists of, in order."""
+    """The chain of an incident, in order."""
     refusals = set(incident.refusals)
     return tuple(link for handled in incident.handled for link in _links(incident, handled, refusals))
 
 
 def observed(topology: Topology, before: SolutionState, after: SolutionState) -> list[str]:
-    """What is known of the hosts after an event and was not before, or was otherwise."""
+    """What is known of the hosts after an event and was different before."""
     hosts, redundant = topology.hosts, 2 * len(topology.pairs)
     modes = [(_modes(before)[n], _modes(after)[n], name) for n, name in enumerate(topology.applications[:redundant])]
     others = zip(before.applications, after.applications, topology.applications, strict=True)
-    news = [f"{name} {now or 'unknown'}" for old, now, name in [*modes, *list(others)[redundant:]] if now != old]
+    changes = [f"{name} {now or 'unknown'}" for old, now, name in [*modes, *list(others)[redundant:]] if now != old]
     places = {True: "VIP on", False: "VIP not on", None: "VIP unknown on"}
     held = zip(before.vip_held, after.vip_held, hosts, strict=True)
-    return [*news, *(f"{places[now]} {host}" for old, now, host in held if now is not old)]
+    return [*changes, *(f"{places[now]} {host}" for old, now, host in held if now is not old)]
 
 
 def _given_up(handled: Handled) -> list[str]:
-    """What an agent that only observes wished for and, as nobody did it, wishes no more."""
+    """What an observing agent gives up, because nobody did what it would have done."""
     if handled.event != NOBODY_DID_IT:
         return []
     before, after = handled.before, handled.after
@@ -94,24 +94,24 @@ def _modes(state: SolutionState) -> list[str | None]:
 
 
 def _links(incident: Incident, handled: Handled, refusals: set[str]) -> Iterator[ChainLink]:
-    """What one event led to; the first decision is the answer to the event, so it is told even if nothing moved."""
+    """What one event led to. The first decision answers the event, so it is shown even if nothing moved."""
     at_ms, before, after, topology = incident.at_ms(handled), handled.before, handled.after, handled.topology
-    yield _happening(incident, handled)
-    if news := [*observed(topology, before, after), *_given_up(handled)]:
-        yield ChainLink(at_ms, OBSERVED, "; ".join(news))
+    yield _event(incident, handled)
+    if changes := [*observed(topology, before, after), *_given_up(handled)]:
+        yield ChainLink(at_ms, OBSERVED, "; ".join(changes))
     commands = [command for command in handled.commands if not _is_idle(command)]
     for number, step in enumerate(handled.steps):
         given = [command for command in commands if gives(topology, step, command)]
         commands = [command for command in commands if not any(command is each for each in given)]
         is_refusal = f"{step.subject}: {step.decision.reason}" in refusals
-        is_told = moves(step) if step.machine != ALARM.name else bool(step.decision.outputs)
-        if number == 0 or is_told or given or is_refusal:
+        is_shown = moves(step) if step.machine != ALARM.name else bool(step.decision.outputs)
+        if number == 0 or is_shown or given or is_refusal:
             yield _decision(at_ms, handled, step)
         yield from (_command(incident, handled, command) for command in given)
     yield from (_command(incident, handled, command) for command in commands)
 
 
-def _happening(incident: Incident, handled: Handled) -> ChainLink:
+def _event(incident: Incident, handled: Handled) -> ChainLink:
     at_ms = incident.at_ms(handled)
     text = event_in_words(handled.event, handled.before) if handled.event != NOBODY_DID_IT else handled.text
     command = handled.before.pending_by_id(handled.event.id) if isinstance(handled.event, CommandResult) else None
@@ -148,11 +148,11 @@ def _no_result(incident: Incident, handled: Handled, command: HostCommand) -> st
         return "withheld: the agent only observes"
     if incident.after.pending_by_id(command.id) is not None:
         return "no answer yet"
-    return "no answer: its host was lost, or began a new session"
+    return "no answer: the host was lost, or started a new session"
 
 
 def _took_ms(incident: Incident, result: Handled, number: int) -> float | None:
-    """How long after a command of this number was given the result came; None if it was given before the incident."""
+    """The time from a command to its result; None if the command was given before the incident."""
     for each in incident.handled:
         if any(isinstance(command, HostCommand) and command.id == number for command in each.commands):
             return incident.at_ms(result) - incident.at_ms(each)
@@ -182,7 +182,7 @@ def gives(topology: Topology, step: Step, command: Command) -> bool:
 
 
 def _concerns(topology: Topology, step: Step, subject: str) -> bool:
-    """Whether a decision is about an application, a pair, the VIP (or its look at a host), or the solution (empty)."""
+    """Whether a decision is about a subject: an application, a pair, `VIP`, a host's VIP, or the solution (empty)."""
     if step.machine == VIP.name:
         return subject == "VIP" or subject in topology.hosts
     if step.machine == PAIR.name:

@@ -1,11 +1,10 @@
-"""Incidents: what belongs together of all that was handled, from the first sign until the solution is at rest again.
+"""Incidents: the events that belong together, from the first sign until the solution is at rest again.
 
-An incident begins, when the solution is at rest, with an event that moves anything but an alarm condition, or with
-which somebody asks for something. It is over when no command is without a result, no pair, no VIP and no placement is
-on its way from one state to another, and no host is silent. So a component that fails in backup mode is an incident,
-too, although nothing is moved, and so is a wish that is refused.
+When the solution is at rest, an incident begins with an event that moves a machine (alarm conditions do not count), or
+with a request. It is over when no command is pending, no pair, VIP or placement is between two states, and no host is
+silent. So a backup that fails is an incident although nothing is moved, and so is a request that is refused.
 
-Its id is the number of its first event in the journal: whoever reads the journal again finds the same incidents.
+Its id is the number of its first event in the journal. Reading the journal again gives the same incidents.
 """
 
 from collections.abc import Iterator
@@ -41,14 +40,14 @@ from .journal import Handled, replay
 from .wording import event_in_words
 
 _ASKING = (SwitchoverRequested, StartRequested, StopRequested, LogMessageReceived)
-_WISHES = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disable_asked")
+_REQUESTS = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disable_asked")
 _HAS_VIP = ("held", "owed")
 _NOT_SEEN = ("out_of_sight", "first_seen_")
 
 
 @frozen
 class Phase:
-    """A phase of an incident, and when it was over: in ms after the first event, or None if it did not happen."""
+    """A phase of an incident, and when it ended: in ms after the first event, None if it did not happen."""
 
     name: str
     at_ms: float | None
@@ -56,7 +55,7 @@ class Phase:
 
 @define(eq=False)
 class Incident:
-    """What was handled from the first sign until all was at rest, in order; never empty."""
+    """The events of an incident in order, at least one; `is_over` once the solution is at rest again."""
 
     handled: list[Handled]
     is_over: bool = False
@@ -68,26 +67,26 @@ class Incident:
 
     @property
     def topology(self) -> Topology:
-        """What the solution consisted of."""
+        """The topology of the solution."""
         return self.handled[0].topology
 
     @property
     def before(self) -> SolutionState:
-        """The solution before it."""
+        """The state of the solution before it."""
         return self.handled[0].before
 
     @property
     def after(self) -> SolutionState:
-        """The solution after what was handled last."""
+        """The state of the solution after its last event."""
         return self.handled[-1].after
 
     def at_ms(self, handled: Handled) -> float:
-        """When that was handled, in ms after the first event."""
+        """When this event was handled, in ms after the first one."""
         return (handled.mono_ns - self.handled[0].mono_ns) / 1e6
 
     @property
     def cause(self) -> str:
-        """What began it: what was asked for, or the first machine that moved, and the reason of its row."""
+        """What started it: the request, or the first machine that moved and the reason of its row."""
         first = self.handled[0]
         if isinstance(first.event, _ASKING):
             return event_in_words(first.event, first.before)
@@ -97,31 +96,29 @@ class Incident:
 
     @property
     def moves(self) -> list[str]:
-        """What is on another host now, or on none, or was on none before."""
+        """What moved from one host to another, to none, or from none to one."""
         names = (*(pair.name for pair in self.topology.pairs), "VIP")
         places = zip(names, places_of(self.topology, self.before), places_of(self.topology, self.after), strict=True)
         return [f"{name}: {old} -> {new}" for name, old, new in places if old != new]
 
     @property
     def refusals(self) -> list[str]:
-        """Why what was asked for, by whomever, was not done: the reasons of those rows, each once."""
+        """Why requests of operators and reactions were refused: the reasons of those rows, each once."""
         steps = (step for each in self.handled for step in each.steps)
-        asked = (step for step in steps if step.decision.trigger.endswith(_WISHES) and not moves(step))
+        asked = (step for step in steps if step.decision.trigger.endswith(_REQUESTS) and not moves(step))
         return list(dict.fromkeys(f"{step.subject}: {step.decision.reason}" for step in asked))
 
     @property
     def outcome(self) -> str:
-        """What came of it, in a line."""
+        """The outcome in one line."""
         has_been, has = has_redundancy(self.topology, self.before), has_redundancy(self.topology, self.after)
-        redundancy = {(True, False): ["redundancy lost"], (False, True): ["redundancy restored"]}.get(
-            (has_been, has), []
-        )
-        return "; ".join([*(self.moves or ["nothing was moved"]), *redundancy, *([] if self.is_over else ["going on"])])
+        changed = {(True, False): ["redundancy lost"], (False, True): ["redundancy restored"]}.get((has_been, has), [])
+        return "; ".join([*(self.moves or ["nothing was moved"]), *changed, *([] if self.is_over else ["going on"])])
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """When what had happened, as far as it did; all as the agent heard it."""
-        found = {
+        """The phases of a switchover, as the agent heard of them."""
+        ended = {
             "detected": next((each for each in self.handled if _is_detection(each)), None),
             "decided": next((each for each in self.handled if any(map(_changes, each.commands))), None),
             "demoted": self._last_done(Demote),
@@ -131,26 +128,26 @@ class Incident:
             "announced": self._last_done(EnableVip, AnnounceVip),
             "served": self._served_again(),
         }
-        return tuple(Phase(name, None if each is None else self.at_ms(each)) for name, each in found.items())
+        return tuple(Phase(name, None if each is None else self.at_ms(each)) for name, each in ended.items())
 
     def _last_done(self, *kinds: type[HostCommand]) -> Handled | None:
         return next((each for each in reversed(self.handled) if isinstance(result_of(each), kinds)), None)
 
     def _served_again(self) -> Handled | None:
-        """When clients were served again, for the last time; None if they always were, or never."""
+        """When service was restored for the last time; None if it was never interrupted or never restored."""
         served = [each for each in self.handled if is_served(each.topology, each.after)]
         return next((each for each in reversed(served) if not is_served(each.topology, each.before)), None)
 
 
 class Tracker:
-    """Tells which incident what is handled belongs to, one after the other, as it happens."""
+    """Assigns events to incidents as they are handled, one after the other."""
 
     def __init__(self) -> None:
         self._incident: Incident | None = None
         self._run = 0
 
     def take(self, handled: Handled) -> Incident | None:
-        """The incident that this belongs to, with it; None if it belongs to none."""
+        """The incident that this event belongs to, which now contains it; None if it belongs to none."""
         if handled.run != self._run:
             self._incident, self._run = None, handled.run
         if self._incident is None or self._incident.is_over:
@@ -163,7 +160,7 @@ class Tracker:
 
 
 def incidents(journal: Path) -> Iterator[Incident]:
-    """The incidents of a journal, in order; what follows each is known only when the next one is asked for."""
+    """The incidents of a journal, in order. Each is complete when it is yielded. Raises `JournalError`."""
     tracker, last = Tracker(), None
     for handled in replay(journal):
         incident = tracker.take(handled)
@@ -176,7 +173,7 @@ def incidents(journal: Path) -> Iterator[Incident]:
 
 
 def summary(incident: Incident) -> dict[str, Any]:
-    """An incident for those who look on: when it began (UTC), why, what came of it, and its phases in ms."""
+    """An incident for the page and for `status --watch`: when it began (UTC), cause, outcome, and its phases in ms."""
     began = datetime.fromtimestamp(incident.handled[0].wall_ns / 1e9, UTC)
     return {
         "id": incident.id,
@@ -189,25 +186,25 @@ def summary(incident: Incident) -> dict[str, Any]:
 
 
 def moves(step: Step) -> bool:
-    """Whether a machine is in another state after a decision, or gave a command."""
+    """Whether a decision changed the state of its machine or had an output."""
     return step.moved and (step.decision.destination != step.decision.source or bool(step.decision.outputs))
 
 
 def is_at_rest(state: SolutionState) -> bool:
-    """Whether nothing is under way: no command, nothing between two states, no host silent."""
+    """Whether nothing is under way: no pending command, no machine between two states, no silent host."""
     is_settled = state.vip.startswith(vip.AT_REST) and state.placement.startswith(placement.AT_REST)
     are_settled = all(found.state.startswith(pair.AT_REST) for found in state.pairs)
     return is_settled and are_settled and not state.pending and not {"silent", "doubtful"} & set(state.links)
 
 
 def result_of(handled: Handled) -> HostCommand | None:
-    """The command of which it was heard that it was carried out."""
+    """The command that this event reports as done; None for other events."""
     event = handled.event
     return handled.before.pending_by_id(event.id) if isinstance(event, CommandSucceeded) else None
 
 
 def places_of(topology: Topology, state: SolutionState) -> tuple[str, ...]:
-    """On which host each pair's primary is, and the VIP: its name, `none`, or `unknown`."""
+    """The host of each pair's primary and of the VIP, in this order: its name, `none` or `unknown`."""
 
     def place(found: str, settled: tuple[str, ...]) -> str:
         if found.startswith(_NOT_SEEN):
@@ -218,13 +215,16 @@ def places_of(topology: Topology, state: SolutionState) -> tuple[str, ...]:
 
 
 def has_redundancy(topology: Topology, state: SolutionState) -> bool:
-    """Whether every component could fail on the host that serves and go on on the other one."""
+    """Whether every component has a backup: any of them could fail on one host, and the other host would go on."""
     applications = state.applications[: 2 * len(topology.components)]
     return all(each == "up" for each in applications) and all(p.state.startswith("redundant_") for p in state.pairs)
 
 
 def is_served(topology: Topology, state: SolutionState) -> bool:
-    """Whether the VIP is on a host in sight whose application, of the pair that it follows, is primary."""
+    """Whether clients are served: a host in sight holds the VIP, and its application is primary.
+
+    The application is that of the pair that the VIP follows.
+    """
     modes = state.pairs[pair_of_the_vip(topology)].modes
     in_sight = [link in ("connected", "silent") for link in state.links]
     return any(

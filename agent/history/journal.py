@@ -1,10 +1,10 @@
 """The journal: every event, decision, command and result, append-only, in SQLite, written before anything is done.
 
-One transaction holds what one event led to. It is on disk, as far as a crash of this process is concerned, when
-`write` returns; a power failure can take the last moments with it (`synchronous = NORMAL` with a write-ahead log):
-waiting for the disk at every event would make a takeover as slow as the disk.
+One transaction holds an event and everything that it led to. When `write` returns, it survives a crash of this process.
+A power failure can lose the last moments (`synchronous = NORMAL` with a write-ahead log): waiting for the disk at every
+event would make a takeover as slow as the disk.
 
-Events are stored whole, so that a journal replays through the core (`replay`): an incident's file is a regression test.
+Events are stored whole, so a journal can be run through the core again (`replay`).
 """
 
 import json
@@ -46,19 +46,19 @@ _INSERT = "INSERT INTO journal (wall_ns, mono_ns, kind, text, data) VALUES (?, ?
 
 START, EVENT, DECISION, COMMAND, REFUSED = "start", "event", "decision", "command", "refused"
 OBSERVED = "observed"
-"""The agent only observes, and nobody did what it would have done: see `observe_mode`."""
+"""An observing agent gave up what it would have done, because nobody did it (see `observe_mode`)."""
 
 WITHHELD = "withheld: "
-"""Before the text of a command that an agent that only observes would have given."""
+"""Stands before the text of a command that an observing agent did not give."""
 
 
 class JournalError(Exception):
-    """The journal cannot be opened, read or written; the text says which and why."""
+    """The journal cannot be opened, read or written; the text says which of these, and why."""
 
 
 @frozen
 class Entry:
-    """One line of the journal; `mono_ns` is comparable between all processes since the machine's last boot."""
+    """One line of the journal; `mono_ns` can be compared between all processes since the machine's last boot."""
 
     kind: str
     text: str
@@ -69,11 +69,11 @@ class Entry:
 
 @frozen
 class Handled:
-    """An event that the core handled, and what came of it.
+    """An event that the core handled, with the decisions and commands that it led to.
 
-    `number` is that of the event's entry in the journal; its times are `wall_ns` (ns since 1970) and `mono_ns`
-    (CLOCK_MONOTONIC). `before` and `after` are the states of the solution; `run` is the number of the entry with which
-    the agent began that handled it.
+    `number` is the number of its entry in the journal. Its times are `wall_ns` (ns since 1970) and `mono_ns`
+    (CLOCK_MONOTONIC). `before` and `after` are the states of the solution. `run` is the number of the entry with which
+    its agent started.
     """
 
     number: int
@@ -105,7 +105,7 @@ class Journal:
             raise JournalError(f"the journal {path} cannot be opened: {error}{_advice(path, error)}") from error
 
     def write(self, entries: Iterable[Entry], wall_ns: int = 0, mono_ns: int = 0) -> int:
-        """Append the entries, all or none, stamped with these times (0: the present); returns the first one's number.
+        """Append the entries, all or none, with these times (0: now); return the number of the first one.
 
         Raises `JournalError`.
         """
@@ -132,7 +132,7 @@ class Journal:
 
 
 def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
-    """The entries of a journal and their numbers, in order, from the first whose number is above `after`."""
+    """The entries with numbers above `after`, in order, each with its number. Raises `JournalError`."""
     try:
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
@@ -143,21 +143,21 @@ def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
         finally:
             database.close()
     except sqlite3.Error as error:
-        what = "" if path.exists() else "; it is not there: no agent has run with it on this machine"
+        what = "" if path.exists() else "; there is no such file: no agent has used it on this machine"
         raise JournalError(f"the journal {path} cannot be read: {error}{what}") from error
 
 
 def _advice(path: Path, error: Exception) -> str:
-    """What to do about a journal that cannot be opened, if that is known."""
+    """What to do about a journal that cannot be opened; empty if that is not clear."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-        return "; another program holds it: end that one, or whoever reads the journal for long"
+        return "; another program has locked it: end that program, or a long read of the journal"
     if isinstance(error, PermissionError) or not os.access(path.parent, os.W_OK):
-        return f"; is this the agent's user, who may write to {path.parent}?"
+        return f"; run this as the agent's user, who may write to {path.parent}"
     return ""
 
 
 def start_entry(topology: Topology, *, observe: bool = False) -> Entry:
-    """The entry with which an agent begins: what follows was decided on this topology, from a fresh state."""
+    """The entry with which an agent starts: what follows was decided on this topology, from a fresh state."""
     data = CONVERTER.unstructure(topology)
     if not observe:
         return Entry(START, "the agent starts", json.dumps(data))
@@ -170,9 +170,9 @@ def event_entry(text: str, event: Event) -> Entry:
 
 
 def command_entry(text: str, command: Command, *, withheld: bool = False) -> Entry:
-    """The entry of a command, and with one for a host the command itself; of any other the text tells all.
+    """The entry of a command; one for a host contains the command itself, of others the text says everything.
 
-    One for a host that is withheld is marked so.
+    `withheld` marks a command for a host that an observing agent does not give.
     """
     if not isinstance(command, HostCommand):
         return Entry(COMMAND, text)
@@ -181,7 +181,7 @@ def command_entry(text: str, command: Command, *, withheld: bool = False) -> Ent
 
 
 def replay(path: Path) -> Iterator[Handled]:
-    """Run the journal's events through the core again."""
+    """Run the events of a journal through the core again. Raises `JournalError`."""
     solution, run, observes = None, 0, False
     for number, entry in read(path):
         stamps = number, entry.wall_ns, entry.mono_ns, entry.text

@@ -1,9 +1,9 @@
-"""What an agent that only observes makes of the state: it tells hosts nothing, so no result will ever come.
+"""The state of an observing agent: it gives no command, so no result ever comes.
 
-What it would have told a host is journalled and then forgotten (`without_pending`): the machines are where they are
-after giving a command, and advance on what the hosts report, because another hand did it. If nobody does it within the
-time that a command may take, what was wished for is given up (`as_reported`); otherwise an old wish would hide the next
-one. What moves itself in the core is the tables' business; here a state is only read off what the hosts reported.
+A command that it would have given is journalled and then dropped (`without_pending`). The machines are then in the
+state after the command, and advance when the hosts report that somebody else did it. If nobody does it within the time
+that a command may take, the agent gives it up (`as_reported`); otherwise an old request would hide the next one. All
+decisions are still those of the tables: here a state is only derived from what the hosts reported.
 """
 
 import itertools
@@ -15,20 +15,20 @@ from ...fsm.facts import joint_view
 from ...fsm.machines import pair, placement, vip
 
 NOBODY_DID_IT = TimerFired("observe")
-"""What stands for that moment among the events; it is the agent's own timer, and the core never hears of it."""
+"""The event at which a withheld command is given up: a timer of the agent, which the core never gets."""
 
 TEXT = "nobody did what was withheld: the states are taken from what the hosts report"
 
 
 def without_pending(state: SolutionState) -> SolutionState:
-    """This state, with no command under way."""
+    """This state without pending commands."""
     return evolve(state, pending=())
 
 
 def as_reported(topology: Topology, state: SolutionState) -> SolutionState:
-    """This state, with every machine that waits for something where the hosts' reports alone would have it.
+    """This state, with every machine that is not at rest in the state that the hosts' reports alone suggest.
 
-    Where those leave it open (no primary, or two; two holders) it stays: what is wrong there is wrong on the hosts.
+    Where the reports are ambiguous (no primary, or two; two holders) the machine stays: the hosts are in disorder.
     """
     found = state
     for index, each in enumerate(state.pairs):
@@ -58,7 +58,7 @@ def _pair(found: PairState, links: tuple[str, str]) -> str:
 
 
 def _vip(state: SolutionState) -> str:
-    """The state at rest that says of both hosts what they report; the present one, if none does."""
+    """The state at rest that fits the reports of both hosts; if none does, the present one."""
     for name, side in itertools.product(("held", "owed", "absent"), (1, 2)):
         if (state.vip_held[side - 1], state.vip_held[2 - side]) == vip.HELD[name]:
             return f"{name}_{side}"
@@ -66,6 +66,6 @@ def _vip(state: SolutionState) -> str:
 
 
 def _placement(state: SolutionState) -> str:
-    """Where the primaries are, if all are where they are to be."""
+    """The state at rest that fits where the primaries are."""
     sides = {found.state[-1] for found in state.pairs if found.state.startswith(pair.HAS_PRIMARY)}
     return f"together_{min(sides)}" if len(sides) == 1 else "apart" if sides else "unplaced"

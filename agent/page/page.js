@@ -148,7 +148,7 @@ function showFacts() {
 
 function showNotes() {
   const notes = isStale ? [] : [
-    ...told.under_way.map((command) => `under way: ${command}`),
+    ...told.pending.map((command) => `pending: ${command}`),
     ...told.alarms.map((alarm) => `alarm active: ${alarm}`),
   ];
   const list = byId("notes");
@@ -166,7 +166,7 @@ function showIncidents() {
     const item = known.get(String(incident.id)) ?? newIncident(incident);
     item.className = incident.is_over ? "over" : "open";
     const [when, cause, outcome] = item.querySelector("summary").children;
-    const took = incident.is_over ? "" : isStale ? ", unknown how it goes on" : ", going on";
+    const took = incident.is_over ? "" : isStale ? ", unknown whether it goes on" : ", going on";
     setText(when, `${new Date(incident.began).toLocaleTimeString()}, incident ${incident.id}${took}`);
     setText(cause, incident.cause);
     setText(outcome, incident.outcome.replaceAll("->", "→"));

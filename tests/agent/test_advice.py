@@ -108,7 +108,7 @@ def test_a_journal_that_is_held_by_another_program(told, file):
         assert told("agent") == (
             1,
             f"the journal {path} cannot be opened: database is locked;"
-            " another program holds it: end that one, or whoever reads the journal for long",
+            " another program has locked it: end that program, or a long read of the journal",
         )
     finally:
         other.close()
@@ -122,7 +122,7 @@ def test_a_journal_where_this_user_may_not_write(told, file, ordinary):
     assert told("agent", prefix=ordinary) == (
         1,
         f"the journal {state}/journal.sqlite cannot be opened: unable to open database file;"
-        f" is this the agent's user, who may write to {state}?",
+        f" run this as the agent's user, who may write to {state}",
     )
 
 
@@ -131,7 +131,7 @@ def test_a_journal_that_nobody_has_written(told, file):
     assert told("why") == (
         1,
         f"the journal {path} cannot be read: unable to open database file;"
-        " it is not there: no agent has run with it on this machine",
+        " there is no such file: no agent has used it on this machine",
     )
 
 

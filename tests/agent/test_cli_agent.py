@@ -57,8 +57,8 @@ def without_alarms(text: str) -> str:
 
 AS_TEXT = f"""\
 solution lab: as it should be
-  host host1                connected  has the VIP
-  host host2                connected  has not the VIP
+  host host1                connected  holds the VIP
+  host host2                connected  does not hold the VIP
   pair SIP Server           redundant_1
     {A1}            primary    on host1
     {A2}            backup     on host2
@@ -84,8 +84,8 @@ def test_the_status_is_a_text_for_people_and_json_for_programs(on_site):
 
 VOICEMAIL_AS_TEXT = """\
 solution voicemail: NOT as it should be; no redundancy
-  host host1                connected  has not the VIP
-  host host2                connected  has the VIP
+  host host1                connected  does not hold the VIP
+  host host2                connected  holds the VIP
   pair VM SIP Server        redundant_2
     VM_SIP_Server_1         backup     on host1
     VM_SIP_Server_2         primary    on host2
@@ -180,7 +180,7 @@ def test_a_switch_that_is_not_done_in_time_says_how_far_it_came(on_site, file, c
     on_site(scenario)
     errors = capsys.readouterr().err
     assert errors.startswith("switchover: not done within 0.2 s\nsolution lab: NOT as it should be; no redundancy\n")
-    assert errors.endswith(f"  under way: demote {A1}\n")
+    assert errors.endswith(f"  pending: demote {A1}\n")
 
 
 def commands(site: Site) -> list[str]:

@@ -37,14 +37,14 @@ def test_a_solution_that_is_as_it_should_be():
     assert in_short(seen) == {
         "whole": ["fine: as it should be: every primary is on host1, and every component has a backup"],
         "link to the LCA": ["fine: both hosts are heard", "fine: connected", "fine: connected"],
-        "VIP": ["fine: on host1", "fine: has it", "fine: has it not"],
+        "VIP": ["fine: on host1", "fine: holds it", "fine: does not hold it"],
         "SIP Server": ["fine: primary on host1, backup on host2", "fine: primary", "fine: backup"],
         "RM": ["fine: up on both hosts", "fine: up", "fine: up"],
         "redundancy": ["fine: every component has a backup"],
         "placement": ["fine: every primary is on host1"],
     }
     assert [line.state for line in seen.lines] == ["", "held_1", "redundant_1", ""]
-    assert (seen.under_way, seen.alarms) == (("announce_vip host1",), ("SIP_Server_1 primary",))
+    assert (seen.pending, seen.alarms) == (("announce_vip host1",), ("SIP_Server_1 primary",))
     assert [cell.about for cell in seen.lines[2].cells] == ["SIP_Server_1", "SIP_Server_2"]
 
 
@@ -54,7 +54,7 @@ def test_a_host_that_was_not_heard_lately_makes_all_unknown_that_rests_on_it():
     assert in_short(seen) == {
         "whole": ["unknown: unknown: host1 heard 301 ms ago"],
         "link to the LCA": ["unknown: host1 unknown", "unknown: unknown", "fine: connected"],
-        "VIP": ["unknown: unknown", "unknown: unknown", "fine: has it not"],
+        "VIP": ["unknown: unknown", "unknown: unknown", "fine: does not hold it"],
         "SIP Server": ["unknown: unknown", "unknown: unknown", "fine: backup"],
         "RM": ["unknown: unknown", "unknown: unknown", "fine: up"],
         "redundancy": ["unknown: unknown"],
@@ -75,9 +75,9 @@ def test_a_host_that_was_given_up_is_known_to_be_lost():
     changes = {"pairs": [pair], "monitored": monitored, "redundancy": False, "placement": "together_2"}
     changes["vip"] = STATUS["vip"] | {"state": "owed_2"}
     assert in_short(overview(with_hosts(("lost", 9000.0), ("connected", 20.0), **changes), 300)) == {
-        "whole": ["trouble: not as it should be: VIP: on host2; host1 is lost and may have it too"],
+        "whole": ["trouble: not as it should be: VIP: on host2; host1 is lost and may hold it too"],
         "link to the LCA": ["trouble: host1 lost", "trouble: lost", "fine: connected"],
-        "VIP": ["trouble: on host2; host1 is lost and may have it too", "unknown: unknown", "fine: has it not"],
+        "VIP": ["trouble: on host2; host1 is lost and may hold it too", "unknown: unknown", "fine: does not hold it"],
         "SIP Server": ["trouble: no redundancy: primary on host2, host1 is lost", "unknown: unknown", "fine: backup"],
         "RM": ["trouble: no redundancy: up on host2 only", "unknown: unknown", "fine: up"],
         "redundancy": ["trouble: none"],

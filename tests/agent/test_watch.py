@@ -50,14 +50,14 @@ the agent was heard 250 ms ago
                                                                host1                      host2
                                                                heard 20 ms ago            heard 30 ms ago
 link to the LCA     ✓  both hosts are heard                 ✓  connected               ✓  connected
-VIP                 ✓  on host1                             ✓  has it                  ✓  has it not
+VIP                 ✓  on host1                             ✓  holds it                ✓  does not hold it
 198.51.100.10/24
 SIP Server          ✓  primary on host1, backup on host2    ✓  primary SIP_Server_1    ✓  backup SIP_Server_2
 RM                  ✓  up on both hosts                     ✓  up RM_1                 ✓  up RM_2
 
 redundancy   ✓  every component has a backup
 placement    ✓  every primary is on host1
-under way: announce_vip host1
+pending: announce_vip host1
 alarm active: SIP_Server_1 primary
 
 incidents, the latest first
@@ -77,7 +77,7 @@ def test_an_answer_that_is_old_counts_no_more():
     ]
     assert not re.search("✓|→|!", late)
     assert late.count("?  unknown") == 4 * 3 + 2
-    assert "unknown how it goes on" in late
+    assert "unknown whether it goes on" in late
     assert "under way" not in late
     assert "✓" in shown(answer, 102.9)
 
@@ -159,7 +159,7 @@ def test_what_is_not_installed_is_named(monkeypatch, capsys):
 
 def test_without_a_terminal_there_is_nothing_to_watch_it_in(capsys):
     assert cli.main(["status", "--watch"]) == 2
-    assert capsys.readouterr().err == "switchover: --watch needs a terminal; `switchover status` tells it once\n"
+    assert capsys.readouterr().err == "switchover: --watch needs a terminal; without one use `switchover status`\n"
     assert watch.STALE_S > watch.EVERY_S
 
 

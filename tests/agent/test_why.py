@@ -264,7 +264,7 @@ def results(incident: Incident) -> list[tuple[str, str]]:
 def test_a_command_that_was_not_answered_says_why(tmp_path):
     incident = played(tmp_path, "sip", "0 switch host2", "1 lose host1").incidents[0]
     demoted = "demote SIP_Server_1"
-    assert results(incident)[0] == (demoted, "no answer: its host was lost, or began a new session")
+    assert results(incident)[0] == (demoted, "no answer: the host was lost, or started a new session")
     begun = Incident(incident.handled[:1])
     assert results(begun) == [(demoted, "no answer yet")]
 

@@ -158,7 +158,7 @@ def test_the_solution_at_a_glance(screen):
     rows = [row.text.split("\n") for row in screen.browser.find_elements(By.CSS_SELECTOR, "#lines tr")]
     assert rows == [
         ["link to the LCA", "both hosts are heard", "connected", "connected"],
-        ["VIP", "198.51.100.10/24, 2001:db8::10/64", "on host1", "has it", "has it not"],
+        ["VIP", "198.51.100.10/24, 2001:db8::10/64", "on host1", "holds it", "does not hold it"],
         ["SIP Server", "primary on host1, backup on host2", "primary", "SIP_Server_1", "backup", "SIP_Server_2"],
     ]
     assert screen.text("#facts") == "Redundancy\nevery component has a backup\nPlacement\nevery primary is on host1"
@@ -171,7 +171,7 @@ def test_an_application_that_crashes_is_seen_without_reloading(screen, stage):
     stage.run(stage.stage.crash("SIP_Server_1"))
     screen.shows("#whole", "not as it should be: SIP Server: no redundancy: primary on host2, down on host1")
     screen.shows("#lines tr:nth-child(3)", "down\nSIP_Server_1\nprimary\nSIP_Server_2")
-    screen.shows("#lines tr:nth-child(2)", "on host2\nhas it not\nhas it")
+    screen.shows("#lines tr:nth-child(2)", "on host2\ndoes not hold it\nholds it")
     screen.shows("#incidents li:first-child", "SIP_Server_1: it failed\n")
     screen.shows("#incidents li:first-child .outcome", "SIP Server: host1 → host2; VIP: host1 → host2; redundancy lost")
     screen.until(lambda: lit(screen, "pair-SIP Server") == ["no_redundancy_2"])
@@ -188,7 +188,7 @@ def test_a_host_that_is_lost_is_seen_and_what_it_has_is_unknown(screen, stage):
     screen.shows(
         "#lines tr:nth-child(3)", "no redundancy: primary on host2, host1 is lost\nunknown\nSIP_Server_1\nprimary"
     )
-    screen.shows("#lines tr:nth-child(2)", "on host2; host1 is lost and may have it too\nunknown\nhas it")
+    screen.shows("#lines tr:nth-child(2)", "on host2; host1 is lost and may hold it too\nunknown\nholds it")
     screen.until(lambda: lit(screen, "VIP-VIP") == ["owed_2"])
 
 
@@ -388,7 +388,7 @@ def test_a_real_fault_in_the_lab_is_seen(tmp_path):
         "not as it should be: SIP Server: no redundancy: primary on host2, down on host1",
         "as it should be: every primary is on host2, and every component has a backup",
         "as it should be: every primary is on host1, and every component has a backup",
-        "not as it should be: VIP: on host2; host1 is lost and may have it too",
+        "not as it should be: VIP: on host2; host1 is lost and may hold it too",
     ]
 
 
