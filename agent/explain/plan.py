@@ -1,9 +1,9 @@
 """`switchover plan`: what would be done if something happened now, by the core itself; nothing is executed.
 
-The core works on a copy of the present state. Hosts are assumed to do everything that they are told, at once; the time
-that is told passes only where the core waits. What happens is told in the words of `ideal_hosts`, one event in each.
-How a host is that was lost before, nobody knows: it is assumed to return as [S2] has it, primary and with the VIP;
-`return HOST backup` assumes that its applications are backup, and the VIP is not there.
+The core works on a copy of the present state, with ideal hosts: they carry out every command at once, and time passes
+only while the core waits. What happens is given in the words of `ideal_hosts`, one event in each argument. The state of
+a host that is lost is not known. It is assumed to return as in [S2], primary and holding the VIP; `return HOST backup`
+assumes that its applications are backup and that it does not hold the VIP.
 """
 
 import argparse
@@ -45,15 +45,15 @@ _ASSUMED = "nothing is executed; every command is assumed to succeed at once"
 
 
 class PlanError(Exception):
-    """What is to happen is not in the grammar, or names what is not there; the text says what is known."""
+    """An event is not in the grammar or names something unknown; the text says what is known."""
 
 
 @frozen
 class Planned:
-    """One event, in the words that were given, and what would come of it.
+    """One event, in the words that were given, and what it would lead to.
 
-    `incident` has all that would be handled; it is None if the core would refuse the event, and `refusal` says why.
-    `assumption` is what was assumed of a host that nobody knows, if anything.
+    `incident` contains everything that would be handled; it is None if the core would refuse the event, and `refusal`
+    says why. `assumption` says what was assumed about a host whose state is not known; empty if nothing was.
     """
 
     words: str
@@ -63,19 +63,19 @@ class Planned:
 
     @property
     def chain(self) -> tuple[ChainLink, ...]:
-        """The chain, as of an incident that was; its times are the core's own waiting."""
+        """The chain of causes and effects; its times are only the core's own waiting."""
         return chain(self.incident) if self.incident else ()
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """What would be told to the hosts, in order."""
+        """The records of the commands that the hosts would get, in order."""
         handled = self.incident.handled if self.incident else []
         given = (command for each in handled for command in each.commands)
         return tuple(describe_command(command) for command in given if isinstance(command, HostCommand))
 
     @property
     def outcome(self) -> str:
-        """What would be moved, or why nothing would, in a line."""
+        """What would be moved, or why nothing would, in one line."""
         if self.incident is None:
             return f"refused: {self.refusal}"
         outcome = self.incident.outcome.replace("nothing was moved", "nothing would be moved")
@@ -84,7 +84,7 @@ class Planned:
 
 @frozen
 class Plan:
-    """What would come of events, one after the other."""
+    """What events would lead to, one after the other."""
 
     topology: Topology
     before: SolutionState
@@ -92,7 +92,7 @@ class Plan:
     events: tuple[Planned, ...]
 
     def as_text(self) -> str:
-        """For people."""
+        """The plan for people."""
         lines = [f"PLAN: {_ASSUMED}"]
         for planned in self.events:
             lines += ["", f"if: {planned.words}"]
@@ -102,7 +102,7 @@ class Plan:
         return "\n".join([*lines, *state_lines(self.topology, self.after)])
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; times in milliseconds."""
+        """The plan for programs; times in milliseconds."""
         return {
             "assumed": _ASSUMED,
             "events": [
@@ -134,7 +134,7 @@ def plan(topology: Topology, state: SolutionState, events: Sequence[str]) -> Pla
 
 
 def _why_nothing(incident: Incident) -> str:
-    """Why hosts would be told nothing: what was asked for was refused; else what the pairs say, or who was told."""
+    """Why no host would get a command: the refusals, else the reasons of the pairs, else that of the first decision."""
     steps = [step for handled in incident.handled for step in handled.steps if step.machine != ALARM.name]
     of_pairs = [step for step in steps if step.machine == PAIR.name and step.moved]
     reasons = [f"{step.subject}: {step.decision.reason}" for step in of_pairs or steps[:1]]
@@ -142,33 +142,33 @@ def _why_nothing(incident: Incident) -> str:
 
 
 def run_plan(options: argparse.Namespace) -> int:
-    """Tell what would be done; returns the exit status."""
+    """Print what would be done; returns the exit status."""
     try:
-        found = plan(*_present(options), options.event)
+        made = plan(*_present(options), options.event)
     except PlanError as error:
         print(f"switchover: {error}", file=sys.stderr)
         return _BAD_INPUT
-    print(json.dumps(found.as_json(), indent=2) if options.json else found.as_text())
-    return _NOT_SO if any(planned.incident is None for planned in found.events) else _DONE
+    print(json.dumps(made.as_json(), indent=2) if options.json else made.as_text())
+    return _NOT_SO if any(planned.incident is None for planned in made.events) else _DONE
 
 
 def _present(options: argparse.Namespace) -> tuple[Topology, SolutionState]:
-    """What the agent knows now, or knew at the end of a journal."""
+    """The state that the agent has now, or had at the end of a journal."""
     if not options.journal:
         socket = load(options.config).agent.socket
         reply = ask(socket, {"do": "state"})
         try:
             return from_json(reply["state"])
         except (ValueError, LookupError) as error:
-            raise OperatorError(f"the agent at {socket} does not tell its state: is it of another version?") from error
+            raise OperatorError(f"the state from the agent at {socket} cannot be read: another version?") from error
     last = deque(replay(Path(options.journal)), maxlen=1)
     if not last:
-        raise JournalError(f"the journal {options.journal} has no event")
+        raise JournalError(f"the journal {options.journal} contains no event to plan from")
     return last[0].topology, last[0].after
 
 
 def check(topology: Topology, words: str) -> None:
-    """That what is to happen is in the grammar, and names what is there. Raises `PlanError`."""
+    """Raise `PlanError` unless these words are an event in the grammar, about names that exist."""
     verb, _, what = words.strip().partition(" ")
     redundant = [name for pair in topology.pairs for name in pair.applications]
     own = [name for pair in topology.components for name in pair.applications]
@@ -200,7 +200,7 @@ def _known(words: str, kind: str, name: str, names: Sequence[str]) -> None:
 
 
 def _happen(hosts: IdealHosts, words: str) -> Planned:
-    """One event, to its end; what was under way before is done after the first of them."""
+    """Handle one event to its end. Commands that were pending before the first event succeed right after it."""
     begin = len(hosts.handled)
     act, assumption = words.strip(), ""
     if act.startswith("return "):
@@ -218,14 +218,14 @@ def _happen(hosts: IdealHosts, words: str) -> Planned:
 
 
 def _silence_before(hosts: IdealHosts, act: str) -> list[Event]:
-    """A host that is lost was silent before."""
+    """The event that comes before the loss of a connected host: it falls silent."""
     topology, state = hosts.solution.topology, hosts.solution.state
     silent = (host for host, link in zip(topology.hosts, state.links, strict=True) if link == "connected")
     return [HostFellSilent(host) for host in silent if act == f"lose {host}"]
 
 
 def _assume(hosts: IdealHosts, host: str, wanted: Sequence[str]) -> str:
-    """A host will return as it was, as far as that is known, unless it is said how; returns what was assumed, if so."""
+    """Set the state in which a lost host returns, unless it is known; returns what was assumed, empty if nothing."""
     topology, is_primary = hosts.solution.topology, wanted != ["backup"]
     side = topology.side_of(host)
     mode = Mode.PRIMARY if is_primary else Mode.BACKUP
@@ -238,5 +238,5 @@ def _assume(hosts: IdealHosts, host: str, wanted: Sequence[str]) -> str:
         return ""
     hosts.modes = assumed | hosts.modes
     held = hosts.vip_held.setdefault(host, is_primary)
-    told = [*(f"{name} {hosts.modes[name]}" for name in assumed), "the VIP" if held else "no VIP"]
-    return f"{host} returns with {', '.join(told)}"
+    parts = [*(f"{name} {hosts.modes[name]}" for name in assumed), "the VIP" if held else "no VIP"]
+    return f"{host} returns with {', '.join(parts)}"

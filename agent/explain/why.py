@@ -1,4 +1,4 @@
-"""`switchover why`: what was done in an incident, or was not, and why; from the journal."""
+"""`switchover why`: what was done in an incident, what was not, and why; read from the journal."""
 
 import argparse
 import json
@@ -23,18 +23,18 @@ _DONE, _BAD_INPUT = 0, 2
 
 
 def run_why(options: argparse.Namespace) -> int:
-    """Tell of one incident, or of all in a line each; returns the exit status."""
+    """Print one incident, or all of them in a line each; returns the exit status."""
     journal = Path(options.journal) if options.journal else load(options.config).agent.journal
     known = list(incidents(journal))
     if options.all:
-        tell = json.dumps([_summary(each) for each in known], indent=2) if options.json else _overview(known)
+        text = json.dumps([_summary(each) for each in known], indent=2) if options.json else _overview(known)
     else:
-        found = [each for each in known if options.incident in (None, each.id)]
-        if not found:
+        asked = [each for each in known if options.incident in (None, each.id)]
+        if not asked:
             print(f"switchover: {_unknown(options.incident, known)}", file=sys.stderr)
             return _BAD_INPUT
-        tell = json.dumps(as_json(found[-1]), indent=2) if options.json else as_text(found[-1])
-    print(tell)
+        text = json.dumps(as_json(asked[-1]), indent=2) if options.json else as_text(asked[-1])
+    print(text)
     return _DONE
 
 
@@ -47,7 +47,7 @@ def _unknown(number: int | None, known: Sequence[Incident]) -> str:
 
 
 def as_line(incident: Incident) -> str:
-    """An incident in a line: its id, its time, its cause and its outcome."""
+    """An incident in one line: id, time, cause and outcome."""
     return f"{incident.id:>7}  {_time(incident)}  {incident.cause}  =>  {incident.outcome}"
 
 
@@ -56,7 +56,7 @@ def _overview(known: Sequence[Incident]) -> str:
 
 
 def as_text(incident: Incident) -> str:
-    """An incident for people: what began it and came of it, the chain, its phases, and what was refused."""
+    """An incident for people: cause, outcome, chain, phases, and what was refused."""
     lines = [
         f"incident {incident.id}, {_time(incident)}, {'over' if incident.is_over else 'going on'} after"
         f" {incident.at_ms(incident.handled[-1]):.1f} ms",
@@ -72,7 +72,7 @@ def as_text(incident: Incident) -> str:
 
 
 def link_lines(link: ChainLink, *, with_result: bool = True) -> Iterator[str]:
-    """A link of the chain as lines, indented below what led to it; of a plan without results, which are assumed."""
+    """A link of the chain as lines, indented below its cause; without results for a plan, which only assumes them."""
     at = f"{link.at_ms:>9.1f} ms" if with_result or link.at_ms else " " * 12
     blank = " " * len(at)
     match link.kind:
@@ -86,8 +86,8 @@ def link_lines(link: ChainLink, *, with_result: bool = True) -> Iterator[str]:
         case kind if kind == COMMAND:
             yield f"{blank}      => {link.text}{_result(link) if with_result else ''}"
         case kind:
-            is_told = with_result and kind == RESULT and link.took_ms is not None
-            yield f"{at}  {link.text}{f', after {link.took_ms:.1f} ms' if is_told else ''}"
+            is_shown = with_result and kind == RESULT and link.took_ms is not None
+            yield f"{at}  {link.text}{f', after {link.took_ms:.1f} ms' if is_shown else ''}"
 
 
 def _result(link: ChainLink) -> str:
@@ -97,21 +97,21 @@ def _result(link: ChainLink) -> str:
 
 def _phases(incident: Incident) -> list[str]:
     happened = [(phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None]
-    found = sorted(happened, key=lambda phase: phase[0])  # those at the same moment stay in the order of phases
-    begins = [0.0, *(at_ms for at_ms, _ in found)]
+    in_order = sorted(happened, key=lambda phase: phase[0])  # those at the same moment stay in the order of phases
+    begins = [0.0, *(at_ms for at_ms, _ in in_order)]
     return ["", "phases, each with the time since the one before"] + [
         f"{at_ms:>9.1f} ms  {name:<10} +{at_ms - before:.1f} ms"
-        for (at_ms, name), before in zip(found, begins, strict=False)
+        for (at_ms, name), before in zip(in_order, begins, strict=False)
     ]
 
 
 def _refusals(incident: Incident) -> list[str]:
-    found = [f"  {refusal}" for refusal in incident.refusals]
-    return ["", "asked for, and not done", *found] if found else []
+    refusals = [f"  {refusal}" for refusal in incident.refusals]
+    return ["", "asked for, and not done", *refusals] if refusals else []
 
 
 def state_lines(topology: Topology, state: SolutionState) -> list[str]:
-    """Who is primary at the end, where the VIP is, and whether there is redundancy."""
+    """The state at the end: who is primary, where the VIP is, and whether there is redundancy."""
     pairs = zip(topology.pairs, state.pairs, strict=True)
     rows = [(pair.name, fact_of(PAIR, found.state, topology.hosts).words) for pair, found in pairs]
     rows.append(("VIP", fact_of(VIP, state.vip, topology.hosts).words))
@@ -144,6 +144,6 @@ def _summary(incident: Incident) -> dict[str, Any]:
 
 
 def _time(incident: Incident) -> str:
-    """The local time of its first event."""
+    """The local time of the first event."""
     moment = datetime.fromtimestamp(incident.handled[0].wall_ns / 1e9).astimezone()
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}{moment:%z}"

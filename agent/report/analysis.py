@@ -1,4 +1,4 @@
-"""What a report tells of an incident beyond the incident itself: found in what was handled; nothing is guessed."""
+"""The analysis of an incident for its report: phases, decisions, failures, detection, states; nothing is guessed."""
 
 import itertools
 from collections import Counter
@@ -39,12 +39,12 @@ from ..pictures.drawing.axis import duration_text
 _FAILURES = (CommandFailed, CommandTimedOut, CommandUnclear)
 _CHANGING = {command.output for command in get_args(ChangingCommand)}
 _MEANINGS = {
-    "detected": "the agent knew that something had changed, or was asked for something",
+    "detected": "the agent knew that something had changed, or got a request",
     "decided": "the first command that changes something was given",
-    "demoted": "the last one that was not to be primary any more had gone into backup mode",
-    "promoted": "the last one that was to be primary had gone into primary mode",
-    "VIP down": "the VIP was off the host that is not to have it",
-    "VIP up": "the VIP was on the host that is to have it, and announced by it",
+    "demoted": "the last application to be demoted was in backup mode",
+    "promoted": "the last application to be promoted was in primary mode",
+    "VIP down": "the old host had released the VIP",
+    "VIP up": "the new host held the VIP and had announced it",
     "announced": "the last announcement was done",
     "served": "clients were served again",
 }
@@ -52,17 +52,17 @@ _HOW: dict[type[Event], str] = {
     SwitchoverRequested: "asked for by an operator: there was nothing to detect",
     StartRequested: "asked for by an operator: there was nothing to detect",
     StopRequested: "asked for by an operator: there was nothing to detect",
-    LogMessageReceived: "told by a log message from outside",
-    ApplicationReported: "reported by its host's LCA; how long that took to notice it, the journal does not tell",
+    LogMessageReceived: "reported by a log message from outside",
+    ApplicationReported: "reported by its host's LCA; how long the LCA took to notice it is not in the journal",
     VipReported: "reported by its host's LCA, which saw the interface change",
-    HostConnected: "found in what a host reported when it connected",
+    HostConnected: "part of what a host reported when it connected",
     HostLeft: "its host's LCA said goodbye",
 }
 
 
 @frozen
 class Lasted:
-    """A phase that happened: what it means, and when it began and was over, in ms after the first event."""
+    """A phase that happened: its meaning, and when it began and ended, in ms after the first event."""
 
     name: str
     meaning: str
@@ -71,13 +71,13 @@ class Lasted:
 
     @property
     def duration_ms(self) -> float:
-        """How long after the phase before it, in the order of time, it was over."""
+        """How long it took, from the end of the phase before it."""
         return self.at_ms - self.begin_ms
 
 
 @frozen
 class Deciding:
-    """A row that decided: when it fired first, of whose machine, what it says, and how often it fired."""
+    """A row that decided: when it first fired, for which machine, its reason and source, and how often it fired."""
 
     at_ms: float
     subject: str
@@ -88,7 +88,7 @@ class Deciding:
 
 @frozen
 class Line:
-    """Something of the solution, as it was before and after."""
+    """A part of the solution, before and after the incident."""
 
     name: str
     before: str
@@ -96,7 +96,7 @@ class Line:
 
 
 def lasted(incident: Incident) -> list[Lasted]:
-    """The phases that happened, in the order of time; each begins where the one before it was over."""
+    """The phases that happened, in order of time; each begins where the one before it ended."""
     happened = sorted(
         ((phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None), key=lambda each: each[0]
     )
@@ -108,14 +108,14 @@ def lasted(incident: Incident) -> list[Lasted]:
 
 
 def missing(incident: Incident) -> list[Phase]:
-    """The phases that there were none of."""
+    """The phases that did not happen."""
     return [phase for phase in incident.phases if phase.at_ms is None]
 
 
 def deciding(incident: Incident) -> list[Deciding]:
-    """The rows that had something changed; where there are none, those that moved; else what was decided first."""
+    """The rows whose commands changed something; if there are none, those that moved; else the first decision."""
     steps = [(incident.at_ms(each), step) for each in incident.handled for step in each.steps]
-    moved = [(at_ms, step) for at_ms, step in steps if _is_told(step) and moves(step)]
+    moved = [(at_ms, step) for at_ms, step in steps if _counts(step) and moves(step)]
     changing = [(at_ms, step) for at_ms, step in moved if _CHANGING & {out.verb for out in step.decision.outputs}]
     of_the_solution = [(at_ms, step) for at_ms, step in moved if step.machine != APPLICATION.name]
     times: dict[tuple[str, str, str], list[float]] = {}
@@ -125,45 +125,45 @@ def deciding(incident: Incident) -> list[Deciding]:
 
 
 def failures(incident: Incident) -> list[tuple[str, int]]:
-    """The commands that failed, were not answered, or were answered unclearly, with the reasons, and how often each."""
+    """The commands that failed, were not answered or were unclear, with the reasons, and how often each."""
     return list(Counter(each.text for each in incident.handled if isinstance(each.event, _FAILURES)).items())
 
 
-def _is_told(step: Step) -> bool:
+def _counts(step: Step) -> bool:
     return step.machine not in (ALARM.name, LINK.name)
 
 
 def detection(incident: Incident, detection_ms: int | None) -> str:
-    """How it came to be known, and how long that took, as far as the journal tells.
+    """How the agent learned of the incident, and how long that took, as far as the journal says.
 
-    `detection_ms` is the configured one, None if it is not known.
+    `detection_ms` is the configured detection time; None if it is not known.
     """
     at_ms = next((phase.at_ms for phase in incident.phases if phase.name == "detected"), None)
-    found = next((each for each in incident.handled if incident.at_ms(each) == at_ms), incident.handled[0])
-    if not isinstance(found.event, HostLost):
-        return _HOW.get(type(found.event), found.text)
-    host = found.event.host
+    first = next((each for each in incident.handled if incident.at_ms(each) == at_ms), incident.handled[0])
+    if not isinstance(first.event, HostLost):
+        return _HOW.get(type(first.event), first.text)
+    host = first.event.host
     silent = next((each for each in incident.handled if each.event == HostFellSilent(host)), None)
     after = (
         ""
         if silent is None
-        else f" {duration_text(incident.at_ms(found) - incident.at_ms(silent))} after it was silent"
+        else f" {duration_text(incident.at_ms(first) - incident.at_ms(silent))} after it fell silent"
     )
-    limit = f"; nothing had been heard of it for {detection_ms} ms then (detection_ms)" if detection_ms else ""
+    limit = f"; it had not been heard for {detection_ms} ms (detection_ms)" if detection_ms else ""
     return f"{host} was given up{after}{limit}"
 
 
 def states(incident: Incident) -> Iterator[Line]:
     """The solution before and after, line by line."""
-    before, after = (list(_told(incident.topology, state)) for state in (incident.before, incident.after))
+    before, after = (list(_parts(incident.topology, state)) for state in (incident.before, incident.after))
     for (name, old), (_, new) in zip(before, after, strict=True):
         yield Line(name, old, new)
 
 
-def _told(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]]:
+def _parts(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]]:
     hosts = topology.hosts
     for host, link in zip(hosts, state.links, strict=True):
-        yield f"connection to {host}", fact_of(meanings.LINK, link, hosts).words
+        yield f"link to {host}", fact_of(meanings.LINK, link, hosts).words
     for pair, found in zip(topology.pairs, state.pairs, strict=True):
         yield pair.name, fact_of(meanings.PAIR, found.state, hosts).words
         for name, host, mode in zip(pair.applications, hosts, found.modes, strict=True):
@@ -171,7 +171,7 @@ def _told(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]]
     for pair in topology.monitored:
         for name, host in zip(pair.applications, hosts, strict=True):
             yield f"{name} on {host}", meanings.MODE[state.applications[topology.number_of(name)]].words
-    yield "Virtual IP", fact_of(meanings.VIP, state.vip, hosts).words
+    yield "VIP", fact_of(meanings.VIP, state.vip, hosts).words
     yield "placement", fact_of(meanings.PLACEMENT, state.placement, hosts).words
     active = [alarm.name for alarm, found in zip(topology.alarms, state.alarms, strict=True) if found == "active"]
     yield "active alarms", ", ".join(active) or "none"
@@ -179,7 +179,7 @@ def _told(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]]
 
 
 def journal_lines(incident: Incident, entries: Iterator[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
-    """The journal's lines about the incident, of all that begin with its first event."""
+    """The entries about the incident, out of those from its first event on."""
     last, ours = incident.handled[-1].number, {each.number for each in incident.handled}
 
     def is_ours(line: tuple[int, Entry]) -> bool:

@@ -1,4 +1,4 @@
-"""The report of an incident as one HTML document: nothing in it comes from elsewhere, and no script runs in it."""
+"""The report of an incident as one HTML document. It loads nothing from elsewhere and contains no script."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ _SOURCES = (
 
 @frozen
 class Site:
-    """What the configuration tells and the journal does not; empty or None where that is not known."""
+    """What only the configuration knows; empty or None where there is no configuration."""
 
     solution: str = ""
     addresses: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Site:
 
 
 def document(incident: Incident, site: Site, lines: Sequence[tuple[int, Entry]]) -> str:
-    """The whole document; `lines` are those of the journal that are about the incident."""
+    """The whole document; `lines` are the journal's entries about the incident."""
     name = f"Incident {incident.id}"
     title = f"{name} of {site.solution}" if site.solution else name
     body = [
@@ -54,7 +54,7 @@ def document(incident: Incident, site: Site, lines: Sequence[tuple[int, Entry]])
         _summary(incident, site),
         _section("Phases", _phases(incident), "whole"),
         _section("Timeline", _timeline(incident), "wide"),
-        _section("Who told whom what", _sequence(incident), "wide"),
+        _section("Messages", _sequence(incident), "wide"),
         _section("Chain of reasons", _chain(incident)),
         _section("Before and after", _states(incident)),
         _section("The journal's lines", _journal(lines)),
@@ -73,8 +73,8 @@ def document(incident: Incident, site: Site, lines: Sequence[tuple[int, Entry]])
     return joined([*parts, Markup("</body>"), Markup("</html>")], "\n") + "\n"
 
 
-_TIMELINE = "Who was primary, who held the VIP, and when clients were unserved, all as the agent knew it at the time."
-_SEQUENCE = "From top to bottom; times in ms after the first event, as the agent heard of it."
+_TIMELINE = "Who was primary, who held the VIP, and when clients were not served, as the agent knew it at the time."
+_SEQUENCE = "Read from top to bottom; times in ms after the first event, as the agent heard of it."
 
 
 def _section(title: str, content: Markup, style: str = "") -> Markup:
@@ -105,7 +105,7 @@ def _header(incident: Incident, site: Site) -> Markup:
 
 
 def _local(wall_ns: int) -> tuple[str, str]:
-    """A moment in local time, to the millisecond, and its time zone."""
+    """A time in local time, to the millisecond, and the time zone."""
     seconds, ns = divmod(wall_ns, 1_000_000_000)
     moment = datetime.fromtimestamp(seconds).astimezone()
     zone = f"{moment:%z}"
@@ -113,55 +113,55 @@ def _local(wall_ns: int) -> tuple[str, str]:
 
 
 def _summary(incident: Incident, site: Site) -> Markup:
-    gaps, doubts = service(incident, "unserved"), service(incident, "in doubt")
+    gaps, uncertain = service(incident, "unserved"), service(incident, "in doubt")
     took = duration_text(incident.at_ms(incident.handled[-1]))
     order, failed = incident.topology.vip_order, failures(incident)
-    told = [
+    lines = [
         ("Moved", _list(incident.moves) if incident.moves else "nothing"),
         ("Decided by", _list([_decided(each) for each in deciding(incident)])),
         *([("Failed", _list([f"{text}{_times(count)}" for text, count in failed]))] if failed else []),
         ("Detection", detection(incident, site.detection_ms)),
-        *([("In doubt", _IN_DOUBT)] if doubts else []),
+        *([("In doubt", _IN_DOUBT)] if uncertain else []),
         ("VIP order", f"{order}: {_ORDERS[order]}"),
         ("Asked for, not done", _list(incident.refusals) if incident.refusals else "nothing"),
-        ("Lasted", f"{took} until all was at rest" if incident.is_over else f"{took} so far: it is going on"),
+        ("Lasted", f"{took} until all was at rest" if incident.is_over else f"{took} so far; it goes on"),
     ]
-    facts = tag("dl", *(joined([tag("dt", name), tag("dd", text)]) for name, text in told))
-    lead = tag("p", _served(gaps, doubt_ms(incident, site.detection_ms)), tag("small", _SERVED_NOTE), class_="lead")
+    facts = tag("dl", *(joined([tag("dt", name), tag("dd", text)]) for name, text in lines))
+    lead = tag("p", _served(gaps, uncertain_ms(incident, site.detection_ms)), tag("small", _SERVED_NOTE), class_="lead")
     return tag("section", tag("h2", "Summary"), lead, facts, class_="summary unserved" if gaps else "summary")
 
 
 _SERVED_NOTE = (
-    "As the agent knows it: served is who reaches the VIP on a host in sight whose application is primary. What clients"
-    " saw can differ: a failure begins before it is reported, and an application in backup mode may still answer."
+    "As the agent knows it: clients are served while a host in sight holds the VIP and its application is primary."
+    " Clients may have seen otherwise: a failure begins before it is reported, and a backup may still answer."
 )
-_IN_DOUBT = (
-    "a host fell silent: whether it still served, from when it was heard last until it was given up, only clients know"
-)
+_IN_DOUBT = "a host fell silent: only clients know whether it still served between its last sign of life and its loss"
 
 
-def doubt_ms(incident: Incident, detection_ms: int | None) -> float:
-    """For how long it is in doubt whether clients were served, in ms.
+def uncertain_ms(incident: Incident, detection_ms: int | None) -> float:
+    """How long it is uncertain whether clients were served, in ms.
 
-    A host that fell silent was heard last half the detection time before that (0 is taken if that is not known).
+    A host that falls silent was last heard half the detection time before (0 if that is not known).
     """
-    found = service(incident, "in doubt")
-    known = sum(each.end_ms - each.begin_ms for each in found if each.begin_ms is not None and each.end_ms is not None)
-    return known + len(found) * (detection_ms or 0) / 2
+    stretches = service(incident, "in doubt")
+    known = sum(
+        each.end_ms - each.begin_ms for each in stretches if each.begin_ms is not None and each.end_ms is not None
+    )
+    return known + len(stretches) * (detection_ms or 0) / 2
 
 
-def _served(gaps: Sequence[Stretch], doubt_ms: float) -> str:
-    perhaps = f"perhaps for {'another ' if gaps else ''}{duration_text(doubt_ms)}"
+def _served(gaps: Sequence[Stretch], uncertain_ms: float) -> str:
+    perhaps = f"perhaps for {'another ' if gaps else ''}{duration_text(uncertain_ms)}"
     if not gaps:
-        return f"Clients were served all the time{f', but {perhaps}' if doubt_ms else ''}."
+        return f"Clients were served all the time{f', but {perhaps}' if uncertain_ms else ''}."
     closed = [(gap.begin_ms, gap.end_ms) for gap in gaps if gap.begin_ms is not None and gap.end_ms is not None]
-    told = ["since before the incident" for gap in gaps if gap.begin_ms is None and gap.end_ms is not None]
-    told += ["before it and after it" for gap in gaps if gap.begin_ms is None and gap.end_ms is None]
+    parts = ["since before the incident" for gap in gaps if gap.begin_ms is None and gap.end_ms is not None]
+    parts += ["before it and after it" for gap in gaps if gap.begin_ms is None and gap.end_ms is None]
     if closed:
         total = duration_text(sum(end - begin for begin, end in closed))
-        told.append(f"for {total}{f', in {len(closed)} gaps' if len(closed) > 1 else ''}")
-    told += ["at its end, and from then on" for gap in gaps if gap.begin_ms is not None and gap.end_ms is None]
-    return f"Clients were unserved {'; '.join([*told, *([perhaps] if doubt_ms else [])])}."
+        parts.append(f"for {total}{f', in {len(closed)} gaps' if len(closed) > 1 else ''}")
+    parts += ["at its end, and from then on" for gap in gaps if gap.begin_ms is not None and gap.end_ms is None]
+    return f"Clients were unserved {'; '.join([*parts, *([perhaps] if uncertain_ms else [])])}."
 
 
 def _decided(each: Deciding) -> Markup:
@@ -178,23 +178,27 @@ def _list(items: Sequence[str]) -> Markup:
 
 
 def _phases(incident: Incident) -> Markup:
-    found = lasted(incident)
-    end = max((each.at_ms for each in found), default=0.0)
+    phases = lasted(incident)
+    end = max((each.at_ms for each in phases), default=0.0)
     rows = [
         (each.name, f"{each.at_ms:.1f}", f"+{each.duration_ms:.1f}", _bar(each.begin_ms, each.at_ms, end), each.meaning)
-        for each in found
+        for each in phases
     ]
-    heads = ("phase", "over at, ms", "took, ms", "when", "what was so then")
+    heads = ("phase", "ended at, ms", "took, ms", "when", "what had happened")
     parts = [table(heads, rows, ("", "number", "number", "bar"))]
     none = ", ".join(phase.name for phase in missing(incident))
     parts.append(
-        tag("p", "Each phase is counted from the one before it in time. As the agent heard of it.", class_="note")
+        tag(
+            "p",
+            "Each phase begins where the one before it ended. Times are those at which the agent heard of it.",
+            class_="note",
+        )
     )
     return joined([*parts, tag("p", f"Not part of this incident: {none}.", class_="note")] if none else parts)
 
 
 def _bar(begin_ms: float, end_ms: float, whole_ms: float) -> Markup:
-    """Where a phase is in the whole; what took no time is a line."""
+    """A phase as a part of the whole time; a line if it took none."""
     scale = 100 / whole_ms if whole_ms else 0.0
     left, width = min(begin_ms * scale, 99.2), max((end_ms - begin_ms) * scale, 0.8)
     line = '<line x1="0" y1="5" x2="100" y2="5" vector-effect="non-scaling-stroke"/>'
@@ -251,9 +255,9 @@ def _states(incident: Incident) -> Markup:
 
 def _journal(lines: Sequence[tuple[int, Entry]]) -> Markup:
     texts = [f"{number:>7}  {_local(entry.wall_ns)[0]}  {entry.kind:<8}  {entry.text}" for number, entry in lines]
-    return tag("details", tag("summary", f"{len(texts)} lines, as they were written"), tag("pre", "\n".join(texts)))
+    return tag("details", tag("summary", f"{len(texts)} lines, as written"), tag("pre", "\n".join(texts)))
 
 
 def _footer() -> Markup:
     sources = [tag("p", f"[{key}] {title}.") for key, title in _SOURCES]
-    return tag("footer", *sources, tag("p", "A source that begins with 'rule' is one of this controller's own."))
+    return tag("footer", *sources, tag("p", "A source that begins with 'rule' is a rule of this controller."))

@@ -1,7 +1,7 @@
-"""The little of HTML that the report needs: elements, with everything that comes from outside escaped.
+"""HTML for the report: elements and tables, with all text escaped.
 
-What is `Markup` is taken as it stands; any other text is escaped, so that a name or an error message, whatever is in
-it, is shown and not obeyed.
+`Markup` is taken as it is. Any other text is escaped, so that a name or an error message is shown as it is, whatever it
+contains.
 """
 
 import html
@@ -17,7 +17,7 @@ class Markup(str):
 
 
 def escaped(text: str) -> Markup:
-    """The text as HTML; characters that HTML does not have are replaced.
+    """The text as HTML; characters that HTML does not allow are replaced.
 
     >>> escaped("<b> & \\x1b")
     '&lt;b&gt; &amp; \ufffd'
@@ -41,7 +41,7 @@ def joined(parts: Iterable[str], between: str = "") -> Markup:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], classes: Sequence[str] = ()) -> Markup:
-    """A table with a line of heads; `classes` are those of its columns. The first cell heads its row."""
+    """A table with a head line; `classes` are the classes of its columns. The first cell is the head of its row."""
     styles = [*classes, *[""] * (len(heads) - len(classes))]
 
     def line(cells: Sequence[str], kinds: Sequence[str], scopes: Sequence[str]) -> Markup:

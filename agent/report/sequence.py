@@ -1,4 +1,4 @@
-"""The sequence diagram of an incident, in parts that fit on a page each and remain legible there."""
+"""The sequence diagram of an incident, in parts that each fit legibly on a page."""
 
 import itertools
 import re
@@ -10,11 +10,11 @@ from ..pictures.sequences.sequence import sequence_svg
 
 _SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _FLATNESS, _HIGH_PX = 0.6, 660.0
-"""How high a part may be for its width, as A4 across with a heading; and however narrow it is."""
+"""How high a part may be: relative to its width (A4 landscape with a heading), and at least, in pixels."""
 
 
 def sequence_parts(incident: Incident) -> list[str]:
-    """The pictures, in order; what happened at one moment stands together, however high that is."""
+    """The pictures in order. Messages at the same time stay together, however high that is."""
     topology = incident.topology
     messages = messages_of(topology, incident.handled)
     lifelines = lifelines_of(topology, messages)

@@ -1,4 +1,4 @@
-"""How the report looks: on a screen, light or dark, wide or narrow, and on paper, A4."""
+"""The style of the report: for screens, light or dark, wide or narrow, and for A4 paper."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #16181d; --soft: #575d68; --paper: #fff; --panel: #f4f5f2; --rule: #c9ccd2;

@@ -1,1 +1,1 @@
-"""The agent on a virtual clock with simulated hosts, driven by a script of faults."""
+"""Simulation: the real agent on a virtual clock with simulated hosts, driven by a script of faults."""

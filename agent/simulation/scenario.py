@@ -1,16 +1,16 @@
-"""The script of a simulation: a text, in which each line is an act of the outside world.
+"""The script of a simulation: a text in which each line is something that happens outside.
 
-    # what is behind a number sign is a comment
+    # a comment
     0     fail SIP_Server_1
     500   start SIP_Server_1               it is up again
     1000  lose host1
-    3000  return host1                     as it is then
-    4000  switch host2                     an operator asks for it; or for one application
+    3000  return host1                     in the state that it then has
+    4000  switch host2                     an operator asks for it, or for one application
     5000  message 00-5150 SIP_Server_2     an SCS logs it
     6000  script-fails host1 enable_vip    from then on; so does `script-works`
     7000  command-fails SIP_Server_1 to_primary
 
-A line begins with its time, in ms after the beginning; the times do not fall.
+A line begins with its time, in ms after the beginning; lines stand in the order of time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from ...fsm.commands import ApplicationCommand, VipScript
 from ..explain.plan import PlanError, check
 
 LONGEST_MS = 600_000
-"""How long a script may last, in ms: the client asks every millisecond of it."""
+"""How long a script may last, in ms: the client sends a request every millisecond."""
 
 _SCRIPTS: Mapping[str, type[VipScript]] = {each.verb: each for each in (EnableVip, DisableVip)}
 _COMMANDS: Mapping[str, type[ApplicationCommand]] = {
@@ -35,37 +35,37 @@ _COMMANDS: Mapping[str, type[ApplicationCommand]] = {
 
 
 class ScenarioError(Exception):
-    """What is wrong with a script, with its line."""
+    """A script is wrong; the text says in which line, and how."""
 
 
 @frozen
 class Act:
-    """What the outside world does, and when: in ms after the beginning."""
+    """Something that happens outside, and its time in ms after the beginning."""
 
     at_ms: int
     words: str
 
     @property
     def verb(self) -> str:
-        """What is done."""
+        """What happens, such as `fail`."""
         return self.words.partition(" ")[0]
 
     @property
     def what(self) -> str:
-        """To what it is done."""
+        """To what it happens, such as an application."""
         return self.words.partition(" ")[2]
 
 
 @frozen
 class Fault:
-    """A command that a host cannot carry out, by its text."""
+    """A host, and the record of a command that it cannot carry out."""
 
     host: str
     command: str
 
 
 def read_scenario(path: Path, topology: Topology) -> tuple[Act, ...]:
-    """The acts of a script, in order. Raises `ScenarioError` for the first line that is wrong, or if there is none."""
+    """The acts of a script, in order. Raises `ScenarioError` for the first wrong line, or if there is no act."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -77,7 +77,7 @@ def read_scenario(path: Path, topology: Topology) -> tuple[Act, ...]:
         except PlanError as error:
             raise ScenarioError(f"{path}:{number}: {error}") from error
     if not acts:
-        raise ScenarioError(f"{path}: nothing happens in it")
+        raise ScenarioError(f"{path}: contains no act, such as '500 fail {topology.applications[0]}'")
     return tuple(acts)
 
 
@@ -86,20 +86,20 @@ def _acts_in(line: str, topology: Topology, earliest_ms: int) -> Iterator[Act]:
     if not time:
         return
     if not (time.isascii() and time.isdecimal() and len(time) < 10 and int(time) <= LONGEST_MS):
-        raise PlanError(f"{time!r} is no time: a line begins with 0 to {LONGEST_MS} ms")
+        raise PlanError(f"{time!r} is not a time: a line begins with 0 to {LONGEST_MS}, in ms")
     if int(time) < earliest_ms:
-        raise PlanError(f"{time} ms is before {earliest_ms} ms: the times do not fall")
+        raise PlanError(f"{time} ms comes after {earliest_ms} ms: put the lines in the order of time")
     if words.startswith(("script-", "command-")):
         fault_of(words, topology)
     elif words.startswith("return ") and words.count(" ") > 1:
-        raise PlanError(f"{words!r}: a host returns as it is then: say 'return HOST'")
+        raise PlanError(f"{words!r}: it returns in its own state: say 'return HOST'")
     else:
         check(topology, words)
     yield Act(int(time), words)
 
 
 def fault_of(words: str, topology: Topology) -> Fault:
-    """What `script-fails HOST SCRIPT` and `command-fails NAME COMMAND` name, and likewise `-works`."""
+    """The fault that `script-fails HOST SCRIPT` or `command-fails NAME COMMAND` names; also for `-works`."""
     verb, *rest = words.split(" ")
     *name, what = rest or [""]
     subject = " ".join(name)
@@ -119,7 +119,7 @@ def fault_of(words: str, topology: Topology) -> Fault:
 
 
 def _on_hosts(topology: Topology) -> dict[str, str]:
-    """The applications on the hosts, and on which."""
+    """The host of each application."""
     return {
         name: host for pair in topology.components for name, host in zip(pair.applications, topology.hosts, strict=True)
     }

@@ -1,7 +1,7 @@
 """`switchover simulate`: a script of faults on simulated hosts and a virtual clock, with the lab's report.
 
-The agent, the core and the journal are the real ones, and so is the configuration; hosts, network and client are
-simulated (`lab.simulated_stage`), and nothing waits (`virtual_time`).
+Agent, core, journal and configuration are real. Hosts, network and client are simulated (`stage`), and time is virtual
+(`virtual_time`).
 """
 
 import argparse
@@ -34,7 +34,7 @@ from .virtual_time import VirtualLoop, run
 _DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
 
 PATIENCE_S = 15.0
-"""How long, in virtual seconds, the solution may take until it is at rest, before the script and after it."""
+"""How long the solution may take to come to rest, before the script and after it, in virtual seconds."""
 
 _LOOK_EVERY_S, _AFTER_S = 0.05, 0.7
 
@@ -51,14 +51,14 @@ _ACTS = {
 
 
 class SimulationError(Exception):
-    """The simulation cannot begin; the text says why."""
+    """The simulation cannot start; the text says why."""
 
 
 @frozen
 class Simulated:
-    """What came of a script: its acts, the incidents that they led to, and what was measured.
+    """The result of a script: its acts, the incidents that they led to, and the measurements.
 
-    `began_ns` is the moment from which the script counts, as the journal has it.
+    `began_ns` is the beginning of the script, in the journal's monotonic time.
     """
 
     acts: tuple[Act, ...]
@@ -67,11 +67,11 @@ class Simulated:
     began_ns: int
 
     def after_ms(self, incident: Incident) -> float:
-        """When an incident began."""
+        """When an incident began, in ms after the beginning of the script."""
         return (incident.handled[0].mono_ns - self.began_ns) / 1e6
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; times in milliseconds."""
+        """The result for programs; times in milliseconds."""
         return self.outcome.as_json() | {
             "acts": [{"at_ms": act.at_ms, "act": act.words} for act in self.acts],
             "incidents": [as_json(incident) | {"at_ms": self.after_ms(incident)} for incident in self.incidents],
@@ -79,33 +79,33 @@ class Simulated:
 
 
 def run_simulate(options: argparse.Namespace) -> int:
-    """Play the script; returns the exit status: 0 if clients are served at its end, and all is at rest."""
+    """Play the script; returns the exit status, 0 if clients are served at the end and all is at rest."""
     configuration = load(options.file)
     try:
         acts = read_scenario(Path(options.scenario), configuration.topology())
-        found = _simulate_in(configuration, Path(options.scenario).name, acts, options.journal)
+        result = _simulate_in(configuration, Path(options.scenario).name, acts, options.journal)
     except (ScenarioError, PlanError) as error:
         print(f"switchover: {error}", file=sys.stderr)
         return _BAD_INPUT
     except SimulationError as error:
         print(f"switchover: {error}", file=sys.stderr)
         return _NOT_SO
-    print(json.dumps(found.as_json(), indent=2) if options.json else as_text(configuration, found))
-    return _DONE if found.outcome.ok else _NOT_SO
+    print(json.dumps(result.as_json(), indent=2) if options.json else as_text(configuration, result))
+    return _DONE if result.outcome.ok else _NOT_SO
 
 
 def _simulate_in(configuration: Configuration, name: str, acts: Sequence[Act], journal: str | None) -> Simulated:
-    """With the journal in a file that is to be kept, and must not be there yet; or in one that vanishes."""
+    """Play with the journal in a new file of this name, or in a temporary one. Raises `SimulationError`."""
     if journal is not None:
         if Path(journal).exists():
-            raise SimulationError(f"{journal} is there already: a simulation begins its own journal")
+            raise SimulationError(f"the journal {journal} exists already: name a new file")
         return simulate(configuration, name, acts, Path(journal).absolute())
     with TemporaryDirectory(prefix="switchover-simulation-") as directory:
         return simulate(configuration, name, acts, Path(directory) / "journal.sqlite")
 
 
 def simulate(configuration: Configuration, name: str, acts: Sequence[Act], journal: Path) -> Simulated:
-    """Play acts; `name` is the script's, and the journal is written where it says. Raises `SimulationError`."""
+    """Play the acts of the script `name` and write this journal. Raises `SimulationError`."""
     return run(_play(evolve(configuration, agent=evolve(configuration.agent, journal=journal)), name, tuple(acts)))
 
 
@@ -127,31 +127,31 @@ async def _play(configuration: Configuration, name: str, acts: tuple[Act, ...]) 
         await simulation.close()
     entries = [entry for _, entry in read(simulation.journal, first)]
     outcome = Outcome(name, name, (), measured, scripts_in(simulation.topology, entries), wrong)
-    found = tuple(incident for incident in incidents(simulation.journal) if incident.id > first)
-    return Simulated(acts, found, outcome, round(began * 1e9))
+    new = tuple(incident for incident in incidents(simulation.journal) if incident.id > first)
+    return Simulated(acts, new, outcome, round(began * 1e9))
 
 
 class _Simulation(SimulatedSolution):
     """A simulated solution on which a script is played."""
 
     async def prepare(self) -> None:
-        """Wait for the state prior to a switchover; where alarms react literally, until none is active."""
+        """Wait for the state prior to a switchover; with the policy `literal`, until no alarm is active."""
         await self._until(self._is_whole)
         if not self._is_whole():
-            raise SimulationError("the simulated solution does not come into operation: see `switchover check`")
+            raise SimulationError("the simulated solution never serves clients: run `switchover check` on its file")
         if self.topology.reactions is ReactionPolicy.LITERAL:
             await asyncio.sleep(max(alarm.cancel_timeout_ms for alarm in self.topology.alarms) / 1000 + 1)
 
     async def come_to_rest(self) -> None:
-        """Wait until everything has been noticed that happened, and nothing is under way any more."""
+        """Wait until the agent has noticed everything and the solution is at rest."""
         solution = self.configuration.solution
         await asyncio.sleep((solution.detection_ms + solution.settle_ms) / 1000)
         await self._until(lambda: is_at_rest(self._agent.solution.state))
         await asyncio.sleep(_AFTER_S)
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
+    async def _until(self, is_reached: Callable[[], bool]) -> None:
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        while not is_so() and asyncio.get_running_loop().time() < deadline:
+        while not is_reached() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def _is_whole(self) -> bool:
@@ -163,7 +163,7 @@ class _Simulation(SimulatedSolution):
         return max((number for number, _ in read(self.journal)), default=0)
 
     async def act(self, act: Act) -> None:
-        """Let the outside world act."""
+        """Let something happen outside."""
         what, verb = act.what, act.verb
         match verb:
             case "fail":
@@ -185,22 +185,22 @@ class _Simulation(SimulatedSolution):
                 self.set_failing(fault.host, fault.command, fails=verb.endswith("-fails"))
 
     def wrong(self, holders: int) -> Iterator[str]:
-        """What is not as it should be at the end."""
+        """What is wrong at the end."""
         state = self._agent.solution.state
         if holders != 1:
             yield f"the VIP is on {'no reachable host' if not holders else 'both hosts'}"
         if not is_served(self.topology, state):
-            yield "no host in sight that has the VIP is primary"
+            yield "no host in sight holds the VIP and is primary"
         if not is_at_rest(state):
             yield f"not at rest after {PATIENCE_S:g} s"
 
 
-def as_text(configuration: Configuration, found: Simulated) -> str:
-    """The report for people: what happened, the incidents, and what the client and the observers saw."""
+def as_text(configuration: Configuration, result: Simulated) -> str:
+    """The report for people: acts, incidents, and what the client and the observers saw."""
     topology = configuration.topology()
-    moments = [(act.at_ms, _act_line(act)) for act in found.acts]
+    moments = [(act.at_ms, _act_line(act)) for act in result.acts]
     happened = sorted(
-        [*moments, *((found.after_ms(incident), _incident_lines(incident)) for incident in found.incidents)],
+        [*moments, *((result.after_ms(incident), _incident_lines(incident)) for incident in result.incidents)],
         key=lambda moment: moment[0],
     )
     lines = [
@@ -208,11 +208,11 @@ def as_text(configuration: Configuration, found: Simulated) -> str:
         f" {configuration.solution.detection_ms} ms is lost",
         f"the times are the simulation's own: a message takes {LINK_MS:g} ms, a control command {CONTROL_MS:g} ms,"
         f" a VIP script {SCRIPT_MS:g} ms",
-        "times of acts and incidents count from the beginning; of several outages the longest is told",
+        "times of acts and incidents count from the beginning; of several outages the longest is shown",
         "",
-        title(found.outcome),
+        title(result.outcome),
         *(f"{at_ms:>9.1f} ms  {line}" for at_ms, line in happened),
-        *summary_lines(found.outcome),
+        *summary_lines(result.outcome),
     ]
     return "\n".join(lines)
 
@@ -222,7 +222,7 @@ def _act_line(act: Act) -> str:
 
 
 def _incident_lines(incident: Incident) -> str:
-    """An incident below its time, as a few lines."""
+    """The lines of an incident, to stand beside its time."""
     happened = [(phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None]
     reached = [f"{name} {at_ms:.1f}" for at_ms, name in sorted(happened, key=lambda phase: phase[0])]
     after = textwrap.wrap(f"after ms {', '.join(reached)}", _WIDTH - 18, subsequent_indent=" " * 9)

@@ -1,7 +1,7 @@
-"""The simulated stage: the same agent code and core, against hosts, a network and a client that are only simulated.
+"""The simulated stage: the real agent and core with simulated hosts, network and client.
 
-It shows what the agent does, anywhere; its times are the simulation's own (`simulated_host`) and say nothing about real
-hosts. There are no calls here.
+It runs anywhere and shows what the agent does. Its times are assumptions (see `host`) and say nothing about real hosts.
+There are no calls here.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ FRAMES = 10
 
 
 class SimulatedSolution:
-    """A solution in operation (see `Stage`): what a configuration describes, on simulated hosts, and its agent.
+    """The solution of a configuration on simulated hosts, with its agent (see `Stage`).
 
-    The journal is a real file, where the configuration says. All times are those of the loop on which it runs; `clock`
-    must agree with it.
+    The journal is a real file, where the configuration says. All times are those of the running loop; `clock` must
+    agree with it.
     """
 
     def __init__(self, configuration: Configuration, clock: Clock = CLOCK) -> None:
@@ -71,7 +71,7 @@ class SimulatedSolution:
         self._journal.close()
 
     def announced(self, host: str) -> None:
-        """A host has announced the VIP; if it can be reached, the client has heard it."""
+        """A host has announced the VIP; the client heard it if the host can be reached."""
         if self._host(host).reachable:
             self._arp = host
             self._announcements += [_now()] * FRAMES
@@ -94,7 +94,7 @@ class SimulatedSolution:
         return self._host_of(application).modes[application] is Mode.DOWN
 
     def set_failing(self, host: str, command: str, *, fails: bool) -> None:
-        """A host cannot carry out a command, told by its text, any more; or it can again."""
+        """From now on a host cannot carry out the command with this record, or can again."""
         failing = self._host(host).failing
         (failing.add if fails else failing.discard)(command)
 
@@ -114,18 +114,18 @@ class SimulatedSolution:
         return now
 
     async def say(self, event_id: str, application: str) -> float:
-        """The agent hears what the SCS would log."""
+        """A log message of the SCS reaches the agent."""
         now = _now()
         self._agent.take_log_message(event_id, application)
         return now
 
     async def begin(self) -> None:
-        """Start a client that asks about every millisecond."""
+        """Start a client that sends a request about every millisecond."""
         self._requests = []
-        self._client = asyncio.create_task(self._ask_again_and_again())
+        self._client = asyncio.create_task(self._ask_continually())
 
     async def measure(self, since: float) -> Measured:
-        """End the client and sum up."""
+        """Stop the client and sum up what was measured since this time."""
         if self._client is not None:
             self._client.cancel()
         now = _now()
@@ -152,7 +152,7 @@ class SimulatedSolution:
     def _host_of(self, application: str) -> SimulatedHost:
         return next(host for host in self._hosts if application in host.modes)
 
-    async def _ask_again_and_again(self) -> None:
+    async def _ask_continually(self) -> None:
         while True:
             self._requests.append(self._ask(round(_now() * 1e9)))
             await asyncio.sleep(0.001)
@@ -166,7 +166,7 @@ class SimulatedSolution:
 
 
 class SimulatedStage(SimulatedSolution):
-    """The lab's own solution. The journal and the configuration are real files in `directory`."""
+    """The lab's own solution; its journal and its configuration are files in `directory`."""
 
     def __init__(self, directory: Path, settings: LabSettings) -> None:
         file = directory / "switchover.toml"
@@ -179,7 +179,7 @@ def _now() -> float:
 
 
 def _configuration_text(directory: Path, settings: LabSettings) -> str:
-    """The lab's configuration; its control commands are not run."""
+    """The lab's configuration; its control commands are never run."""
 
     def member(name: str) -> MemberTexts:
         return name, directory / f"{name}.pid", ("to-primary",), ("to-backup",), ("status",)

@@ -1,7 +1,7 @@
-"""An event loop whose time is virtual: where nothing is left to do now, it is at once the time of what comes next.
+"""An event loop with virtual time: when nothing is left to do now, time jumps to the next timer.
 
-Nothing waits, and nothing depends on how fast the machine is: what happens on it happens the same way every time. It
-has no room for what happens by itself outside, such as threads and sockets.
+Nothing waits and nothing depends on the speed of the machine, so every run is the same. It cannot wait for what happens
+outside the loop, such as in threads or on sockets.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ Arguments = TypeVarTuple("Arguments")
 
 _MOMENTS_KEPT = 1000
 
-_BEGINS_AT_S = 1000.0  # not at 0, which means "now" to the journal
+_BEGINS_AT_S = 1000.0  # not 0, which means "now" to the journal
 _WALL_NS = 946_684_800_000_000_000  # the first second of the year 2000: plainly no real time
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """See the module. `clock` has its time."""
+    """The loop; `clock` shows its time."""
 
     def __init__(self) -> None:
         self._jumps = _Jumps()
         super().__init__(self._jumps)
-        self._moments: dict[float, float] = {}  # of each that was asked for, the last one that was given
+        self._moments: dict[float, float] = {}  # for each time asked for, the last one that was used
         self.clock = Clock(lambda: _WALL_NS + self._mono_ns(), self._mono_ns)
 
     def time(self) -> float:
@@ -42,7 +42,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As of every loop; and what is to happen at one moment happens in the order in which it was asked for."""
+        """As in every loop; but callbacks for the same time run in the order of these calls."""
         if len(self._moments) > _MOMENTS_KEPT:
             self._moments = {moment: last for moment, last in self._moments.items() if moment >= self.time()}
         last = self._moments.get(when)
@@ -54,7 +54,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Jumps(selectors.SelectSelector):
-    """Where a loop would wait until something comes, its time goes on."""
+    """Moves the time on where a loop would wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,13 +63,13 @@ class _Jumps(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
-            raise RuntimeError("nothing will ever happen: virtual time has no end to wait for")
+            raise RuntimeError("the loop waits with no timer set, so virtual time would never move on")
         if not ready:
             self.now_s += max(timeout or 0.0, 0.0)
         return ready
 
 
 def run(main: Coroutine[None, None, Result]) -> Result:
-    """Run it to its end on such a loop, as `asyncio.run` does on a real one."""
+    """Run a coroutine to its end in virtual time, as `asyncio.run` does in real time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)

@@ -312,7 +312,10 @@ def test_the_exit_status_tells_what_was_refused_what_was_bad_input_and_that_no_a
     assert "is no event" in capsys.readouterr().err
     Journal(tmp_path / "empty.sqlite").close()
     assert cli.main(["plan", "--journal", str(tmp_path / "empty.sqlite"), "lose host1"]) == 1
-    assert capsys.readouterr().err == f"switchover: the journal {tmp_path / 'empty.sqlite'} has no event\n"
+    assert (
+        capsys.readouterr().err
+        == f"switchover: the journal {tmp_path / 'empty.sqlite'} contains no event to plan from\n"
+    )
     file = own_configuration(tmp_path)
     assert cli.main(["plan", "-c", str(file), "lose host1"]) == 3
     assert "no agent answers" in capsys.readouterr().err
@@ -352,4 +355,4 @@ def test_an_agent_that_tells_something_else_is_named(tmp_path, capsys, monkeypat
         "switchover.agent.explain.plan.ask", lambda socket, request: {"ok": False, "text": "unknown request"}
     )
     assert cli.main(["plan", "-c", str(file), "switch host2"]) == 3
-    assert "is it of another version?" in capsys.readouterr().err
+    assert "another version?" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder
     page = read_page(text)
     phases, chain, states = page.tables
     assert [row[:3] for row in phases] == [
-        ["phase", "over at, ms", "took, ms"],
+        ["phase", "ended at, ms", "took, ms"],
         ["detected", "0.0", "+0.0"],
         ["decided", "0.0", "+0.0"],
         ["promoted", "5.2", "+5.2"],
@@ -53,8 +53,8 @@ def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder
     assert ["", "command", "promote SIP_Server_2", "done after 5.2 ms", ""] in chain
     assert states == [
         ["", "", "before", "after"],
-        ["connection to host1", "", "connected", "connected"],
-        ["connection to host2", "", "connected", "connected"],
+        ["link to host1", "", "connected", "connected"],
+        ["link to host2", "", "connected", "connected"],
         [
             "SIP Server",
             "changed",
@@ -63,7 +63,7 @@ def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder
         ],
         ["SIP_Server_1 on host1", "changed", "primary", "down"],
         ["SIP_Server_2 on host2", "changed", "backup", "primary"],
-        ["Virtual IP", "changed", "on host1", "on host2"],
+        ["VIP", "changed", "on host1", "on host2"],
         ["placement", "changed", "every primary is on host1", "every primary is on host2"],
         ["active alarms", "changed", "SIP_Server_1 primary", "SIP_Server_2 primary"],
         ["redundancy", "changed", "yes", "no"],
@@ -121,16 +121,16 @@ def test_a_wish_that_is_refused_is_told_with_the_reason(recorder):
 
 def test_how_it_was_detected_is_told_as_far_as_it_is_known(recorder, tmp_path):
     disconnect(recorder)
-    lost = "host1 was given up 50.5 ms after it was silent"
+    lost = "host1 was given up 50.5 ms after it fell silent"
     assert analysis.detection(recorder.incident(), None) == lost
-    heard = "; nothing had been heard of it for 100 ms then (detection_ms)"
+    heard = "; it had not been heard for 100 ms (detection_ms)"
     assert analysis.detection(recorder.incident(), 100) == lost + heard
     for name, event, told in [
         ("a", SwitchoverRequested("SIP_Server_2"), "asked for by an operator: there was nothing to detect"),
         (
             "b",
             ApplicationReported("SIP_Server_1", Mode.DOWN),
-            "reported by its host's LCA; how long that took to notice it, the journal does not tell",
+            "reported by its host's LCA; how long the LCA took to notice it is not in the journal",
         ),
     ]:
         other = Recorder(tmp_path / name)
@@ -157,7 +157,7 @@ def test_an_incident_that_goes_on_is_reported_as_far_as_it_got(recorder):
     text = document(recorder.incident(), Site(), [])
     assert_sound(text)
     assert "Clients were unserved at its end, and from then on." in text
-    assert "4.0 ms so far: it is going on" in text
+    assert "4.0 ms so far; it goes on" in text
     assert "unserved from then on" in pictures(text)[0]
 
 

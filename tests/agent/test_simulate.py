@@ -35,7 +35,7 @@ def test_a_day_in_the_life_of_a_solution_and_what_its_client_and_its_observers_s
 REPORT = """\
 switchover simulate: SIMULATED hosts, virtual time; VIP order together; a host silent for 300 ms is lost
 the times are the simulation's own: a message takes 0.2 ms, a control command 3 ms, a VIP script 0.5 ms
-times of acts and incidents count from the beginning; of several outages the longest is told
+times of acts and incidents count from the beginning; of several outages the longest is shown
 
 script.txt
 ----------
@@ -100,7 +100,7 @@ def test_a_command_that_fails_is_seen_too(tmp_path):
 
 def test_where_nobody_is_served_at_the_end_that_is_wrong(tmp_path):
     found = played(tmp_path, "sip", "0 lose host1", "1000 lose host2")
-    assert found.outcome.wrong == ("the VIP is on no reachable host", "no host in sight that has the VIP is primary")
+    assert found.outcome.wrong == ("the VIP is on no reachable host", "no host in sight holds the VIP and is primary")
     assert found.outcome.measured.answered_by == "SIP_Server_2"
 
 
@@ -108,7 +108,7 @@ def test_a_script_that_never_works_is_not_waited_for_for_ever(tmp_path):
     found = played(tmp_path, "sip", "0 script-fails host2 enable_vip", "0 fail SIP_Server_1")
     assert found.outcome.wrong == (
         "the VIP is on no reachable host",
-        "no host in sight that has the VIP is primary",
+        "no host in sight holds the VIP and is primary",
         "not at rest after 15 s",
     )
 
@@ -126,7 +126,7 @@ def test_where_alarms_react_literally_the_simulation_begins_when_none_is_active(
         "SIP Server: host2 -> host1; VIP: host2 -> host1",
         "SIP Server: host1 -> host2",
     ]
-    assert found.outcome.wrong == ("no host in sight that has the VIP is primary",)
+    assert found.outcome.wrong == ("no host in sight holds the VIP and is primary",)
 
 
 # The script
@@ -151,20 +151,20 @@ def test_a_script_is_lines_with_a_time_and_an_act(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("fail SIP_Server_1", ":1: 'fail' is no time: a line begins with 0 to 600000 ms"),
-        (f"{LONGEST_MS + 1} fail SIP_Server_1", ":1: '600001' is no time"),
-        ("-1 fail SIP_Server_1", ":1: '-1' is no time"),
-        ("٣ fail SIP_Server_1", ":1: '٣' is no time"),
-        ("5 fail SIP_Server_1\n\n4 start SIP_Server_1", ":3: 4 ms is before 5 ms: the times do not fall"),
+        ("fail SIP_Server_1", ":1: 'fail' is not a time: a line begins with 0 to 600000, in ms"),
+        (f"{LONGEST_MS + 1} fail SIP_Server_1", ":1: '600001' is not a time"),
+        ("-1 fail SIP_Server_1", ":1: '-1' is not a time"),
+        ("٣ fail SIP_Server_1", ":1: '٣' is not a time"),
+        ("5 fail SIP_Server_1\n\n4 start RM_1", ":3: 4 ms comes after 5 ms: put the lines in the order of time"),
         ("0 explode host1", ":1: 'explode host1' is no event"),
         ("0", ":1: '' is no event"),
         ("0 lose host3", ":1: 'lose host3': unknown host 'host3'; known are host1, host2"),
-        ("0 return host1 backup", ":1: 'return host1 backup': a host returns as it is then: say 'return HOST'"),
+        ("0 return host1 backup", ":1: 'return host1 backup': it returns in its own state: say 'return HOST'"),
         ("0 script-fails host1 enable", ":1: 'script-fails host1 enable': say 'script-fails HOST SCRIPT' (host1"),
         ("0 script-fails", ":1: 'script-fails': say 'script-fails HOST SCRIPT'"),
         ("0 command-fails SIP_Server_3 start", ":1: 'command-fails SIP_Server_3 start': say"),
         ("0 command-fails SIP_Server_1 jump", ":1: 'command-fails SIP_Server_1 jump': say"),
-        ("# nothing", ": nothing happens in it"),
+        ("# nothing", ": contains no act, such as '500 fail SIP_Server_1'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_script_is_told_with_its_line(tmp_path, text, complaint):
@@ -194,7 +194,7 @@ def test_the_exit_status_and_the_output_for_programs_and_the_journal_that_is_kep
     assert [each["incident"] for each in found["incidents"]] == [each.id for each in incidents(journal)][1:]
     assert (found["workflow"], found["ok"], found["lost"] > 0) == ("script.txt", True, True)
     assert cli.main([*arguments, "--journal", str(journal)]) == 1
-    assert capsys.readouterr().err == (f"switchover: {journal} is there already: a simulation begins its own journal\n")
+    assert capsys.readouterr().err == (f"switchover: the journal {journal} exists already: name a new file\n")
     assert cli.main(["why", "--journal", str(journal)]) == 0
     assert "an operator asks for SIP_Server_2 as primary" in capsys.readouterr().out
 
@@ -261,7 +261,7 @@ def test_to_wait_for_nothing_is_an_error():
     async def story() -> None:
         await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(RuntimeError, match="nothing will ever happen"):
+    with pytest.raises(RuntimeError, match="would never move on"):
         virtual_time.run(story())
 
 
