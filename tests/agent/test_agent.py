@@ -80,7 +80,7 @@ class Connection:
 
 
 @define(eq=False)
-class Desk:
+class AgentHarness:
     """An agent, its journal, and the connections to its hosts."""
 
     agent: Agent
@@ -96,7 +96,7 @@ class Desk:
         assert announce == AnnounceVip(H1)
         self.hosts[H1].deliver(CommandSucceeded(announce.id))
 
-    def news(self, kind: str) -> list[str]:
+    def texts_of(self, kind: str) -> list[str]:
         return [entry.text for entry in entries(self.path) if entry.kind == kind]
 
 
@@ -120,13 +120,13 @@ def configuration(directory: Path) -> Configuration:
 
 
 @pytest.fixture
-def on_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], None]:
+def play(tmp_path: Path) -> Callable[[Callable[[AgentHarness], Coroutine[Any, Any, None]]], None]:
     """Runs a scenario with an agent that has been started and is closed at the end."""
 
-    def run(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+    def run(scenario: Callable[[AgentHarness], Coroutine[Any, Any, None]]) -> None:
         asyncio.run(with_agent(scenario))
 
-    async def with_agent(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+    async def with_agent(scenario: Callable[[AgentHarness], Coroutine[Any, Any, None]]) -> None:
         settings, hosts = configuration(tmp_path), {}
 
         def connect(name: str, deliver: Callable[[Event], None]) -> Connection:
@@ -139,7 +139,7 @@ def on_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, No
         agent = Agent(settings, journal, connect)
         agent.start()
         try:
-            await asyncio.wait_for(scenario(Desk(agent, journal, hosts, settings.agent.journal)), 60)
+            await asyncio.wait_for(scenario(AgentHarness(agent, journal, hosts, settings.agent.journal)), 60)
         finally:
             await agent.close()
             journal.close()
@@ -149,26 +149,26 @@ def on_desk(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, No
     return run
 
 
-def test_the_journal_has_an_event_and_all_its_commands_before_any_of_them_is_sent(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.agent.post(SwitchoverRequested(A2))
+def test_the_journal_has_an_event_and_all_its_commands_before_any_of_them_is_sent(play):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.agent.post(SwitchoverRequested(A2))
         for host in (H1, H2):
-            command, deadline_ms = desk.hosts[host].sent[-1]
-            assert (desk.hosts[host].journalled[-1][-1], deadline_ms) == (describe_command(command), DEADLINE_MS)
-            desk.hosts[host].deliver(CommandSucceeded(command.id))
+            command, deadline_ms = harness.hosts[host].sent[-1]
+            assert (harness.hosts[host].journalled[-1][-1], deadline_ms) == (describe_command(command), DEADLINE_MS)
+            harness.hosts[host].deliver(CommandSucceeded(command.id))
         for host in (H1, H2):  # both scripts were in the journal before the first one was sent
-            assert desk.hosts[host].journalled[-1][-2:] == ["disable_vip host1", "enable_vip host2"]
+            assert harness.hosts[host].journalled[-1][-2:] == ["disable_vip host1", "enable_vip host2"]
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        before = len(entries(desk.path))
-        steps = desk.agent.post(ApplicationReported(A1, Mode.DOWN))
-        news = [(entry.kind, entry.text) for entry in entries(desk.path)[before:]]
+def test_what_an_event_led_to_stands_in_the_journal_in_order(play):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        before = len(entries(harness.path))
+        steps = harness.agent.post(ApplicationReported(A1, Mode.DOWN))
+        news = [(entry.kind, entry.text) for entry in entries(harness.path)[before:]]
         assert news == [
             ("event", "reported SIP_Server_1 down"),
             ("decision", "SIP_Server_1 up -> down: it failed"),
@@ -181,9 +181,9 @@ def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
             ("command", "promote SIP_Server_2"),
         ]
         assert [step.decision.destination for step in steps] == ["down", "taking_over_2", "rearmed", None]
-        assert [command for command, _ in desk.hosts[H2].sent] == [Promote(H2, A2)]
+        assert [command for command, _ in harness.hosts[H2].sent] == [Promote(H2, A2)]
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize(
@@ -198,159 +198,159 @@ def test_what_an_event_led_to_stands_in_the_journal_in_order(on_desk):
         lambda number: CommandUnclear(number, "it says"),
     ],
 )
-def test_a_host_that_speaks_for_another_one_is_refused_and_that_is_journalled(on_desk, foreign):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.agent.switch(A2)
-        demote, _ = desk.hosts[H1].sent[-1]
-        before, count = desk.agent.solution.state, len(entries(desk.path))
-        desk.hosts[H2].deliver(foreign(demote.id))
-        assert desk.agent.solution.state == before
-        (refused,) = entries(desk.path)[count:]
+def test_a_host_that_speaks_for_another_one_is_refused_and_that_is_journalled(play, foreign):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.agent.switch(A2)
+        demote, _ = harness.hosts[H1].sent[-1]
+        before, count = harness.agent.solution.state, len(entries(harness.path))
+        harness.hosts[H2].deliver(foreign(demote.id))
+        assert harness.agent.solution.state == before
+        (refused,) = entries(harness.path)[count:]
         assert refused.kind == "refused"
         assert refused.text.endswith(": host2 cannot speak for another host")
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        before = desk.agent.solution.state
-        desk.hosts[H1].deliver(HostConnected(H1, HostReport({A2: Mode.PRIMARY}, vip_held=True)))
+def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(play):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        before = harness.agent.solution.state
+        harness.hosts[H1].deliver(HostConnected(H1, HostReport({A2: Mode.PRIMARY}, vip_held=True)))
         for event in (SwitchoverRequested("nobody"), LogMessageReceived("00-9999", A1)):
             with pytest.raises(CoreError):
-                desk.agent.post(event)
-        assert desk.agent.solution.state == before
-        assert desk.news("refused") == [
+                harness.agent.post(event)
+        assert harness.agent.solution.state == before
+        assert harness.texts_of("refused") == [
             "connected host1: a report of host1 must tell of SIP_Server_1",
             "requested nobody: unknown application 'nobody'; known are SIP_Server_1, SIP_Server_2",
             f"received 00-9999 SIP_Server_1: unknown event id '00-9999'; known are {', '.join(LOG_MESSAGES)}",
         ]
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_what_a_lost_host_says_late_is_refused(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H1].deliver(HostLost(H1))
-        before = desk.agent.solution.state
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.BACKUP))
-        assert desk.agent.solution.state == before
-        assert desk.news("refused") == [
+def test_what_a_lost_host_says_late_is_refused(play):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.hosts[H1].deliver(HostLost(H1))
+        before = harness.agent.solution.state
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.BACKUP))
+        assert harness.agent.solution.state == before
+        assert harness.texts_of("refused") == [
             "reported SIP_Server_1 backup: host1 is not connected: what it says now does not count"
         ]
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_without_an_answer_to_a_command_its_application_is_looked_at_after_the_deadline(on_desk, eventually, broken):
+def test_without_an_answer_to_a_command_its_application_is_looked_at_after_the_deadline(play, eventually, broken):
     """It makes no difference whether the host is silent or the command cannot even be sent."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H2].broken = broken
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
-        await eventually(lambda: desk.news("command").count("look at SIP_Server_2") == 2)
-        deadline, again = (text for text in desk.news("event") if text.startswith("timed out"))
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.hosts[H2].broken = broken
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        await eventually(lambda: harness.texts_of("command").count("look at SIP_Server_2") == 2)
+        deadline, again = (text for text in harness.texts_of("event") if text.startswith("timed out"))
         assert deadline == f"timed out promote SIP_Server_2: no answer within {DEADLINE_MS} ms"
         assert again == f"timed out look at SIP_Server_2: no answer within {DEADLINE_MS} ms"
-        assert "timer look SIP_Server_2" in desk.news("event")
-        assert desk.news("command").count("promote SIP_Server_2") == 1  # it may have been carried out
+        assert "timer look SIP_Server_2" in harness.texts_of("event")
+        assert harness.texts_of("command").count("promote SIP_Server_2") == 1  # it may have been carried out
         stamps = [
-            entry.mono_ns / 1e6 for entry in entries(desk.path) if entry.text in ("promote SIP_Server_2", deadline)
+            entry.mono_ns / 1e6 for entry in entries(harness.path) if entry.text in ("promote SIP_Server_2", deadline)
         ]
         assert stamps[1] - stamps[0] >= DEADLINE_MS + ANSWER_MARGIN_MS - 1  # and no sooner
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_a_command_that_was_answered_in_time_does_not_fail_later(on_desk, eventually):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()  # the announcement is answered
-        desk.agent.switch(A2)  # and the demotion never is
-        await eventually(lambda: any(text.startswith("timed out demote") for text in desk.news("event")))
-        assert [text for text in desk.news("event") if "announce" in text] == ["done announce_vip host1"]
+def test_a_command_that_was_answered_in_time_does_not_fail_later(play, eventually):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()  # the announcement is answered
+        harness.agent.switch(A2)  # and the demotion never is
+        await eventually(lambda: any(text.startswith("timed out demote") for text in harness.texts_of("event")))
+        assert [text for text in harness.texts_of("event") if "announce" in text] == ["done announce_vip host1"]
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize(("result", "word"), [(CommandFailed, "failed"), (CommandUnclear, "unclear")])
-def test_what_a_host_answers_in_time_counts_and_no_deadline_follows(on_desk, result, word):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.agent.switch(A2)
-        demote, _ = desk.hosts[H1].sent[-1]
-        desk.hosts[H1].deliver(result(demote.id, "it says"))
+def test_what_a_host_answers_in_time_counts_and_no_deadline_follows(play, result, word):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.agent.switch(A2)
+        demote, _ = harness.hosts[H1].sent[-1]
+        harness.hosts[H1].deliver(result(demote.id, "it says"))
         await asyncio.sleep((DEADLINE_MS + ANSWER_MARGIN_MS) / 1000 + 0.1)
-        assert f"{word} demote SIP_Server_1: it says" in desk.news("event")
-        assert not any(text.startswith("timed out demote") for text in desk.news("event"))
+        assert f"{word} demote SIP_Server_1: it says" in harness.texts_of("event")
+        assert not any(text.startswith("timed out demote") for text in harness.texts_of("event"))
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_starting_and_stopping_have_a_deadline_of_their_own(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        step = desk.agent.stop_application(A2)
+def test_starting_and_stopping_have_a_deadline_of_their_own(play):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        step = harness.agent.stop_application(A2)
         assert (step.moved, step.decision.reason) == (True, "an operator asked for it: it is stopped")
-        stop, deadline_ms = desk.hosts[H2].sent[-1]
+        stop, deadline_ms = harness.hosts[H2].sent[-1]
         assert (stop, deadline_ms) == (Stop(H2, A2), START_DEADLINE_MS)
-        desk.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
-        desk.hosts[H2].deliver(CommandSucceeded(stop.id))
-        assert desk.agent.solution.state.pairs[0].state == "no_redundancy_1"
-        assert not desk.agent.stop_application(A2).moved
-        assert desk.agent.start_application(A2).moved
-        start, deadline_ms = desk.hosts[H2].sent[-1]
+        harness.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
+        harness.hosts[H2].deliver(CommandSucceeded(stop.id))
+        assert harness.agent.solution.state.pairs[0].state == "no_redundancy_1"
+        assert not harness.agent.stop_application(A2).moved
+        assert harness.agent.start_application(A2).moved
+        start, deadline_ms = harness.hosts[H2].sent[-1]
         assert (start, deadline_ms) == (Start(H2, A2), START_DEADLINE_MS)
-        assert [text for text in desk.news("event") if "requested" in text] == [
+        assert [text for text in harness.texts_of("event") if "requested" in text] == [
             "stop requested SIP_Server_2",
             "stop requested SIP_Server_2",
             "start requested SIP_Server_2",
         ]
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_a_timer_that_is_started_again_runs_out_once(on_desk, eventually):
+def test_a_timer_that_is_started_again_runs_out_once(play, eventually):
     """Seen, lost and seen again: what counts is the last time."""
 
-    async def scenario(desk: Desk) -> None:
+    async def scenario(harness: AgentHarness) -> None:
         for _ in range(3):
-            desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.BACKUP}, vip_held=False)))
-            desk.hosts[H1].deliver(HostLost(H1))
-        desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.BACKUP}, vip_held=False)))
-        await eventually(lambda: "timer settle SIP Server" in desk.news("event"))
+            harness.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.BACKUP}, vip_held=False)))
+            harness.hosts[H1].deliver(HostLost(H1))
+        harness.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.BACKUP}, vip_held=False)))
+        await eventually(lambda: "timer settle SIP Server" in harness.texts_of("event"))
         await asyncio.sleep(0.1)
-        assert desk.news("command").count("start timer settle SIP Server: 200 ms") == 4
-        assert desk.news("event").count("timer settle SIP Server") == 1
+        assert harness.texts_of("command").count("start timer settle SIP Server: 200 ms") == 4
+        assert harness.texts_of("event").count("timer settle SIP Server") == 1
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_a_closed_agent_does_nothing_more(tmp_path, on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
-        await desk.agent.close()
-        for host in desk.hosts.values():
+def test_a_closed_agent_does_nothing_more(tmp_path, play):
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        await harness.agent.close()
+        for host in harness.hosts.values():
             assert host.life.pop() == "closed"
-        count = len(entries(desk.path))
+        count = len(entries(harness.path))
         await asyncio.sleep((DEADLINE_MS + ANSWER_MARGIN_MS) / 1000 + 0.1)
-        assert len(entries(desk.path)) == count
+        assert len(entries(harness.path)) == count
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(on_desk, tmp_path):
-    async def scenario(desk: Desk) -> None:
-        assert desk.agent.solution.state.links == ("unknown", "unknown")
-        desk.connect()
+def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(play, tmp_path):
+    async def scenario(harness: AgentHarness) -> None:
+        assert harness.agent.solution.state.links == ("unknown", "unknown")
+        harness.connect()
 
-    on_desk(scenario)
-    on_desk(scenario)
+    play(scenario)
+    play(scenario)
     replayed = list(replay(tmp_path / "journal.sqlite"))
     once = ["connected host1", "connected host2", "done announce_vip host1"]
     assert [handled.text for handled in replayed] == once * 2
@@ -359,35 +359,35 @@ def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(o
     assert (first.pairs[0].state, first.vip, first.pending) == ("redundant_1", "held_1", ())
 
 
-def test_a_journal_that_cannot_be_written_does_not_stop_a_takeover(on_desk, caplog):
+def test_a_journal_that_cannot_be_written_does_not_stop_a_takeover(play, caplog):
     """A disk that is full is no reason to leave calls unserved; the log says that there is no journal."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.journal.close()
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
-        assert [command for command, _ in desk.hosts[H2].sent] == [Promote(H2, A2)]
-        desk.hosts[H2].deliver(ApplicationReported(A1, Mode.BACKUP))
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.journal.close()
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        assert [command for command, _ in harness.hosts[H2].sent] == [Promote(H2, A2)]
+        harness.hosts[H2].deliver(ApplicationReported(A1, Mode.BACKUP))
         complaints = [m for m in caplog.messages if m.startswith("going on without a journal: ")]
         assert len(complaints) == 2  # an event, and one that was refused
-        assert desk.news("event")[-1] == "done announce_vip host1"
+        assert harness.texts_of("event")[-1] == "done announce_vip host1"
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_log_messages_are_logged_under_their_event_ids(on_desk, caplog):
+def test_log_messages_are_logged_under_their_event_ids(play, caplog):
     """This is where alarm conditions of other systems look for them."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
-        promote, _ = desk.hosts[H2].sent[-1]
-        desk.hosts[H2].deliver(CommandSucceeded(promote.id))
-        step = desk.agent.take_log_message("5150", A2)
+    async def scenario(harness: AgentHarness) -> None:
+        harness.connect()
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+        promote, _ = harness.hosts[H2].sent[-1]
+        harness.hosts[H2].deliver(CommandSucceeded(promote.id))
+        step = harness.agent.take_log_message("5150", A2)
         assert step.decision.reason == "the message agrees with the report: alarm activated"
 
     with caplog.at_level(logging.INFO, "switchover.agent"):
-        on_desk(scenario)
+        play(scenario)
     assert "00-5150 SIP_Server_2 changed to primary mode" in caplog.messages
     assert "command: promote SIP_Server_2" in caplog.messages
 
@@ -396,11 +396,11 @@ def test_log_messages_are_logged_under_their_event_ids(on_desk, caplog):
 
 
 @contextlib.contextmanager
-def listening(desk: Desk, **changes: object) -> Iterator[None]:
+def listening(harness: AgentHarness, **changes: object) -> Iterator[None]:
     """The sources of messages are listened to; hosts have a minute to report."""
-    settings = desk.agent.configuration
-    desk.agent.configuration = evolve(settings, solution=evolve(settings.solution, settle_ms=60_000), **changes)
-    sources = MessageSources(desk.agent)
+    settings = harness.agent.configuration
+    harness.agent.configuration = evolve(settings, solution=evolve(settings.solution, settle_ms=60_000), **changes)
+    sources = MessageSources(harness.agent)
     sources.start()
     try:
         yield
@@ -408,34 +408,34 @@ def listening(desk: Desk, **changes: object) -> Iterator[None]:
         sources.close()
 
 
-def test_what_waits_in_the_spool_waits_until_every_host_has_reported(on_desk, eventually, tmp_path):
+def test_what_waits_in_the_spool_waits_until_every_host_has_reported(play, eventually, tmp_path):
     """Before, nothing is known that an old message could contradict."""
 
-    async def scenario(desk: Desk) -> None:
+    async def scenario(harness: AgentHarness) -> None:
         for name in (A1, "Another Site's", A2):
             put(tmp_path / "spool", "00-5150", name)
-        with listening(desk):
-            desk.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
+        with listening(harness):
+            harness.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
             await asyncio.sleep(0.2)
-            assert not any(text.startswith("received") for text in desk.news("event"))
-            desk.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
+            assert not any(text.startswith("received") for text in harness.texts_of("event"))
+            harness.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
             await eventually(lambda: list((tmp_path / "spool").iterdir()) == [])
-            assert desk.news("event")[-2:] == ["received 00-5150 SIP_Server_1", "received 00-5150 SIP_Server_2"]
-            assert [command for command, _ in desk.hosts[H2].sent] == []  # what the hosts report counts
+            assert harness.texts_of("event")[-2:] == ["received 00-5150 SIP_Server_1", "received 00-5150 SIP_Server_2"]
+            assert [command for command, _ in harness.hosts[H2].sent] == []  # what the hosts report counts
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_an_agent_goes_on_without_a_spool_and_a_log_that_cannot_be(on_desk, eventually, tmp_path, caplog):
+def test_an_agent_goes_on_without_a_spool_and_a_log_that_cannot_be(play, eventually, tmp_path, caplog):
     """No reason to leave calls unserved."""
 
-    async def scenario(desk: Desk) -> None:
+    async def scenario(harness: AgentHarness) -> None:
         (tmp_path / "spool").write_text("no directory")
-        desk.connect()
-        with listening(desk, scs_log=ScsLogSettings(tmp_path, tmp_path / "bookmark")):
+        harness.connect()
+        with listening(harness, scs_log=ScsLogSettings(tmp_path, tmp_path / "bookmark")):
             await eventually(lambda: sum(m.startswith("going on without: the ") for m in caplog.messages) == 2)
         assert "the log " in caplog.messages[-1]
-        desk.agent.switch(A2)
-        assert [type(command) for command, _ in desk.hosts[H1].sent] == [AnnounceVip, Demote]
+        harness.agent.switch(A2)
+        assert [type(command) for command, _ in harness.hosts[H1].sent] == [AnnounceVip, Demote]
 
-    on_desk(scenario)
+    play(scenario)

@@ -116,11 +116,11 @@ def test_an_application_that_dies_again_while_it_comes_up_is_never_reported_up(h
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         application.kill()
-        await eventually(lambda: agent.told == [ApplicationReported(A1, Mode.DOWN)])
+        await eventually(lambda: agent.events == [ApplicationReported(A1, Mode.DOWN)])
         application.control.write_text(f"#!/bin/sh\nkill -9 $(cat {pid})\nsleep 0.2\necho backup\necho $$ > {asked}\n")
         application.run()
         await eventually(lambda: asked.exists() and not lca._tasks)
-        assert agent.told == [ApplicationReported(A1, Mode.DOWN)] * 2
+        assert agent.events == [ApplicationReported(A1, Mode.DOWN)] * 2
         assert (await lca.report()).modes == {A1: Mode.DOWN}
 
     with_lca(host, scenario)
@@ -224,10 +224,10 @@ def test_a_kill_is_reported_at_once_and_a_restart_as_backup(host, with_lca, appl
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         application.kill()
-        await eventually(lambda: agent.told == [ApplicationReported(A1, Mode.DOWN)])
+        await eventually(lambda: agent.events == [ApplicationReported(A1, Mode.DOWN)])
         assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=False, primary_for_ms={})
         application.run()
-        await eventually(lambda: agent.told[1:] == [ApplicationReported(A1, Mode.BACKUP)])
+        await eventually(lambda: agent.events[1:] == [ApplicationReported(A1, Mode.BACKUP)])
         assert (await lca.report()).modes == {A1: Mode.BACKUP}
 
     with_lca(host, scenario)
@@ -280,11 +280,11 @@ def test_commands_for_one_application_wait_for_each_other_and_for_nothing_else(h
         for command in (Promote(H1, A1), Demote(H1, A1), EnableVip(H1), Promote(H1, A1)):
             agent.order(command)
         too_long = agent.order(Demote(H1, A1), deadline_ms=100)  # its turn does not come within its deadline
-        await eventually(lambda: len(agent.told) == 2)
-        assert agent.told == [CommandSucceeded(3), CommandTimedOut(too_long, "not done within 100 ms")]
+        await eventually(lambda: len(agent.events) == 2)
+        assert agent.events == [CommandSucceeded(3), CommandTimedOut(too_long, "not done within 100 ms")]
         (application.directory / "slow").unlink()
-        await eventually(lambda: len(agent.told) == 5)
-        assert agent.told[2:] == [CommandSucceeded(1), CommandSucceeded(2), CommandSucceeded(4)]
+        await eventually(lambda: len(agent.events) == 5)
+        assert agent.events[2:] == [CommandSucceeded(1), CommandSucceeded(2), CommandSucceeded(4)]
         assert application.calls() == ["primary", "backup", "primary"]
 
     with_lca(host, scenario)

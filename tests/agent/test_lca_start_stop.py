@@ -48,10 +48,10 @@ def test_it_is_started_and_stopped_and_reported_before_the_command_is_done(
 ):
     async def scenario(lca: Lca, agent: Agent) -> None:
         await agent.result(Start(H1, A1))
-        assert agent.told == [ApplicationReported(A1, mode), CommandSucceeded(1)]
+        assert agent.events == [ApplicationReported(A1, mode), CommandSucceeded(1)]
         assert (await lca.report()).modes == {A1: mode}
         await agent.result(Stop(H1, A1))
-        assert agent.told[2:] == [ApplicationReported(A1, Mode.DOWN), CommandSucceeded(2)]
+        assert agent.events[2:] == [ApplicationReported(A1, Mode.DOWN), CommandSucceeded(2)]
         assert application.calls() == ["start", "stop"]
 
     with_lca(host, scenario, kind=kind, **watched)
@@ -100,10 +100,10 @@ def test_a_look_tells_what_was_seen_and_then_that_it_is_done(host, with_lca, app
     async def scenario(lca: Lca, agent: Agent) -> None:
         application.says(mode)
         await agent.result(LookAt(H1, A1))
-        assert agent.told[-2:] == [ApplicationReported(A1, mode), CommandSucceeded(1)]
+        assert agent.events[-2:] == [ApplicationReported(A1, mode), CommandSucceeded(1)]
         application.kill()
         await agent.result(LookAt(H1, A1))
-        assert agent.told[-2:] == [ApplicationReported(A1, Mode.DOWN), CommandSucceeded(2)]
+        assert agent.events[-2:] == [ApplicationReported(A1, Mode.DOWN), CommandSucceeded(2)]
 
     with_lca(host, scenario, **watched)
 

@@ -62,8 +62,8 @@ def change(namespace, action: str, *addresses: str) -> None:
         namespace.ip(f"addr {action} {address} dev eth0{' nodad' if action == 'add' and ':' in address else ''}")
 
 
-class Ear:
-    """What is announced to a namespace's eth0 about the VIP."""
+class AnnouncementListener:
+    """Hears the announcements of the VIP on a namespace's eth0."""
 
     def __init__(self, namespace) -> None:
         self._socket = namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
@@ -86,10 +86,10 @@ class Ear:
 
 
 @pytest.fixture
-def ear(wired):
-    ear = Ear(wired[1])
-    yield ear
-    ear.close()
+def listener(wired):
+    listener = AnnouncementListener(wired[1])
+    yield listener
+    listener.close()
 
 
 def mac_of(namespace) -> str:
@@ -106,7 +106,7 @@ def test_it_starts_with_the_vip_down_even_if_it_was_up(host, with_lca):
         assert held(host) == set()
         assert await lca.report() == HostReport({A1: Mode.DOWN}, vip_held=False, primary_for_ms={})
         await asyncio.sleep(0.2)
-        assert agent.told == []
+        assert agent.events == []
 
     with_lca(host, scenario)
 
@@ -142,7 +142,7 @@ def test_what_is_ordered_while_it_ends_is_refused_and_the_vip_stays_released(hos
         late = agent.order(EnableVip(H1))
         await closing
         assert held(host) == set()
-        assert agent.told[-1] == CommandFailed(late, "the LCA of host1 is stopping")
+        assert agent.events[-1] == CommandFailed(late, "the LCA of host1 is stopping")
 
     with_lca(host, scenario)
 
@@ -164,7 +164,7 @@ def test_a_host_without_the_configured_interface_is_an_error_of_one_line(host, t
 # The agent's commands
 
 
-def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired, ear, with_lca):
+def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired, listener, with_lca):
     host, _ = wired
     mac = mac_of(host)
     announcements = [("advertisement", BARE[1], mac), ("reply", BARE[0], mac), ("request", BARE[0], mac)]
@@ -173,26 +173,28 @@ def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired,
         assert await agent.result(EnableVip(H1)) == CommandSucceeded(1)
         assert held(host) == set(VIP)
         assert (await lca.report()).vip_held
-        assert sorted(ear.heard()) == sorted(announcements * 5)
+        assert sorted(listener.heard()) == sorted(announcements * 5)
         assert await agent.result(AnnounceVip(H1)) == CommandSucceeded(2)
-        assert sorted(ear.heard()) == sorted(announcements * 5)
+        assert sorted(listener.heard()) == sorted(announcements * 5)
         assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)
         assert (held(host), (await lca.report()).vip_held) == (set(), False)
 
     with_lca(host, scenario)
 
 
-def test_what_is_not_held_is_not_announced(wired, ear, with_lca):
+def test_what_is_not_held_is_not_announced(wired, listener, with_lca):
     host, _ = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         assert await agent.result(AnnounceVip(H1)) == CommandFailed(1, "this host does not hold the VIP")
-        assert ear.heard() == []
+        assert listener.heard() == []
 
     with_lca(host, scenario)
 
 
-def test_of_a_vip_that_can_only_be_enabled_in_part_that_part_is_announced_and_the_command_fails(wired, ear, with_lca):
+def test_of_a_vip_that_can_only_be_enabled_in_part_that_part_is_announced_and_the_command_fails(
+    wired, listener, with_lca
+):
     host, _ = wired
     host.call(Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text, "1")
 
@@ -202,7 +204,7 @@ def test_of_a_vip_that_can_only_be_enabled_in_part_that_part_is_announced_and_th
         assert failure.reason.startswith(f"{IPV6} is not on eth0: ")
         assert held(host) == {IPV4}
         mac = mac_of(host)
-        assert sorted(ear.heard()) == [("reply", BARE[0], mac)] * 5 + [("request", BARE[0], mac)] * 5
+        assert sorted(listener.heard()) == [("reply", BARE[0], mac)] * 5 + [("request", BARE[0], mac)] * 5
         assert agent.reports() == []
         assert await agent.result(DisableVip(H1)) == CommandSucceeded(2)
         assert held(host) == set()
@@ -231,8 +233,8 @@ def test_commands_for_the_vip_are_carried_out_in_the_order_in_which_they_came(ho
             agent.order(EnableVip(H1))
             agent.order(AnnounceVip(H1))
             agent.order(DisableVip(H1))
-        await eventually(lambda: len(agent.told) == 15)
-        assert agent.told == [CommandSucceeded(number) for number in range(1, 16)]
+        await eventually(lambda: len(agent.events) == 15)
+        assert agent.events == [CommandSucceeded(number) for number in range(1, 16)]
         assert held(host) == set()
 
     with_lca(host, scenario)
@@ -285,20 +287,22 @@ class SlowAddresses(NetlinkAddresses):
         await asyncio.sleep(1000)
 
 
-def test_a_vip_that_came_without_being_announced_is_announced_when_it_is_looked_at(wired, ear, with_lca, eventually):
+def test_a_vip_that_came_without_being_announced_is_announced_when_it_is_looked_at(
+    wired, listener, with_lca, eventually
+):
     """The deadline cut the command short between the two, and the core counts a VIP that is here as announced."""
     host, _ = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         number = agent.order(EnableVip(H1), deadline_ms=1000)
-        await eventually(lambda: CommandTimedOut(number, "not done within 1000 ms") in agent.told)
+        await eventually(lambda: CommandTimedOut(number, "not done within 1000 ms") in agent.events)
         assert held(host) == set(VIP)
-        ear.heard()
+        listener.heard()
         for announcements in (15, 0):  # five of each kind, and none when it is looked at again
             await agent.result(LookAtVip(H1))
-            assert agent.told[-2:] == [VipReported(H1, held=True), CommandSucceeded(agent.count)]
+            assert agent.events[-2:] == [VipReported(H1, held=True), CommandSucceeded(agent.count)]
             await asyncio.sleep(0.3)
-            assert len(ear.heard()) == announcements
+            assert len(listener.heard()) == announcements
 
     with_lca(host, scenario, SlowAddresses)
 
@@ -313,7 +317,7 @@ def test_a_look_at_the_vip_tells_whether_the_whole_of_it_is_here_and_then_that_i
         if present:
             change(host, "add", *present)
         await agent.result(LookAtVip(H1))
-        assert agent.told[-2:] == [VipReported(H1, held=whole), CommandSucceeded(1)]
+        assert agent.events[-2:] == [VipReported(H1, held=whole), CommandSucceeded(1)]
         assert held(host) == (set(VIP) if whole else set())
 
     with_lca(host, scenario)
@@ -328,7 +332,7 @@ def test_what_another_hand_does_is_reported_once(host, with_lca, eventually):
         for action in ("add", "del", "add"):
             change(host, action)
             expected.append(VipReported(H1, held=action == "add"))
-            await eventually(lambda: agent.told == expected)
+            await eventually(lambda: agent.events == expected)
             assert (await lca.report()).vip_held is (action == "add")
 
     with_lca(host, scenario)

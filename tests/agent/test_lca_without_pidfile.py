@@ -52,9 +52,9 @@ def test_without_a_pidfile_a_failure_and_a_return_are_seen_by_the_status(
     async def scenario(lca: Lca, agent: Agent) -> None:
         assert (await lca.report()).modes == {A1: mode}
         application.kill()
-        await eventually(lambda: agent.told == [ApplicationReported(A1, Mode.DOWN)])
+        await eventually(lambda: agent.events == [ApplicationReported(A1, Mode.DOWN)])
         application.run()
-        await eventually(lambda: agent.told[1:] == [ApplicationReported(A1, mode)])
+        await eventually(lambda: agent.events[1:] == [ApplicationReported(A1, mode)])
 
     with_lca(host, scenario, kind=kind, **by_status(application))
 
@@ -124,7 +124,7 @@ def test_a_command_does_not_wait_for_a_regular_look_and_looks_go_on_after_it(hos
         number = agent.order(Promote(H1, A1))
         await eventually(lambda: application.calls() == ["primary"])
         (application.directory / "hanging").unlink()
-        await eventually(lambda: agent.told == [CommandSucceeded(number)])
+        await eventually(lambda: agent.events == [CommandSucceeded(number)])
         application.kill()
         await eventually(lambda: agent.reports() == [ApplicationReported(A1, Mode.DOWN)])
 
@@ -186,12 +186,12 @@ def test_what_another_hand_does_is_seen_through_an_ocf_agent(host, with_lca, sta
     async def scenario(lca: Lca, agent: Agent) -> None:
         for role, mode in seen:
             state.write_text(f"{role}\n")
-            await eventually(lambda mode=mode: agent.told[-1:] == [ApplicationReported(A1, mode)])
+            await eventually(lambda mode=mode: agent.events[-1:] == [ApplicationReported(A1, mode)])
         (tmp_path / "state.rc").write_text("1\n")  # it does not work
-        await eventually(lambda: agent.told[-1:] == [ApplicationReported(A1, Mode.DOWN)])
+        await eventually(lambda: agent.events[-1:] == [ApplicationReported(A1, Mode.DOWN)])
         (tmp_path / "state.rc").unlink()
-        await eventually(lambda: agent.told[-1:] == [ApplicationReported(A1, Mode.PRIMARY)])
+        await eventually(lambda: agent.events[-1:] == [ApplicationReported(A1, Mode.PRIMARY)])
         state.unlink()
-        await eventually(lambda: agent.told[-1:] == [ApplicationReported(A1, Mode.DOWN)])
+        await eventually(lambda: agent.events[-1:] == [ApplicationReported(A1, Mode.DOWN)])
 
     with_lca(host, scenario, **stateful)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.mlcmd_desk import Desk, with_desk
+from support.mlcmd_harness import MlcmdHarness, with_harness
 from support.mlcmd_site import (
     A1,
     A2,
@@ -47,9 +47,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 @pytest.fixture
-def on_desk(site: Site, eventually: Eventually) -> Callable[..., None]:
-    """Runs a scenario with a connection: see `with_desk`."""
-    return lambda scenario, **settings: asyncio.run(with_desk(site, eventually, scenario, **settings))
+def play(site: Site, eventually: Eventually) -> Callable[..., None]:
+    """Runs a scenario with a connection: see `with_harness`."""
+    return lambda scenario, **settings: asyncio.run(with_harness(site, eventually, scenario, **settings))
 
 
 @pytest.mark.parametrize(
@@ -64,46 +64,48 @@ def on_desk(site: Site, eventually: Eventually) -> Callable[..., None]:
     ],
 )
 @pytest.mark.parametrize("known", [P, B])
-def test_mlcmd_carries_out_what_it_controls(on_desk, known: Mode, primary, command, operations, told):
+def test_mlcmd_carries_out_what_it_controls(play, known: Mode, primary, command, operations, told):
     """Whatever was known before, what is so already is left alone, and a look is always answered."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A1 if known is P else A2)
-        await desk.connect(known)
-        desk.site.is_primary(primary)
-        desk.connection.send(command, AMPLE_MS)
-        assert desk.events == []  # never from within `send`: the agent is busy with the event that led to the command
-        await desk.comes(*told, CommandSucceeded(7))
-        assert (desk.site.operations(), desk.host.sent) == (operations, [])
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A1 if known is P else A2)
+        await harness.connect(known)
+        harness.site.is_primary(primary)
+        harness.connection.send(command, AMPLE_MS)
+        assert (
+            harness.events == []
+        )  # never from within `send`: the agent is busy with the event that led to the command
+        await harness.comes(*told, CommandSucceeded(7))
+        assert (harness.site.operations(), harness.host.sent) == (operations, [])
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("command", [Promote(H1, RM, 7), Start(H1, A1, 7), EnableVip(H1, 7), LookAt(H1, RM, 7)])
-def test_what_mlcmd_does_not_control_is_the_host_s(on_desk, command: HostCommand):
-    async def scenario(desk: Desk) -> None:
-        await desk.connect()
-        desk.connection.send(command, 1234)
-        desk.host.hear(CommandSucceeded(7))
-        await desk.comes(CommandSucceeded(7))
-        assert desk.host.sent == [(command, 1234)]
+def test_what_mlcmd_does_not_control_is_the_host_s(play, command: HostCommand):
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect()
+        harness.connection.send(command, 1234)
+        harness.host.hear(CommandSucceeded(7))
+        await harness.comes(CommandSucceeded(7))
+        assert harness.host.sent == [(command, 1234)]
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("command", [Promote(H1, A1, 7), Demote(H1, A1, 7), LookAt(H1, A1, 7)])
-def test_nothing_is_done_for_a_host_that_is_not_connected(on_desk, command: HostCommand):
+def test_nothing_is_done_for_a_host_that_is_not_connected(play, command: HostCommand):
     """Its own connection knows what becomes of a command that cannot be sent."""
 
-    async def scenario(desk: Desk) -> None:
-        await desk.connect()
-        desk.host.hear(HostLost(H1))
-        desk.connection.send(command, 1234)
-        await desk.comes(HostLost(H1))
-        assert desk.host.sent == [(command, 1234)]
-        assert desk.site.runs() == [f"{STATUS} 101"]
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect()
+        harness.host.hear(HostLost(H1))
+        harness.connection.send(command, 1234)
+        await harness.comes(HostLost(H1))
+        assert harness.host.sent == [(command, 1234)]
+        assert harness.site.runs() == [f"{STATUS} 101"]
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize(
@@ -119,98 +121,98 @@ def test_nothing_is_done_for_a_host_that_is_not_connected(on_desk, command: Host
         ({"status": ["hang"]}, CommandTimedOut),
     ],
 )
-def test_what_becomes_of_a_command_is_told(on_desk, behaviour: dict[str, list[str]], kind: type):
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A2)
-        await desk.connect(B)
-        desk.site.is_primary(A2, **behaviour)
-        desk.connection.send(Promote(H1, A1, 7), 2 * SHORT_MS)
-        await desk.eventually(lambda: desk.events)
-        ((result),) = desk.events
+def test_what_becomes_of_a_command_is_told(play, behaviour: dict[str, list[str]], kind: type):
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A2)
+        await harness.connect(B)
+        harness.site.is_primary(A2, **behaviour)
+        harness.connection.send(Promote(H1, A1, 7), 2 * SHORT_MS)
+        await harness.eventually(lambda: harness.events)
+        ((result),) = harness.events
         assert (type(result), result.id, "xyzzy" in result.reason) == (kind, 7, False)
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_commands_for_one_application_wait_for_each_other_within_their_deadlines(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A2)
-        await desk.connect(B)
-        desk.site.is_primary(A2, switchover=["hang"])
-        desk.connection.send(Promote(H1, A1, 7), AMPLE_MS)
-        await desk.runs(f"{SWITCHOVER} 101")
-        desk.connection.send(LookAt(H1, A1, 8), 50)
-        await desk.eventually(lambda: desk.events)
-        assert desk.events == [CommandTimedOut(8, "SIP_Server_1 was busy for 50 ms")]
+def test_commands_for_one_application_wait_for_each_other_within_their_deadlines(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A2)
+        await harness.connect(B)
+        harness.site.is_primary(A2, switchover=["hang"])
+        harness.connection.send(Promote(H1, A1, 7), AMPLE_MS)
+        await harness.runs(f"{SWITCHOVER} 101")
+        harness.connection.send(LookAt(H1, A1, 8), 50)
+        await harness.eventually(lambda: harness.events)
+        assert harness.events == [CommandTimedOut(8, "SIP_Server_1 was busy for 50 ms")]
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_of_an_application_that_is_down_its_host_knows_better(on_desk):
-    async def scenario(desk: Desk) -> None:
-        await desk.connect(D)
+def test_of_an_application_that_is_down_its_host_knows_better(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect(D)
         for command in (Promote(H1, A1, 7), Demote(H1, A1, 8), LookAt(H1, A1, 9)):
-            desk.connection.send(command, AMPLE_MS)
+            harness.connection.send(command, AMPLE_MS)
         failed = [CommandFailed(number, "SIP_Server_1 is down") for number in (7, 8)]
-        await desk.comes(*failed, ApplicationReported(A1, D), CommandSucceeded(9))
-        assert desk.site.runs() == []
+        await harness.comes(*failed, ApplicationReported(A1, D), CommandSucceeded(9))
+        assert harness.site.runs() == []
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("command", [Promote(H1, A1, 7), LookAt(H1, A1, 7)])
 @pytest.mark.parametrize("is_up_again", [False, True])
-def test_what_is_done_for_an_application_that_goes_down_has_failed(on_desk, command: HostCommand, is_up_again: bool):
+def test_what_is_done_for_an_application_that_goes_down_has_failed(play, command: HostCommand, is_up_again: bool):
     """Also if it is up again by then: nobody knows whether mlcmd speaks of the time before or after."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A2)
-        await desk.connect(B)
-        desk.site.is_primary(A2, status=["linger"], switchover=["linger"])
-        desk.connection.send(command, AMPLE_MS)
-        await desk.eventually(lambda: len(desk.site.runs()) == 2)
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A2)
+        await harness.connect(B)
+        harness.site.is_primary(A2, status=["linger"], switchover=["linger"])
+        harness.connection.send(command, AMPLE_MS)
+        await harness.eventually(lambda: len(harness.site.runs()) == 2)
         down, failed = ApplicationReported(A1, D), CommandFailed(7, "SIP_Server_1 went down")
         mode = P if isinstance(command, Promote) else B
         for event in (down, ApplicationReported(A1, B))[: 1 + is_up_again]:
-            desk.host.hear(event)
-        await desk.eventually(lambda: failed in desk.events)
-        await desk.comes(down, failed, *[ApplicationReported(A1, mode)][:is_up_again])
+            harness.host.hear(event)
+        await harness.eventually(lambda: failed in harness.events)
+        await harness.comes(down, failed, *[ApplicationReported(A1, mode)][:is_up_again])
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("command", [Promote(H1, A1, 7), Demote(H1, A1, 7), LookAt(H1, A1, 7)])
 @pytest.mark.parametrize("parting", [HostLost(H1), HostLeft(H1), None])
 @pytest.mark.parametrize("behaviour", ["hang", "linger"])
 def test_nothing_is_told_after_a_host_is_lost_and_mlcmd_is_ended(
-    on_desk, command: HostCommand, parting: Event | None, behaviour: str
+    play, command: HostCommand, parting: Event | None, behaviour: str
 ):
-    """Nor after the end of the connection, which is there by itself: see `on_desk`."""
+    """Nor after the end of the connection, which is there by itself: see `play`."""
 
-    async def scenario(desk: Desk) -> None:
-        await desk.connect()
-        desk.site.is_primary(A2 if isinstance(command, Promote) else A1, status=[behaviour])
-        desk.connection.send(command, AMPLE_MS)
-        await desk.eventually(lambda: len(desk.site.runs()) == 2)
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect()
+        harness.site.is_primary(A2 if isinstance(command, Promote) else A1, status=[behaviour])
+        harness.connection.send(command, AMPLE_MS)
+        await harness.eventually(lambda: len(harness.site.runs()) == 2)
         if parting:
-            desk.host.hear(parting)
-            await desk.comes(parting)
+            harness.host.hear(parting)
+            await harness.comes(parting)
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_what_nobody_expects_is_logged_and_counts_as_unclear(on_desk, caplog: pytest.LogCaptureFixture):
+def test_what_nobody_expects_is_logged_and_counts_as_unclear(play, caplog: pytest.LogCaptureFixture):
     """An argument that cannot be passed on is what such a thing may be."""
 
-    async def scenario(desk: Desk) -> None:
-        await desk.connect(D)
-        desk.host.hear(ApplicationReported(A1, B))
-        await desk.eventually(lambda: desk.events)
-        desk.connection.send(Promote(H1, A1, 7), AMPLE_MS)
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect(D)
+        harness.host.hear(ApplicationReported(A1, B))
+        await harness.eventually(lambda: harness.events)
+        harness.connection.send(Promote(H1, A1, 7), AMPLE_MS)
         unclear = CommandUnclear(7, "UnicodeEncodeError in mlcmd's driver: see the agent's log")
-        await desk.comes(ApplicationReported(A1, B), unclear)
-        await desk.eventually(lambda: caplog.text.count("SIP_Server_1 has no known mode") >= 2)  # it is asked again
+        await harness.comes(ApplicationReported(A1, B), unclear)
+        await harness.eventually(lambda: caplog.text.count("SIP_Server_1 has no known mode") >= 2)  # it is asked again
 
-    on_desk(scenario, csuser="\ud800")
+    play(scenario, csuser="\ud800")
     assert "Traceback" in caplog.text
     assert "xyzzy" not in caplog.text

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.mlcmd_desk import Desk, connected, with_desk
+from support.mlcmd_harness import MlcmdHarness, connected, with_harness
 from support.mlcmd_site import (
     A1,
     A2,
@@ -47,122 +47,122 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 @pytest.fixture
-def on_desk(site: Site, eventually: Eventually) -> Callable[..., None]:
-    """Runs a scenario with a connection: see `with_desk`."""
-    return lambda scenario, **settings: asyncio.run(with_desk(site, eventually, scenario, **settings))
+def play(site: Site, eventually: Eventually) -> Callable[..., None]:
+    """Runs a scenario with a connection: see `with_harness`."""
+    return lambda scenario, **settings: asyncio.run(with_harness(site, eventually, scenario, **settings))
 
 
 # A host connects
 
 
-def test_a_host_is_connected_when_mlcmd_has_told_the_modes_and_what_it_said_meanwhile_follows(on_desk):
-    async def scenario(desk: Desk) -> None:
+def test_a_host_is_connected_when_mlcmd_has_told_the_modes_and_what_it_said_meanwhile_follows(play):
+    async def scenario(harness: MlcmdHarness) -> None:
         meanwhile = [HostFellSilent(H1), VipReported(H1, held=True), HostHeard(H1), ApplicationReported(RM, D)]
         for event in (connected(B, RM_1=UP), *meanwhile):
-            desk.host.hear(event)
-        assert desk.events == []
-        await desk.comes(connected(P, RM_1=UP), *meanwhile)
-        desk.host.hear(HostFellSilent(H1))
-        await desk.comes(connected(P, RM_1=UP), *meanwhile, HostFellSilent(H1))
-        assert desk.site.runs() == [f"{STATUS} 101"]
+            harness.host.hear(event)
+        assert harness.events == []
+        await harness.comes(connected(P, RM_1=UP), *meanwhile)
+        harness.host.hear(HostFellSilent(H1))
+        await harness.comes(connected(P, RM_1=UP), *meanwhile, HostFellSilent(H1))
+        assert harness.site.runs() == [f"{STATUS} 101"]
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_a_host_whose_applications_are_down_is_connected_at_once(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.host.hear(connected(D))
-        assert desk.events == [connected(D)]
-        assert desk.site.runs() == []
+def test_a_host_whose_applications_are_down_is_connected_at_once(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.host.hear(connected(D))
+        assert harness.events == [connected(D)]
+        assert harness.site.runs() == []
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "linger", "fail"])
-def test_an_application_that_fails_while_mlcmd_is_asked_is_down(on_desk, behaviour: str):
+def test_an_application_that_fails_while_mlcmd_is_asked_is_down(play, behaviour: str):
     """mlcmd has no say in this, and would perhaps never tell a mode."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A1, status=[behaviour])
-        desk.host.hear(connected())
-        await desk.runs(f"{STATUS} 101")
-        desk.host.hear(ApplicationReported(A1, D))
-        assert desk.events == [connected(D)]
-        await desk.comes(connected(D))
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A1, status=[behaviour])
+        harness.host.hear(connected())
+        await harness.runs(f"{STATUS} 101")
+        harness.host.hear(ApplicationReported(A1, D))
+        assert harness.events == [connected(D)]
+        await harness.comes(connected(D))
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("parting", [HostLost(H1), HostLeft(H1)])
-def test_a_host_that_is_lost_while_mlcmd_is_asked_was_never_connected(on_desk, parting: Event):
+def test_a_host_that_is_lost_while_mlcmd_is_asked_was_never_connected(play, parting: Event):
     """The agent is told that it is not there, once: it may wait for that."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A1, status=["hang"])
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A1, status=["hang"])
         for _ in range(2):
-            desk.host.hear(connected())
-            await desk.runs(f"{STATUS} 101")
-            desk.host.hear(parting)
-            await desk.comes(parting)
-        desk.site.is_primary(A1)
-        desk.host.hear(connected())
-        await desk.comes(parting, connected(P))
+            harness.host.hear(connected())
+            await harness.runs(f"{STATUS} 101")
+            harness.host.hear(parting)
+            await harness.comes(parting)
+        harness.site.is_primary(A1)
+        harness.host.hear(connected())
+        await harness.comes(parting, connected(P))
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_of_a_host_that_is_not_connected_nothing_is_told(on_desk):
-    async def scenario(desk: Desk) -> None:
+def test_of_a_host_that_is_not_connected_nothing_is_told(play):
+    async def scenario(harness: MlcmdHarness) -> None:
         speech = [HostFellSilent(H1), HostHeard(H1), VipReported(H1, held=True)]
         speech += [ApplicationReported(A1, B), ApplicationReported(A1, D), ApplicationReported(RM, D)]
         for event in speech:
-            desk.host.hear(event)
-        desk.host.hear(connected())
-        desk.host.hear(HostLost(H1))
+            harness.host.hear(event)
+        harness.host.hear(connected())
+        harness.host.hear(HostLost(H1))
         for event in speech:
-            desk.host.hear(event)
-        await desk.comes(HostLost(H1))
+            harness.host.hear(event)
+        await harness.comes(HostLost(H1))
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_of_two_connections_the_newer_one_counts(on_desk):
-    async def scenario(desk: Desk) -> None:
-        desk.host.hear(connected(B, RM_1=UP))
-        desk.host.hear(VipReported(H1, held=True))
-        desk.host.hear(connected(B, RM_1=D))
-        await desk.comes(connected(P, RM_1=D))
-        desk.site.is_primary(A2)
-        desk.host.hear(connected(B, RM_1=UP))
-        await desk.comes(connected(P, RM_1=D), connected(B, RM_1=UP))
+def test_of_two_connections_the_newer_one_counts(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.host.hear(connected(B, RM_1=UP))
+        harness.host.hear(VipReported(H1, held=True))
+        harness.host.hear(connected(B, RM_1=D))
+        await harness.comes(connected(P, RM_1=D))
+        harness.site.is_primary(A2)
+        harness.host.hear(connected(B, RM_1=UP))
+        await harness.comes(connected(P, RM_1=D), connected(B, RM_1=UP))
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("behaviour", ["fail", "say_bytes", "echo", "hang", "die"])
-def test_a_host_is_not_connected_before_mlcmd_has_told_its_modes(on_desk, behaviour: str):
+def test_a_host_is_not_connected_before_mlcmd_has_told_its_modes(play, behaviour: str):
     """However often it has to be asked."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A1, status=[behaviour, "fail", "succeed"])
-        desk.host.hear(connected())
-        await desk.comes(connected(P))
-        assert desk.site.runs() == [f"{STATUS} 101"] * 3
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A1, status=[behaviour, "fail", "succeed"])
+        harness.host.hear(connected())
+        await harness.comes(connected(P))
+        assert harness.site.runs() == [f"{STATUS} 101"] * 3
 
-    on_desk(scenario, deadline_ms=SHORT_MS)
+    play(scenario, deadline_ms=SHORT_MS)
 
 
-def test_the_mode_that_was_known_is_taken_until_mlcmd_tells_another_one(on_desk):
-    async def scenario(desk: Desk) -> None:
-        await desk.connect(P)
-        desk.host.hear(HostLost(H1))
-        desk.site.is_primary(A2, status=["fail", "fail", "succeed"])
-        desk.host.hear(connected())
-        await desk.comes(HostLost(H1), connected(P))
-        await desk.eventually(lambda: len(desk.events) == 3)
-        await desk.comes(HostLost(H1), connected(P), ApplicationReported(A1, B))
+def test_the_mode_that_was_known_is_taken_until_mlcmd_tells_another_one(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect(P)
+        harness.host.hear(HostLost(H1))
+        harness.site.is_primary(A2, status=["fail", "fail", "succeed"])
+        harness.host.hear(connected())
+        await harness.comes(HostLost(H1), connected(P))
+        await harness.eventually(lambda: len(harness.events) == 3)
+        await harness.comes(HostLost(H1), connected(P), ApplicationReported(A1, B))
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,9 @@ def test_a_host_waits_for_the_modes_on_the_other_one(
 
     async def scenario() -> None:
         together: list[MlcmdConnection] = []
-        first, second = (Desk.of(site, eventually, together, dbids=dbids) for dbids in (("999", "102"), ("102", "101")))
+        first, second = (
+            MlcmdHarness.of(site, eventually, together, dbids=dbids) for dbids in (("999", "102"), ("102", "101"))
+        )
         first.host.hear(connected())
         second.host.hear(connected())
         second.host.hear(VipReported(H1, held=True))
@@ -184,8 +186,8 @@ def test_a_host_waits_for_the_modes_on_the_other_one(
         first.host.hear(released_by)
         assert first.events == [told]
         assert second.events == [connected(B), VipReported(H1, held=True)]
-        for desk in (first, second):
-            await asyncio.wait_for(desk.connection.close(), 20)
+        for harness in (first, second):
+            await asyncio.wait_for(harness.connection.close(), 20)
         await eventually(no_child_is_left)
 
     asyncio.run(scenario())
@@ -195,66 +197,66 @@ def test_a_host_waits_for_the_modes_on_the_other_one(
 
 
 @pytest.mark.parametrize("mode", [P, B])
-def test_the_mode_of_an_application_that_is_up_again_is_asked_for(on_desk, mode: Mode):
-    async def scenario(desk: Desk) -> None:
-        await desk.connect()
-        desk.site.is_primary(A1 if mode is P else A2)
-        desk.host.hear(ApplicationReported(A1, D))
-        desk.host.hear(ApplicationReported(A1, B))
-        await desk.comes(ApplicationReported(A1, D), ApplicationReported(A1, mode))
+def test_the_mode_of_an_application_that_is_up_again_is_asked_for(play, mode: Mode):
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect()
+        harness.site.is_primary(A1 if mode is P else A2)
+        harness.host.hear(ApplicationReported(A1, D))
+        harness.host.hear(ApplicationReported(A1, B))
+        await harness.comes(ApplicationReported(A1, D), ApplicationReported(A1, mode))
 
-    on_desk(scenario)
-
-
-def test_an_application_that_is_up_again_counts_as_backup_until_mlcmd_tells_another_mode(on_desk):
-    async def scenario(desk: Desk) -> None:
-        await desk.connect(D)
-        desk.site.is_primary(A1, status=["fail", "fail", "succeed"])
-        desk.host.hear(ApplicationReported(A1, B))
-        await desk.comes(ApplicationReported(A1, B))
-        await desk.eventually(lambda: len(desk.events) == 2)
-        await desk.comes(ApplicationReported(A1, B), ApplicationReported(A1, P))
-
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_what_was_assumed_gives_way_to_what_came_of_a_command(on_desk):
+def test_an_application_that_is_up_again_counts_as_backup_until_mlcmd_tells_another_mode(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect(D)
+        harness.site.is_primary(A1, status=["fail", "fail", "succeed"])
+        harness.host.hear(ApplicationReported(A1, B))
+        await harness.comes(ApplicationReported(A1, B))
+        await harness.eventually(lambda: len(harness.events) == 2)
+        await harness.comes(ApplicationReported(A1, B), ApplicationReported(A1, P))
+
+    play(scenario)
+
+
+def test_what_was_assumed_gives_way_to_what_came_of_a_command(play):
     """However often mlcmd is asked in vain after that."""
 
-    async def scenario(desk: Desk) -> None:
-        await desk.connect(D)
-        desk.site.is_primary(A2, status=["fail", "succeed", "succeed", "fail"])
-        desk.host.hear(ApplicationReported(A1, B))
-        await desk.eventually(lambda: desk.events)
-        desk.connection.send(Promote(H1, A1, 7), AMPLE_MS)
-        await desk.eventually(lambda: len(desk.site.runs()) >= 6)
-        await desk.comes(ApplicationReported(A1, B), CommandSucceeded(7))
-        assert desk.site.operations() == [f"{SWITCHOVER} 101"]
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect(D)
+        harness.site.is_primary(A2, status=["fail", "succeed", "succeed", "fail"])
+        harness.host.hear(ApplicationReported(A1, B))
+        await harness.eventually(lambda: harness.events)
+        harness.connection.send(Promote(H1, A1, 7), AMPLE_MS)
+        await harness.eventually(lambda: len(harness.site.runs()) >= 6)
+        await harness.comes(ApplicationReported(A1, B), CommandSucceeded(7))
+        assert harness.site.operations() == [f"{SWITCHOVER} 101"]
 
-    on_desk(scenario)
+    play(scenario)
 
 
-def test_a_late_answer_does_not_bring_an_application_back(on_desk):
-    async def scenario(desk: Desk) -> None:
-        await desk.connect(D)
-        desk.site.is_primary(A1, status=["linger"])
-        desk.host.hear(ApplicationReported(A1, B))
-        await desk.runs(f"{STATUS} 101")
-        desk.connection.send(LookAt(H1, A1, 7), AMPLE_MS)
-        desk.host.hear(ApplicationReported(A1, D))
-        await desk.comes(ApplicationReported(A1, D), CommandSucceeded(7))
+def test_a_late_answer_does_not_bring_an_application_back(play):
+    async def scenario(harness: MlcmdHarness) -> None:
+        await harness.connect(D)
+        harness.site.is_primary(A1, status=["linger"])
+        harness.host.hear(ApplicationReported(A1, B))
+        await harness.runs(f"{STATUS} 101")
+        harness.connection.send(LookAt(H1, A1, 7), AMPLE_MS)
+        harness.host.hear(ApplicationReported(A1, D))
+        await harness.comes(ApplicationReported(A1, D), CommandSucceeded(7))
 
-    on_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize("mode", [P, B])
-def test_mlcmd_that_calls_a_running_application_stopped_has_told_no_mode(on_desk, mode: Mode):
-    async def scenario(desk: Desk) -> None:
-        desk.site.is_primary(A1 if mode is P else A2)
-        await desk.connect(mode)
-        desk.site.is_primary(A2, others="stopped")
-        desk.connection.send(LookAt(H1, A1, 7), AMPLE_MS)
+def test_mlcmd_that_calls_a_running_application_stopped_has_told_no_mode(play, mode: Mode):
+    async def scenario(harness: MlcmdHarness) -> None:
+        harness.site.is_primary(A1 if mode is P else A2)
+        await harness.connect(mode)
+        harness.site.is_primary(A2, others="stopped")
+        harness.connection.send(LookAt(H1, A1, 7), AMPLE_MS)
         reason = "mlcmd says that SIP_Server_1 is stopped, and its host says that it runs"
-        await desk.comes(CommandUnclear(7, reason))
+        await harness.comes(CommandUnclear(7, reason))
 
-    on_desk(scenario)
+    play(scenario)

@@ -64,7 +64,7 @@ class Watched:
 
 
 @define(eq=False)
-class Desk:
+class ObserverHarness:
     agent: Agent
     hosts: dict[str, Watched]
     path: Path
@@ -74,7 +74,7 @@ class Desk:
         self.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
         self.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
 
-    def news(self, *kinds: str) -> list[str]:
+    def texts_of(self, *kinds: str) -> list[str]:
         return [entry.text for _, entry in read(self.path) if entry.kind in kinds]
 
 
@@ -87,11 +87,11 @@ def configuration(directory: Path) -> Path:
 
 
 @pytest.fixture
-def observing(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, None]]], None]:
+def observing(tmp_path: Path) -> Callable[[Callable[[ObserverHarness], Coroutine[Any, Any, None]]], None]:
     """Runs a scenario with an observing agent, in virtual time; its journal must replay to the state at its end."""
     settings = load(configuration(tmp_path))
 
-    async def with_agent(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> SolutionState:
+    async def with_agent(scenario: Callable[[ObserverHarness], Coroutine[Any, Any, None]]) -> SolutionState:
         hosts: dict[str, Watched] = {}
 
         def connect(name: str, deliver: Callable[[Event], None]) -> Watched:
@@ -104,13 +104,13 @@ def observing(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, 
         agent = Agent(settings, journal, connect, observe=True, clock=loop.clock)
         agent.start()
         try:
-            await scenario(Desk(agent, hosts, settings.agent.journal))
+            await scenario(ObserverHarness(agent, hosts, settings.agent.journal))
         finally:
             await agent.close()
             journal.close()
         return agent.solution.state
 
-    def run(scenario: Callable[[Desk], Coroutine[Any, Any, None]]) -> None:
+    def run(scenario: Callable[[ObserverHarness], Coroutine[Any, Any, None]]) -> None:
         state = virtual_time.run(with_agent(scenario))
         assert list(replay(settings.agent.journal))[-1].after == state
 
@@ -118,22 +118,22 @@ def observing(tmp_path: Path) -> Callable[[Callable[[Desk], Coroutine[Any, Any, 
 
 
 def test_what_another_hand_does_is_followed_and_what_the_agent_would_have_done_is_journalled(observing, tmp_path):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+    async def scenario(harness: ObserverHarness) -> None:
+        harness.connect()
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
         await asyncio.sleep(0.1)
-        desk.hosts[H2].deliver(ApplicationReported(A2, Mode.PRIMARY))
+        harness.hosts[H2].deliver(ApplicationReported(A2, Mode.PRIMARY))
         await asyncio.sleep(0.1)
-        desk.hosts[H1].deliver(VipReported(H1, held=False))
-        desk.hosts[H2].deliver(VipReported(H2, held=True))
-        state = desk.agent.solution.state
+        harness.hosts[H1].deliver(VipReported(H1, held=False))
+        harness.hosts[H2].deliver(VipReported(H2, held=True))
+        state = harness.agent.solution.state
         assert (state.pairs[0].state, state.vip, state.placement, state.pending) == (
             "no_redundancy_2",
             "held_2",
             "together_2",
             (),
         )
-        assert [text for text in desk.news("command") if text.startswith("withheld: ")] == [
+        assert [text for text in harness.texts_of("command") if text.startswith("withheld: ")] == [
             "withheld: announce_vip host1",
             "withheld: promote SIP_Server_2",
             "withheld: disable_vip host1",
@@ -141,7 +141,7 @@ def test_what_another_hand_does_is_followed_and_what_the_agent_would_have_done_i
             "withheld: announce_vip host2",
             "withheld: announce_vip host2",
         ]
-        assert desk.news("start") == ["the agent starts, observing: nothing is done"]
+        assert harness.texts_of("start") == ["the agent starts, observing: nothing is done"]
 
     observing(scenario)
     last = list(incidents(tmp_path / "journal.sqlite"))[-1]
@@ -154,19 +154,19 @@ def test_what_another_hand_does_is_followed_and_what_the_agent_would_have_done_i
 
 
 def test_a_host_that_is_lost_is_followed_too(observing):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H1].deliver(HostLost(H1))
-        desk.hosts[H2].deliver(ApplicationReported(A2, Mode.PRIMARY))
-        desk.hosts[H2].deliver(VipReported(H2, held=True))
-        state = desk.agent.solution.state
+    async def scenario(harness: ObserverHarness) -> None:
+        harness.connect()
+        harness.hosts[H1].deliver(HostLost(H1))
+        harness.hosts[H2].deliver(ApplicationReported(A2, Mode.PRIMARY))
+        harness.hosts[H2].deliver(VipReported(H2, held=True))
+        state = harness.agent.solution.state
         assert (state.pairs[0].state, state.vip) == ("peer_lost_2", "owed_2")
         report = HostReport({A1: Mode.PRIMARY}, vip_held=True)
-        desk.hosts[H1].deliver(HostConnected(H1, report))
-        assert desk.agent.solution.state.pairs[0].state == "split_brain_2"
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.BACKUP))
-        desk.hosts[H1].deliver(VipReported(H1, held=False))
-        state = desk.agent.solution.state
+        harness.hosts[H1].deliver(HostConnected(H1, report))
+        assert harness.agent.solution.state.pairs[0].state == "split_brain_2"
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.BACKUP))
+        harness.hosts[H1].deliver(VipReported(H1, held=False))
+        state = harness.agent.solution.state
         assert (state.pairs[0].state, state.vip, state.pending) == ("redundant_2", "held_2", ())
 
     observing(scenario)
@@ -175,16 +175,16 @@ def test_a_host_that_is_lost_is_followed_too(observing):
 def test_what_nobody_does_is_given_up_after_a_while_and_would_be_done_again_the_next_time(observing, tmp_path):
     """Otherwise an old wish would hide the next one."""
 
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        settled = desk.agent.solution.state
+    async def scenario(harness: ObserverHarness) -> None:
+        harness.connect()
+        settled = harness.agent.solution.state
         for count in (1, 2):
-            desk.agent.take_log_message("00-5150", A2)
-            assert desk.agent.solution.state.pairs[0].state == "demoting_2"
+            harness.agent.take_log_message("00-5150", A2)
+            assert harness.agent.solution.state.pairs[0].state == "demoting_2"
             await asyncio.sleep((DEADLINE_MS + 1) / 1000)
-            assert desk.agent.solution.state == settled
-            assert desk.news("command").count("withheld: demote SIP_Server_1") == count
-            assert len(desk.news("observed")) == count
+            assert harness.agent.solution.state == settled
+            assert harness.texts_of("command").count("withheld: demote SIP_Server_1") == count
+            assert len(harness.texts_of("observed")) == count
 
     observing(scenario)
     found = list(incidents(tmp_path / "journal.sqlite"))[1:]
@@ -196,30 +196,30 @@ def test_what_nobody_does_is_given_up_after_a_while_and_would_be_done_again_the_
 
 
 def test_as_long_as_nobody_is_primary_the_incident_goes_on(observing, tmp_path):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        desk.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
+    async def scenario(harness: ObserverHarness) -> None:
+        harness.connect()
+        harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
         await asyncio.sleep(60)
-        assert desk.agent.solution.state.pairs[0].state == "taking_over_2"
-        assert desk.news("observed") == []
+        assert harness.agent.solution.state.pairs[0].state == "taking_over_2"
+        assert harness.texts_of("observed") == []
 
     observing(scenario)
     assert not list(incidents(tmp_path / "journal.sqlite"))[-1].is_over
 
 
 def test_an_operator_is_refused_and_told_why(observing):
-    async def scenario(desk: Desk) -> None:
-        desk.connect()
-        before = desk.agent.solution.state
+    async def scenario(harness: ObserverHarness) -> None:
+        harness.connect()
+        before = harness.agent.solution.state
         asked = ({"do": "switch", "to": A2}, {"do": "switch", "to": H2}, {"do": "stop", "application": A2})
         for request in (*asked, {"do": "start", "application": A2}):
-            assert answer(desk.agent, request) == {"ok": False, "text": OBSERVING}
-        assert desk.agent.solution.state == before
-        assert desk.news("refused") == [
+            assert answer(harness.agent, request) == {"ok": False, "text": OBSERVING}
+        assert harness.agent.solution.state == before
+        assert harness.texts_of("refused") == [
             f"{what} SIP_Server_2: {OBSERVING}"
             for what in ("requested", "requested", "stop requested", "start requested")
         ]
-        status = answer(desk.agent, {"do": "status"})["status"]
+        status = answer(harness.agent, {"do": "status"})["status"]
         assert as_text(status).splitlines()[0] == "solution lab: as it should be; observing: nothing is done"
 
     observing(scenario)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from support.agent_at_work import WillingHost
-from support.operators_desk import A1, A2, Desk, at_desk_in, configuration
+from support.agent_harness import A1, A2, AgentHarness, configuration, play_in
 from switchover.agent.controller.agent import Agent
 from switchover.agent.controller.operator_client import OperatorError, ask
 from switchover.agent.controller.operator_socket import LONGEST_LINE, OperatorServer
@@ -20,8 +20,8 @@ from switchover.agent.history.journal import Journal
 
 
 @pytest.fixture
-def at_desk(tmp_path: Path) -> Callable[..., None]:
-    return partial(at_desk_in, tmp_path)
+def play(tmp_path: Path) -> Callable[..., None]:
+    return partial(play_in, tmp_path)
 
 
 UNKNOWN = [
@@ -31,12 +31,12 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("request_", UNKNOWN, ids=str)
-def test_an_unknown_request_is_answered(at_desk, request_):
-    async def scenario(desk: Desk) -> None:
-        reply = json.loads(await desk.say(json.dumps(request_).encode() + b"\n"))
+def test_an_unknown_request_is_answered(play, request_):
+    async def scenario(harness: AgentHarness) -> None:
+        reply = json.loads(await harness.say(json.dumps(request_).encode() + b"\n"))
         assert reply == {"ok": False, "text": "unknown request"}
 
-    at_desk(scenario)
+    play(scenario)
 
 
 @pytest.mark.parametrize(
@@ -51,43 +51,43 @@ def test_an_unknown_request_is_answered(at_desk, request_):
     ],
     ids=lambda line: repr(line[:30]),
 )
-def test_garbage_is_answered_as_such_and_the_agent_works_on(at_desk, line):
-    async def scenario(desk: Desk) -> None:
-        reply = json.loads(await desk.say(line))
+def test_garbage_is_answered_as_such_and_the_agent_works_on(play, line):
+    async def scenario(harness: AgentHarness) -> None:
+        reply = json.loads(await harness.say(line))
         assert not reply["ok"]
         assert reply["text"].startswith("not JSON: ")
-        assert (await desk.ask(do="switch", to=A2))["moved"]
-        assert desk.news("event")[-1] != ""
+        assert (await harness.ask(do="switch", to=A2))["moved"]
+        assert harness.texts_of("event")[-1] != ""
 
-    at_desk(scenario)
+    play(scenario)
 
 
-def test_clients_that_say_too_much_or_nothing_or_go_away_do_no_harm(at_desk):
-    async def scenario(desk: Desk) -> None:
-        silent = [await asyncio.open_unix_connection(desk.path) for _ in range(20)]
-        assert await desk.say(b"x" * (LONGEST_LINE * 2)) == b""
-        assert json.loads(await desk.say(b'{"do": "status"}', end=True))["ok"]  # the end of the line may be missing
-        assert not json.loads(await desk.say(b"", end=True))["ok"]
+def test_clients_that_say_too_much_or_nothing_or_go_away_do_no_harm(play):
+    async def scenario(harness: AgentHarness) -> None:
+        silent = [await asyncio.open_unix_connection(harness.path) for _ in range(20)]
+        assert await harness.say(b"x" * (LONGEST_LINE * 2)) == b""
+        assert json.loads(await harness.say(b'{"do": "status"}', end=True))["ok"]  # the end of the line may be missing
+        assert not json.loads(await harness.say(b"", end=True))["ok"]
         for _ in range(20):
             with socket.socket(socket.AF_UNIX) as client:
-                client.connect(str(desk.path))
+                client.connect(str(harness.path))
                 client.send(b'{"do": "status"}\n')  # and hangs up without reading
-        assert (await desk.ask(do="status"))["ok"]
+        assert (await harness.ask(do="status"))["ok"]
         for _, writer in silent:
             writer.close()
 
-    at_desk(scenario)
+    play(scenario)
 
 
-def test_a_close_hangs_up_on_a_silent_client_without_a_word(at_desk, caplog):
+def test_a_close_hangs_up_on_a_silent_client_without_a_word(play, caplog):
     with socket.socket(socket.AF_UNIX) as silent:
 
-        async def scenario(desk: Desk) -> None:
-            silent.connect(str(desk.path))
+        async def scenario(harness: AgentHarness) -> None:
+            silent.connect(str(harness.path))
             silent.send(b'{"do": ')
-            assert (await desk.ask(do="status"))["ok"]  # so the silent one has been let in
+            assert (await harness.ask(do="status"))["ok"]  # so the silent one has been let in
 
-        at_desk(scenario)
+        play(scenario)
         assert silent.recv(1) == b""
     assert caplog.messages == []
 
@@ -95,48 +95,48 @@ def test_a_close_hangs_up_on_a_silent_client_without_a_word(at_desk, caplog):
 # The socket
 
 
-def test_the_socket_is_the_user_s_alone_and_gone_when_the_agent_is(at_desk, tmp_path):
-    async def scenario(desk: Desk) -> None:
-        mode = desk.path.stat().st_mode
+def test_the_socket_is_the_user_s_alone_and_gone_when_the_agent_is(play, tmp_path):
+    async def scenario(harness: AgentHarness) -> None:
+        mode = harness.path.stat().st_mode
         assert (stat.S_ISSOCK(mode), stat.S_IMODE(mode)) == (True, 0o600)
         before = os.umask(0o022)
         os.umask(before)
         assert before != 0o177  # the mask of the process is what it was
 
-    at_desk(scenario)
+    play(scenario)
     assert not (tmp_path / "agent.sock").exists()
 
 
-def test_a_socket_that_a_killed_agent_left_is_replaced(at_desk, tmp_path):
+def test_a_socket_that_a_killed_agent_left_is_replaced(play, tmp_path):
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "agent.sock"))
 
-    async def scenario(desk: Desk) -> None:
-        assert (await desk.ask(do="status"))["ok"]
+    async def scenario(harness: AgentHarness) -> None:
+        assert (await harness.ask(do="status"))["ok"]
 
-    at_desk(scenario)
+    play(scenario)
 
 
-def test_a_second_agent_is_refused_and_the_first_one_goes_on(at_desk):
-    async def scenario(desk: Desk) -> None:
-        second = OperatorServer(desk.agent)
-        with pytest.raises(OperatorError, match=f"^another agent is running: {desk.path} answers$"):
+def test_a_second_agent_is_refused_and_the_first_one_goes_on(play):
+    async def scenario(harness: AgentHarness) -> None:
+        second = OperatorServer(harness.agent)
+        with pytest.raises(OperatorError, match=f"^another agent is running: {harness.path} answers$"):
             await second.start()
         await second.close()
-        assert (await desk.ask(do="status"))["ok"]
+        assert (await harness.ask(do="status"))["ok"]
 
-    at_desk(scenario)
+    play(scenario)
 
 
-def test_a_file_that_is_no_socket_is_not_removed(at_desk, tmp_path):
+def test_a_file_that_is_no_socket_is_not_removed(play, tmp_path):
     """A mistake in the configuration must not cost a file."""
     (tmp_path / "agent.sock").write_text("precious")
 
-    async def scenario(desk: Desk) -> None:
+    async def scenario(harness: AgentHarness) -> None:
         pytest.fail("it must not start")
 
     with pytest.raises(OperatorError, match=r"agent\.sock cannot be made: there is a file that is no socket"):
-        at_desk(scenario)
+        play(scenario)
     assert (tmp_path / "agent.sock").read_text() == "precious"
 
 

@@ -5,21 +5,21 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.operators_desk import A1, A2, H1, H2, Desk, at_desk_in, voicemail
+from support.agent_harness import A1, A2, H1, H2, AgentHarness, play_in, voicemail
 from switchover.fsm import ApplicationReported, HostFellSilent, HostLost, Mode
 
 
 @pytest.fixture
-def at_desk(tmp_path: Path) -> Callable[..., None]:
-    return partial(at_desk_in, tmp_path)
+def play(tmp_path: Path) -> Callable[..., None]:
+    return partial(play_in, tmp_path)
 
 
 def application(name: str, host: str, mode: str | None) -> dict[str, str | None]:
     return {"name": name, "host": host, "mode": mode}
 
 
-def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
-    async def scenario(desk: Desk) -> None:
+def test_the_status_is_the_solution_as_the_agent_knows_it(play):
+    async def scenario(harness: AgentHarness) -> None:
         vip = {"state": "held_1", "addresses": ["198.51.100.10/24"]}
         pair = {
             "name": "SIP Server",
@@ -42,9 +42,9 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
             "vip": vip,
             "pending": [],
         }
-        assert await desk.ask(do="status") == {"ok": True, "status": whole}
+        assert await harness.ask(do="status") == {"ok": True, "status": whole}
         for event in (HostFellSilent(H2), HostLost(H2)):
-            desk.hosts[H2].deliver(event)
+            harness.hosts[H2].deliver(event)
         pair |= {
             "state": "peer_lost_1",
             "applications": [application(A1, H1, "primary"), application(A2, H2, None)],
@@ -52,30 +52,30 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(at_desk):
         whole["hosts"][1] = {"name": H2, "link": "lost", "vip_held": None, "heard_ms_ago": None}
         vip["state"] = "owed_1"
         whole["redundancy"] = False
-        assert await desk.ask(do="status") == {"ok": True, "status": whole}
+        assert await harness.ask(do="status") == {"ok": True, "status": whole}
 
-    at_desk(scenario)
+    play(scenario)
 
 
-def test_the_status_has_the_latest_incidents_for_who_asks_for_them(at_desk, eventually):
-    async def scenario(desk: Desk) -> None:
-        await desk.ask(do="switch", to=A2)
-        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and desk.agent.incidents[-1].is_over)
-        status = (await desk.ask(do="status", incidents=1))["status"]
+def test_the_status_has_the_latest_incidents_for_who_asks_for_them(play, eventually):
+    async def scenario(harness: AgentHarness) -> None:
+        await harness.ask(do="switch", to=A2)
+        await eventually(lambda: harness.agent.solution.state.vip == "held_2" and harness.agent.incidents[-1].is_over)
+        status = (await harness.ask(do="status", incidents=1))["status"]
         (latest,) = status["incidents"]
         cause, outcome = f"an operator asks for {A2} as primary", "SIP Server: host1 -> host2; VIP: host1 -> host2"
         assert (latest["cause"], latest["outcome"], latest["is_over"]) == (cause, outcome, True)
-        assert len((await desk.ask(do="status", incidents=9))["status"]["incidents"]) == 2
-        assert "incidents" not in (await desk.ask(do="status"))["status"]
+        assert len((await harness.ask(do="status", incidents=9))["status"]["incidents"]) == 2
+        assert "incidents" not in (await harness.ask(do="status"))["status"]
 
-    at_desk(scenario)
+    play(scenario)
 
 
-def test_the_status_of_a_whole_voicemail_solution(at_desk, eventually):
+def test_the_status_of_a_whole_voicemail_solution(play, eventually):
     """Pairs that are only monitored, what is outside, where it runs, what could fail, and which alarms are active."""
 
-    async def scenario(desk: Desk) -> None:
-        status = (await desk.ask(do="status"))["status"]
+    async def scenario(harness: AgentHarness) -> None:
+        status = (await harness.ask(do="status"))["status"]
         assert [pair["name"] for pair in status["pairs"]] == ["VM SIP Server", "VM Server"]
         assert status["monitored"] == [
             {
@@ -86,9 +86,11 @@ def test_the_status_of_a_whole_voicemail_solution(at_desk, eventually):
         ]
         assert status["outside"] == ["Premise_SIP_Server"]
         assert (status["placement"], status["redundancy"]) == ("together_1", True)
-        desk.hosts[H1].deliver(ApplicationReported("RM_1", Mode.DOWN))
-        await eventually(lambda: desk.agent.solution.state.vip == "held_2" and not desk.agent.solution.state.pending)
-        status = (await desk.ask(do="status"))["status"]
+        harness.hosts[H1].deliver(ApplicationReported("RM_1", Mode.DOWN))
+        await eventually(
+            lambda: harness.agent.solution.state.vip == "held_2" and not harness.agent.solution.state.pending
+        )
+        status = (await harness.ask(do="status"))["status"]
         assert (status["placement"], status["redundancy"]) == ("together_2", False)
         assert {pair["state"] for pair in status["pairs"]} == {"redundant_2"}
         assert [found["state"] for found in status["monitored"][0]["applications"]] == ["down", "up"]
@@ -98,4 +100,4 @@ def test_the_status_of_a_whole_voicemail_solution(at_desk, eventually):
             *("VM_SIP_Server_2 primary", "VM_Server_2 primary", "VM_SIP_Server_1 backup"),
         }
 
-    at_desk(scenario, voicemail)
+    play(scenario, voicemail)

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from support.told_status import STATUS, with_hosts
+from support.example_status import STATUS, with_hosts
 from switchover.agent.explain import meanings
 from switchover.agent.explain.meanings import UNKNOWN, Fact, Mark, fact_of
 from switchover.agent.explain.overview import Overview, age, overview

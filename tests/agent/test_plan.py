@@ -343,7 +343,7 @@ def test_the_running_agent_is_asked_for_its_state_and_does_nothing(tmp_path, cap
             assert await asyncio.to_thread(cli.main, ["plan", "-c", str(file), "switch host2"]) == 0
             assert agent.solution.state == before
             assert len(list(read(settings.agent.journal))) == entries
-            return [type(command).__name__ for host in hosts.values() for command in host.told]
+            return [type(command).__name__ for host in hosts.values() for command in host.commands]
 
     assert asyncio.run(asked()) == ["AnnounceVip"]
     assert "  outcome   SIP Server: host1 -> host2; VIP: host1 -> host2" in capsys.readouterr().out.splitlines()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.followed_log import HEADER, Site, full, look_at_once, settle
+from support.followed_log import HEADER, FollowedLog, full, look_at_once, settle
 from switchover.drivers.errors import DriverError
 from switchover.drivers.scs.log import BURST, ScsLog
 from switchover.drivers.scs.records import LONGEST_LINE, read_record
@@ -29,14 +29,14 @@ def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> FollowedLog:
+    return FollowedLog(tmp_path)
 
 
 # What is delivered
 
 
-def test_messages_that_the_core_knows_are_delivered_and_others_counted(site: Site) -> None:
+def test_messages_that_the_core_knows_are_delivered_and_others_counted(site: FollowedLog) -> None:
     async def scenario() -> None:
         site.write(HEADER)
         async with site.followed() as follower:
@@ -44,13 +44,13 @@ def test_messages_that_the_core_knows_are_delivered_and_others_counted(site: Sit
                 full("SIP_1") + full("SIP_2", "05151") + full("SIP_3", "05060") + b"18:00:01.000 Std 05151 text\n"
             )
             await settle()
-            assert site.told == [(P, "SIP_1"), (B, "SIP_2"), (B, "SCS_1")]
+            assert site.delivered == [(P, "SIP_1"), (B, "SIP_2"), (B, "SCS_1")]
             assert follower.skipped == 1
 
     asyncio.run(scenario())
 
 
-def test_it_looks_by_itself(site: Site, eventually: Eventually, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_looks_by_itself(site: FollowedLog, eventually: Eventually, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
 
     async def scenario() -> None:
@@ -64,19 +64,19 @@ def test_it_looks_by_itself(site: Site, eventually: Eventually, monkeypatch: pyt
 
 
 def test_short_records_without_a_header_are_skipped_with_one_warning(
-    site: Site, caplog: pytest.LogCaptureFixture
+    site: FollowedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
         async with site.followed() as follower:
             site.write(b"18:00:01.000 Std 05150 text\n" * 2)
             await settle()
-            assert (follower.skipped, site.told) == (2, [])
+            assert (follower.skipped, site.delivered) == (2, [])
 
     asyncio.run(scenario())
     assert caplog.messages == [f"{site.log} has no header that names its application; its short records are skipped"]
 
 
-def test_only_the_header_names_the_application(site: Site) -> None:
+def test_only_the_header_names_the_application(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(HEADER + b"Application name: Impostor\n18:00:01.000 Std 05150 text\n")
@@ -85,7 +85,7 @@ def test_only_the_header_names_the_application(site: Site) -> None:
     assert site.names() == ["SCS_1"]
 
 
-def test_what_the_core_refuses_is_done_with(site: Site) -> None:
+def test_what_the_core_refuses_is_done_with(site: FollowedLog) -> None:
     async def scenario() -> None:
         def refuse(event_id: str, application: str) -> None:
             site.deliver(event_id, application)
@@ -98,7 +98,7 @@ def test_what_the_core_refuses_is_done_with(site: Site) -> None:
     assert site.names() == ["SIP_1", "SIP_2"]
 
 
-def test_an_error_of_the_receiver_s_is_reported_and_costs_no_other_message(site: Site) -> None:
+def test_an_error_of_the_receiver_s_is_reported_and_costs_no_other_message(site: FollowedLog) -> None:
     reported: list[object] = []
 
     async def scenario() -> None:
@@ -116,7 +116,7 @@ def test_an_error_of_the_receiver_s_is_reported_and_costs_no_other_message(site:
     assert [type(error) for error in reported] == [ZeroDivisionError]
 
 
-def test_a_burst_leaves_the_loop_to_others(site: Site) -> None:
+def test_a_burst_leaves_the_loop_to_others(site: FollowedLog) -> None:
     runs: list[str] = []
 
     async def scenario() -> None:
@@ -130,7 +130,7 @@ def test_a_burst_leaves_the_loop_to_others(site: Site) -> None:
     assert max(len(list(run)) for key, run in itertools.groupby(runs) if key == "message") == BURST
 
 
-def test_nothing_is_delivered_after_the_close(site: Site) -> None:
+def test_nothing_is_delivered_after_the_close(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed() as follower:
             site.write(full("SIP_1"))
@@ -139,14 +139,14 @@ def test_nothing_is_delivered_after_the_close(site: Site) -> None:
         ScsLog(site.log, site.bookmark, site.deliver).close()
 
     asyncio.run(scenario())
-    assert site.told == []
+    assert site.delivered == []
 
 
 # What cannot work, and what may yet
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo"])
-def test_what_is_no_file_is_not_followed(site: Site, kind: str) -> None:
+def test_what_is_no_file_is_not_followed(site: FollowedLog, kind: str) -> None:
     site.log.mkdir() if kind == "directory" else os.mkfifo(site.log)
 
     async def scenario() -> None:
@@ -156,7 +156,9 @@ def test_what_is_no_file_is_not_followed(site: Site, kind: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_log_that_is_no_file_for_a_while_is_warned_of_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_that_is_no_file_for_a_while_is_warned_of_once(
+    site: FollowedLog, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario() -> None:
         site.write(full("OLD"))
         async with site.followed():
@@ -211,7 +213,7 @@ def test_however_the_bytes_arrive_the_same_messages_come_out(data: bytes, data_o
     cuts = data_of.draw(st.lists(st.integers(0, len(data)), max_size=6).map(sorted))
     restarts = data_of.draw(st.sets(st.integers(0, 6)))
 
-    async def scenario(site: Site) -> None:
+    async def scenario(site: FollowedLog) -> None:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(site.followed())
             for number, (begin, end) in enumerate(itertools.pairwise([0, *cuts, len(data)])):
@@ -222,6 +224,6 @@ def test_however_the_bytes_arrive_the_same_messages_come_out(data: bytes, data_o
                 await settle(10)
 
     with tempfile.TemporaryDirectory() as directory:
-        site = Site(Path(directory))
+        site = FollowedLog(Path(directory))
         asyncio.run(scenario(site))
         assert site.names() == expected(data)

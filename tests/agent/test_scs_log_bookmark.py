@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.followed_log import HEADER, Site, full, look_at_once, settle
+from support.followed_log import HEADER, FollowedLog, full, look_at_once, settle
 from switchover.drivers.errors import DriverError
 from switchover.drivers.scs import log as scs_log
 from switchover.drivers.scs.log import ScsLog
@@ -22,22 +22,22 @@ def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> FollowedLog:
+    return FollowedLog(tmp_path)
 
 
-def test_the_first_start_begins_at_the_end_but_reads_the_header(site: Site) -> None:
+def test_the_first_start_begins_at_the_end_but_reads_the_header(site: FollowedLog) -> None:
     async def scenario() -> None:
         site.write(HEADER + full("OLD") * 2000)
         async with site.followed():
             site.write(b"18:00:01.000 Std 05150 text\n")
 
     asyncio.run(scenario())
-    assert site.told == [(P, "SCS_1")]
+    assert site.delivered == [(P, "SCS_1")]
 
 
 @pytest.mark.parametrize("before", [b"", full("OLD"), HEADER + full("OLD") * 2000], ids=["empty", "short", "long"])
-def test_a_line_that_was_not_whole_at_the_first_start_is_new(site: Site, before: bytes) -> None:
+def test_a_line_that_was_not_whole_at_the_first_start_is_new(site: FollowedLog, before: bytes) -> None:
     async def scenario() -> None:
         site.write(before + full("SIP_1")[:30])
         async with site.followed():
@@ -48,7 +48,7 @@ def test_a_line_that_was_not_whole_at_the_first_start_is_new(site: Site, before:
 
 
 @pytest.mark.parametrize("length", [LONGEST_LINE, 3 * LONGEST_LINE])
-def test_a_line_that_was_too_long_at_the_first_start_is_history(site: Site, length: int) -> None:
+def test_a_line_that_was_too_long_at_the_first_start_is_history(site: FollowedLog, length: int) -> None:
     async def scenario() -> None:
         site.write(full("OLD")[:-1] + b"x" * length)
         async with site.followed():
@@ -58,7 +58,7 @@ def test_a_line_that_was_too_long_at_the_first_start_is_history(site: Site, leng
     assert site.names() == ["SIP_1"]
 
 
-def test_what_appears_after_the_first_start_is_new_even_after_a_restart(site: Site) -> None:
+def test_what_appears_after_the_first_start_is_new_even_after_a_restart(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             assert not site.log.exists()
@@ -69,7 +69,7 @@ def test_what_appears_after_the_first_start_is_new_even_after_a_restart(site: Si
     asyncio.run(scenario())
 
 
-def test_the_bookmark_of_another_log_is_not_used(site: Site) -> None:
+def test_the_bookmark_of_another_log_is_not_used(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -84,7 +84,7 @@ def test_the_bookmark_of_another_log_is_not_used(site: Site) -> None:
 
 @pytest.mark.parametrize(("age_s", "names"), [(50, ["SIP_1", "SIP_2", "SIP_3"]), (100, ["SIP_1", "SIP_3"])])
 def test_what_was_written_while_nobody_followed_for_too_long_is_not_delivered(
-    site: Site, caplog: pytest.LogCaptureFixture, age_s: int, names: list[str]
+    site: FollowedLog, caplog: pytest.LogCaptureFixture, age_s: int, names: list[str]
 ) -> None:
     async def scenario() -> None:
         async with site.followed():
@@ -100,7 +100,9 @@ def test_what_was_written_while_nobody_followed_for_too_long_is_not_delivered(
     assert len(caplog.messages) == (age_s > 75)
 
 
-def test_a_bookmark_is_kept_alive_even_if_nothing_is_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bookmark_is_kept_alive_even_if_nothing_is_written(
+    site: FollowedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scs_log, "ALIVE_EVERY_S", 0)
 
     async def scenario() -> None:
@@ -116,7 +118,7 @@ DAMAGED = [b"", b"{}", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"offset": -1}']
 
 
 @pytest.mark.parametrize("damaged", [*DAMAGED, None], ids=lambda data: repr(data)[:20])
-def test_a_damaged_bookmark_is_none(site: Site, caplog: pytest.LogCaptureFixture, damaged: bytes | None) -> None:
+def test_a_damaged_bookmark_is_none(site: FollowedLog, caplog: pytest.LogCaptureFixture, damaged: bytes | None) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -131,7 +133,7 @@ def test_a_damaged_bookmark_is_none(site: Site, caplog: pytest.LogCaptureFixture
     assert caplog.messages == [f"the bookmark {site.bookmark} is damaged; beginning at the end of {site.log}"]
 
 
-def test_a_bookmark_that_cannot_be_is_an_error(site: Site) -> None:
+def test_a_bookmark_that_cannot_be_is_an_error(site: FollowedLog) -> None:
     async def scenario() -> None:
         (site.directory / "file").touch()
         for bookmark in (site.directory, site.directory / "file" / "bookmark"):
@@ -141,7 +143,9 @@ def test_a_bookmark_that_cannot_be_is_an_error(site: Site) -> None:
     asyncio.run(scenario())
 
 
-def test_a_bookmark_that_cannot_be_written_is_warned_of_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bookmark_that_cannot_be_written_is_warned_of_once(
+    site: FollowedLog, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.bookmark.with_name("scs.bookmark.new").mkdir()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.followed_log import HEADER, Site, full, look_at_once, settle
+from support.followed_log import HEADER, FollowedLog, full, look_at_once, settle
 from switchover.drivers.scs.records import CHUNK, LONGEST_LINE
 
 
@@ -19,20 +19,20 @@ def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> FollowedLog:
+    return FollowedLog(tmp_path)
 
 
-def rename(site: Site) -> None:
+def rename(site: FollowedLog) -> None:
     site.log.rename(site.directory / f"scs.log.{len(list(site.directory.iterdir()))}")
 
 
-def copy_and_truncate(site: Site) -> None:
+def copy_and_truncate(site: FollowedLog) -> None:
     shutil.copy(site.log, site.directory / f"scs.log.{len(list(site.directory.iterdir()))}")
     os.truncate(site.log, 0)
 
 
-def test_an_old_file_is_read_until_the_new_one_has_content(site: Site) -> None:
+def test_an_old_file_is_read_until_the_new_one_has_content(site: FollowedLog) -> None:
     """Its writer goes on writing there until it has opened the new one."""
 
     async def scenario() -> None:
@@ -56,7 +56,7 @@ def test_an_old_file_is_read_until_the_new_one_has_content(site: Site) -> None:
 
 
 @pytest.mark.parametrize("hole", [1, LONGEST_LINE, CHUNK - 30, CHUNK, 3 * CHUNK + 1])
-def test_a_hole_of_any_size_before_a_line_does_no_harm(site: Site, hole: int) -> None:
+def test_a_hole_of_any_size_before_a_line_does_no_harm(site: FollowedLog, hole: int) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(b"\0" * hole + full("SIP_1") + b"\0" * hole + full("SIP_2"))
@@ -66,7 +66,7 @@ def test_a_hole_of_any_size_before_a_line_does_no_harm(site: Site, hole: int) ->
 
 
 @pytest.mark.parametrize("append", [True, False])
-def test_a_writer_that_goes_on_after_a_truncation_is_followed(site: Site, append: bool) -> None:
+def test_a_writer_that_goes_on_after_a_truncation_is_followed(site: FollowedLog, append: bool) -> None:
     """One that does not append leaves a hole before what it writes."""
 
     async def scenario() -> None:
@@ -83,7 +83,7 @@ def test_a_writer_that_goes_on_after_a_truncation_is_followed(site: Site, append
     assert site.names() == ["SIP_1", "SCS_1", "SIP_2", "SIP_3"]
 
 
-def test_a_truncation_costs_nothing_that_was_copied(site: Site) -> None:
+def test_a_truncation_costs_nothing_that_was_copied(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -96,7 +96,7 @@ def test_a_truncation_costs_nothing_that_was_copied(site: Site) -> None:
     assert site.names() == ["SIP_1", "SIP_2", *["SIP_3"] * 3]
 
 
-def test_a_truncation_without_a_copy_is_warned_of(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_truncation_without_a_copy_is_warned_of(site: FollowedLog, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -109,7 +109,7 @@ def test_a_truncation_without_a_copy_is_warned_of(site: Site, caplog: pytest.Log
     assert caplog.messages == [lost]
 
 
-def test_a_file_that_an_editor_wrote_anew_is_not_read_again(site: Site) -> None:
+def test_a_file_that_an_editor_wrote_anew_is_not_read_again(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1") * 20)
@@ -122,7 +122,7 @@ def test_a_file_that_an_editor_wrote_anew_is_not_read_again(site: Site) -> None:
     assert site.names() == [*["SIP_1"] * 20, "SIP_2"]
 
 
-def test_a_link_that_moves_from_file_to_file_is_followed_even_from_a_bookmark(site: Site) -> None:
+def test_a_link_that_moves_from_file_to_file_is_followed_even_from_a_bookmark(site: FollowedLog) -> None:
     def point_to(name: str) -> None:
         link = site.directory / "link"
         link.symlink_to(site.directory / "dated" / name)
@@ -146,10 +146,10 @@ def test_a_link_that_moves_from_file_to_file_is_followed_even_from_a_bookmark(si
 @pytest.mark.parametrize("rotate", [rename, copy_and_truncate])
 @pytest.mark.parametrize("header", [b"", HEADER])
 def test_a_restart_anywhere_loses_nothing_and_repeats_only_what_was_not_bookmarked(
-    tmp_path: Path, rotate: Callable[[Site], None], header: bytes
+    tmp_path: Path, rotate: Callable[[FollowedLog], None], header: bytes
 ) -> None:
     """Every bookmark that was ever written is tried at every later moment of a log that is rotated once."""
-    steps: list[Callable[[Site], None]] = [
+    steps: list[Callable[[FollowedLog], None]] = [
         lambda site: site.write(header + full("A") + full("B")),
         lambda site: site.write(full("C")[:20]),
         lambda site: site.write(full("C")[20:]),
@@ -162,7 +162,7 @@ def test_a_restart_anywhere_loses_nothing_and_repeats_only_what_was_not_bookmark
     everything = list("ABCDEF")
 
     async def scenario(begin: int, end: int) -> None:
-        site = Site(Path(tempfile.mkdtemp(dir=tmp_path)))
+        site = FollowedLog(Path(tempfile.mkdtemp(dir=tmp_path)))
         async with site.followed():
             for step in steps[:begin]:
                 step(site)
@@ -173,7 +173,7 @@ def test_a_restart_anywhere_loses_nothing_and_repeats_only_what_was_not_bookmark
                 step(site)
                 await settle()
         site.bookmark.write_bytes(bookmark)  # as if it had been killed before it wrote another one
-        site.told.clear()
+        site.delivered.clear()
         for step in steps[begin + 1 : end]:
             step(site)
         async with site.followed():

@@ -23,23 +23,23 @@ from switchover.fsm import CoreError
 Eventually = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 
-class Desk:
-    """A spool and what came out of it."""
+class SpoolHarness:
+    """A spool, and the messages that it delivered."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "state" / "spool"
-        self.told: list[tuple[str, str]] = []
+        self.delivered: list[tuple[str, str]] = []
         self.spool = Spool(self.directory, self.deliver)
 
     def deliver(self, event_id: str, application: str) -> None:
-        self.told.append((event_id, application))
+        self.delivered.append((event_id, application))
 
     def put(self, *applications: str) -> None:
         for application in applications:
             put(self.directory, "00-5150", application)
 
     def names(self) -> list[str]:
-        return [application for _, application in self.told]
+        return [application for _, application in self.delivered]
 
     def left(self) -> list[str]:
         return sorted(os.listdir(self.directory))
@@ -52,106 +52,115 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def harness(tmp_path: Path) -> SpoolHarness:
+    return SpoolHarness(tmp_path)
 
 
-def test_messages_come_out_once_in_the_order_in_which_they_were_put(desk: Desk) -> None:
-    desk.put("SIP_1", "SIP_2", "SIP_1")
-    put(desk.directory, "5151", 'a "name"\nö')
-    assert not desk.spool.take()
-    assert desk.told == [("00-5150", "SIP_1"), ("00-5150", "SIP_2"), ("00-5150", "SIP_1"), ("5151", 'a "name"\nö')]
-    assert not desk.spool.take()
-    assert (len(desk.told), desk.left()) == (4, [])
+def test_messages_come_out_once_in_the_order_in_which_they_were_put(harness: SpoolHarness) -> None:
+    harness.put("SIP_1", "SIP_2", "SIP_1")
+    put(harness.directory, "5151", 'a "name"\nö')
+    assert not harness.spool.take()
+    assert harness.delivered == [
+        ("00-5150", "SIP_1"),
+        ("00-5150", "SIP_2"),
+        ("00-5150", "SIP_1"),
+        ("5151", 'a "name"\nö'),
+    ]
+    assert not harness.spool.take()
+    assert (len(harness.delivered), harness.left()) == (4, [])
 
 
-def test_the_spool_is_its_owner_s_alone(desk: Desk) -> None:
+def test_the_spool_is_its_owner_s_alone(harness: SpoolHarness) -> None:
     before = os.umask(0)
     try:
-        desk.put("SIP_1")
+        harness.put("SIP_1")
     finally:
         os.umask(before)
-    (message,) = desk.directory.iterdir()
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (desk.directory, message)] == [0o700, 0o600]
+    (message,) = harness.directory.iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (harness.directory, message)] == [0o700, 0o600]
 
 
-def test_a_running_spool_looks_by_itself(desk: Desk, eventually: Eventually, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_spool_looks_by_itself(
+    harness: SpoolHarness, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
-        desk.put("SIP_1")
-        desk.spool.start()
-        await eventually(lambda: desk.names() == ["SIP_1"])
-        desk.put("SIP_2")
-        await eventually(lambda: desk.names() == ["SIP_1", "SIP_2"])
-        desk.spool.close()
-        desk.spool.close()
-        desk.put("SIP_3")
+        harness.put("SIP_1")
+        harness.spool.start()
+        await eventually(lambda: harness.names() == ["SIP_1"])
+        harness.put("SIP_2")
+        await eventually(lambda: harness.names() == ["SIP_1", "SIP_2"])
+        harness.spool.close()
+        harness.spool.close()
+        harness.put("SIP_3")
         for _ in range(10):
             await asyncio.sleep(0)
 
     monkeypatch.setattr(spool, "LOOK_EVERY_S", 0)
     asyncio.run(scenario())
-    assert (desk.names(), len(desk.left())) == (["SIP_1", "SIP_2"], 1)
+    assert (harness.names(), len(harness.left())) == (["SIP_1", "SIP_2"], 1)
 
 
-def test_many_are_taken_a_burst_at_a_time(desk: Desk) -> None:
-    desk.put(*["SIP_1"] * (BURST + 1))
-    assert desk.spool.take()
-    assert len(desk.told) == BURST
-    assert not desk.spool.take()
-    assert len(desk.told) == BURST + 1
+def test_many_are_taken_a_burst_at_a_time(harness: SpoolHarness) -> None:
+    harness.put(*["SIP_1"] * (BURST + 1))
+    assert harness.spool.take()
+    assert len(harness.delivered) == BURST
+    assert not harness.spool.take()
+    assert len(harness.delivered) == BURST + 1
 
 
-def test_what_was_not_handled_to_its_end_is_handled_again(desk: Desk) -> None:
+def test_what_was_not_handled_to_its_end_is_handled_again(harness: SpoolHarness) -> None:
     """Killed in the middle of it: the next process finds it still there."""
-    desk.put("SIP_1", "SIP_2")
+    harness.put("SIP_1", "SIP_2")
     script = (
         "import os, sys; from pathlib import Path; from switchover.drivers.scs.spool import Spool\n"
         "Spool(Path(sys.argv[1]), lambda event, name: os._exit(7) if name == 'SIP_2' else None).take()"
     )
-    killed = subprocess.run([sys.executable, "-c", script, str(desk.directory)])  # noqa: S603 - the test's own
+    killed = subprocess.run([sys.executable, "-c", script, str(harness.directory)])  # noqa: S603 - the test's own
     assert killed.returncode == 7
-    desk.spool.take()
-    assert desk.names() == ["SIP_2"]
+    harness.spool.take()
+    assert harness.names() == ["SIP_2"]
 
 
-def test_what_the_core_refuses_is_done_with(desk: Desk) -> None:
+def test_what_the_core_refuses_is_done_with(harness: SpoolHarness) -> None:
     def refuse(*_: str) -> None:
         raise CoreError("unknown application")
 
-    desk.put("SIP_1")
-    Spool(desk.directory, refuse).take()
-    assert desk.left() == []
+    harness.put("SIP_1")
+    Spool(harness.directory, refuse).take()
+    assert harness.left() == []
 
 
-def test_an_error_of_the_receiver_s_is_not_hidden_and_stops_no_later_message(desk: Desk) -> None:
+def test_an_error_of_the_receiver_s_is_not_hidden_and_stops_no_later_message(harness: SpoolHarness) -> None:
     def fail(event_id: str, application: str) -> None:
-        desk.deliver(event_id, application)
+        harness.deliver(event_id, application)
         assert application != "SIP_1"
 
-    desk.put("SIP_1", "SIP_2")
-    failing = Spool(desk.directory, fail)
+    harness.put("SIP_1", "SIP_2")
+    failing = Spool(harness.directory, fail)
     with pytest.raises(AssertionError):
         failing.take()
     failing.take()
-    assert desk.names() == ["SIP_1", "SIP_2"]
+    assert harness.names() == ["SIP_1", "SIP_2"]
 
 
 @pytest.mark.parametrize("age_s", [61, -61])
-def test_an_old_message_is_dropped_and_named(desk: Desk, caplog: pytest.LogCaptureFixture, age_s: int) -> None:
-    desk.put("SIP_1")
-    desk.age(age_s)
-    desk.put("SIP_2")
-    desk.spool.take()
-    assert (desk.names(), desk.left()) == (["SIP_2"], [])
+def test_an_old_message_is_dropped_and_named(
+    harness: SpoolHarness, caplog: pytest.LogCaptureFixture, age_s: int
+) -> None:
+    harness.put("SIP_1")
+    harness.age(age_s)
+    harness.put("SIP_2")
+    harness.spool.take()
+    assert (harness.names(), harness.left()) == (["SIP_2"], [])
     (dropped,) = caplog.messages
     assert re.fullmatch(r"dropped: 00-5150 SIP_1, spooled -?\d+ s ago", dropped)
 
 
-def test_how_old_a_message_may_become_is_a_choice(desk: Desk) -> None:
-    desk.put("SIP_1")
-    desk.age(100)
-    Spool(desk.directory, desk.deliver, max_age_s=3600).take()
-    assert desk.names() == ["SIP_1"]
+def test_how_old_a_message_may_become_is_a_choice(harness: SpoolHarness) -> None:
+    harness.put("SIP_1")
+    harness.age(100)
+    Spool(harness.directory, harness.deliver, max_age_s=3600).take()
+    assert harness.names() == ["SIP_1"]
 
 
 # What is no message
@@ -173,38 +182,40 @@ JUNK = [
 ]
 
 
-def test_junk_is_set_aside_with_one_warning_each(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    desk.put("SIP_1")
+def test_junk_is_set_aside_with_one_warning_each(harness: SpoolHarness, caplog: pytest.LogCaptureFixture) -> None:
+    harness.put("SIP_1")
     for number, data in enumerate(JUNK):
-        (desk.directory / message_name(number)).write_bytes(data)
-    (desk.directory / message_name(100)).mkdir()
-    (desk.directory / message_name(101)).symlink_to(desk.directory / "nowhere")
-    os.mkfifo(desk.directory / message_name(102))
-    desk.put("SIP_2")
+        (harness.directory / message_name(number)).write_bytes(data)
+    (harness.directory / message_name(100)).mkdir()
+    (harness.directory / message_name(101)).symlink_to(harness.directory / "nowhere")
+    os.mkfifo(harness.directory / message_name(102))
+    harness.put("SIP_2")
     for _ in range(3):
-        desk.spool.take()
-    assert desk.names() == ["SIP_1", "SIP_2"]
+        harness.spool.take()
+    assert harness.names() == ["SIP_1", "SIP_2"]
     junk = len(JUNK) + 3
     assert [text.endswith(" is no message: set aside") for text in caplog.messages] == [True] * junk
-    assert [name.endswith(".junk") for name in desk.left()] == [True] * junk
+    assert [name.endswith(".junk") for name in harness.left()] == [True] * junk
 
 
-def test_other_files_are_left_alone_with_one_warning(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    desk.put("SIP_1")
-    (desk.directory / "README").touch()
+def test_other_files_are_left_alone_with_one_warning(harness: SpoolHarness, caplog: pytest.LogCaptureFixture) -> None:
+    harness.put("SIP_1")
+    (harness.directory / "README").touch()
     for _ in range(3):
-        desk.spool.take()
-    assert (desk.names(), desk.left()) == (["SIP_1"], ["README"])
-    assert caplog.messages == [f"{desk.directory / 'README'} is no message: left alone"]
+        harness.spool.take()
+    assert (harness.names(), harness.left()) == (["SIP_1"], ["README"])
+    assert caplog.messages == [f"{harness.directory / 'README'} is no message: left alone"]
 
 
-def test_what_a_killed_command_left_is_removed_when_it_is_old(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    desk.put("SIP_1")
+def test_what_a_killed_command_left_is_removed_when_it_is_old(
+    harness: SpoolHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.put("SIP_1")
     for name in ("old.new", "fresh.new"):
-        (desk.directory / name).touch()
-    os.utime(desk.directory / "old.new", (0, 0))
-    desk.spool.take()
-    assert (desk.names(), desk.left(), caplog.messages) == (["SIP_1"], ["fresh.new"], [])
+        (harness.directory / name).touch()
+    os.utime(harness.directory / "old.new", (0, 0))
+    harness.spool.take()
+    assert (harness.names(), harness.left(), caplog.messages) == (["SIP_1"], ["fresh.new"], [])
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -214,97 +225,97 @@ def test_what_a_killed_command_left_is_removed_when_it_is_old(desk: Desk, caplog
     )
 )
 def test_no_content_does_harm(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    desk = Desk(tmp_path_factory.mktemp("spool"))
-    desk.put("SIP_1")
-    (desk.directory / message_name(1)).write_bytes(data)
-    desk.spool.take()
-    assert desk.names() == ["SIP_1"]
+    harness = SpoolHarness(tmp_path_factory.mktemp("spool"))
+    harness.put("SIP_1")
+    (harness.directory / message_name(1)).write_bytes(data)
+    harness.spool.take()
+    assert harness.names() == ["SIP_1"]
 
 
 # What cannot be put, or taken
 
 
-def test_a_full_spool_refuses_more(desk: Desk) -> None:
-    desk.put("SIP_1")
+def test_a_full_spool_refuses_more(harness: SpoolHarness) -> None:
+    harness.put("SIP_1")
     for number in range(MOST_MESSAGES - 1):
-        (desk.directory / message_name(number)).touch()
+        (harness.directory / message_name(number)).touch()
     with pytest.raises(DriverError, match=r"spool is full: 1000 messages wait; does the agent run\?$"):
-        desk.put("SIP_2")
-    assert len(desk.left()) == MOST_MESSAGES
+        harness.put("SIP_2")
+    assert len(harness.left()) == MOST_MESSAGES
 
 
 @pytest.mark.parametrize(
     ("application", "text"),
     [("x" * 5000, r"^the message has \d+ bytes; a spooled one has at most 4096$"), ("\udcff", "it is no text$")],
 )
-def test_a_message_that_is_too_long_or_no_text_is_refused(desk: Desk, application: str, text: str) -> None:
+def test_a_message_that_is_too_long_or_no_text_is_refused(harness: SpoolHarness, application: str, text: str) -> None:
     with pytest.raises(DriverError, match=text):
-        desk.put(application)
-    assert desk.left() == []
+        harness.put(application)
+    assert harness.left() == []
 
 
-def test_a_spool_that_others_may_write_to_is_refused_at_both_ends(desk: Desk) -> None:
-    desk.directory.mkdir(parents=True)
-    desk.directory.chmod(0o770)
+def test_a_spool_that_others_may_write_to_is_refused_at_both_ends(harness: SpoolHarness) -> None:
+    harness.directory.mkdir(parents=True)
+    harness.directory.chmod(0o770)
 
     async def start() -> None:
-        desk.spool.start()
+        harness.spool.start()
 
-    for attempt in (lambda: desk.put("SIP_1"), lambda: asyncio.run(start())):
+    for attempt in (lambda: harness.put("SIP_1"), lambda: asyncio.run(start())):
         with pytest.raises(DriverError, match=r"^others may write to the spool .*; run `chmod 700 "):
             attempt()
 
 
-def test_a_spool_that_cannot_be_made_says_so_at_both_ends(desk: Desk) -> None:
-    desk.directory.parent.touch()
+def test_a_spool_that_cannot_be_made_says_so_at_both_ends(harness: SpoolHarness) -> None:
+    harness.directory.parent.touch()
 
     async def start() -> None:
-        desk.spool.start()
+        harness.spool.start()
 
     with pytest.raises(DriverError, match=r"takes no message: "):
-        desk.put("SIP_1")
+        harness.put("SIP_1")
     with pytest.raises(DriverError, match=r"cannot be made: "):
         asyncio.run(start())
 
 
 def test_a_spool_that_vanishes_is_warned_of_once_and_may_come_back(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    harness: SpoolHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
-        assert not desk.spool.take()
-    assert caplog.messages == [f"the spool {desk.directory} cannot be looked into: No such file or directory"]
-    desk.put("SIP_1")
-    desk.spool.take()
-    assert desk.names() == ["SIP_1"]
+        assert not harness.spool.take()
+    assert caplog.messages == [f"the spool {harness.directory} cannot be looked into: No such file or directory"]
+    harness.put("SIP_1")
+    harness.spool.take()
+    assert harness.names() == ["SIP_1"]
 
 
 def test_a_message_that_cannot_be_removed_is_handled_once_by_this_process(
-    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    harness: SpoolHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    desk.put("SIP_1")
+    harness.put("SIP_1")
     monkeypatch.setattr(Path, "unlink", refuse)
     for _ in range(3):
-        desk.spool.take()
-    assert desk.names() == ["SIP_1"]
+        harness.spool.take()
+    assert harness.names() == ["SIP_1"]
     assert len(caplog.messages) == 1
 
 
-def test_several_processes_may_put_at_the_same_time(desk: Desk) -> None:
+def test_several_processes_may_put_at_the_same_time(harness: SpoolHarness) -> None:
     script = (
         "import sys; from pathlib import Path; from switchover.drivers.scs.spool import put\n"
         "for number in range(20): put(Path(sys.argv[1]), '00-5150', f'{sys.argv[2]} {number}')"
     )
-    argv = [sys.executable, "-c", script, str(desk.directory)]
+    argv = [sys.executable, "-c", script, str(harness.directory)]
     putting = [subprocess.Popen([*argv, str(who)]) for who in range(3)]  # noqa: S603 - the test's own
     while any(process.poll() is None for process in putting):
-        if desk.directory.exists():
-            desk.spool.take()
+        if harness.directory.exists():
+            harness.spool.take()
         time.sleep(0.001)
-    while desk.spool.take():
+    while harness.spool.take():
         pass
     for who in range(3):
-        assert [name for name in desk.names() if name.startswith(str(who))] == [f"{who} {n}" for n in range(20)]
+        assert [name for name in harness.names() if name.startswith(str(who))] == [f"{who} {n}" for n in range(20)]
     assert [process.returncode for process in putting] == [0, 0, 0]

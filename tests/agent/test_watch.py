@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 from rich.console import Console
+from support.example_status import STATUS, with_hosts
 from support.page_stage import PATIENCE_S, PageStage
-from support.told_status import STATUS, with_hosts
 from switchover.agent.cli import main as cli
 from switchover.agent.explain import watch
 from switchover.agent.explain.overview import overview

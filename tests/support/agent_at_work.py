@@ -1,4 +1,4 @@
-"""An agent in this process, its operators' server, and hosts that do what they are told."""
+"""An agent in this process, its operator server, and hosts that carry out commands at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -28,13 +28,13 @@ H1 = "host1"
 
 @define(eq=False)
 class WillingHost:
-    """A connection to a host that does what it is told at once, while it is in the mood."""
+    """A connection to a host that carries out commands at once, while it is willing."""
 
     name: str
     modes: dict[str, Mode]
     deliver: Callable[[Event], None]
     is_willing: bool = True
-    told: list[HostCommand] = field(factory=list)
+    commands: list[HostCommand] = field(factory=list)
     heard_at: float | None = None
 
     def start(self) -> None:
@@ -44,7 +44,7 @@ class WillingHost:
         self.deliver = lambda _: None
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
-        self.told.append(command)
+        self.commands.append(command)
         if self.is_willing:
             if isinstance(command, Start | Stop):
                 mode = self.modes[command.application] if isinstance(command, Start) else Mode.DOWN

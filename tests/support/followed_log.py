@@ -1,4 +1,4 @@
-"""A log file of an SCS for the tests of its follower: its lines, its bookmark, and what is delivered of it."""
+"""A log file of an SCS for the tests of its follower: its lines, its bookmark, and the messages delivered from it."""
 
 import asyncio
 import contextlib
@@ -22,24 +22,24 @@ def full(application: str, number: str = "05150", time: str = "18:11:38.196") ->
     return f"{time} Standard   host1   {application}   GCTI-00-{number}   Application changed mode\n".encode()
 
 
-class Site:
-    """A log file, its bookmark, and what was delivered."""
+class FollowedLog:
+    """A log file, its bookmark, and the messages that were delivered."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.log = directory / "scs.log"
         self.bookmark = directory / "state" / "scs.bookmark"
-        self.told: list[tuple[str, str]] = []
+        self.delivered: list[tuple[str, str]] = []
 
     def write(self, data: bytes) -> None:
         with self.log.open("ab") as file:
             file.write(data)
 
     def names(self) -> list[str]:
-        return [application for _, application in self.told]
+        return [application for _, application in self.delivered]
 
     def deliver(self, event_id: str, application: str) -> None:
-        self.told.append((event_id, application))
+        self.delivered.append((event_id, application))
 
     @contextlib.asynccontextmanager
     async def followed(

@@ -21,15 +21,15 @@ DEADLINE_MS = 10_000
 
 @define(eq=False)
 class Agent:
-    """The agent's end: it keeps what the LCA tells, and gives each command an id of its own."""
+    """The agent's end: it keeps the events of the LCA, and gives each command an id of its own."""
 
     lca: Lca
     on_event: Callable[[HostEvent], None] = lambda _: None
-    told: list[HostEvent] = field(factory=list)
+    events: list[HostEvent] = field(factory=list)
     count: int = 0
 
     def send(self, event: HostEvent) -> None:
-        self.told.append(event)
+        self.events.append(event)
         self.on_event(event)
 
     def order(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> int:
@@ -41,13 +41,13 @@ class Agent:
         """Give a command and wait for its result."""
         number = self.order(command, deadline_ms)
         async with asyncio.timeout(20):
-            while not (found := [event for event in self.told if getattr(event, "id", None) == number]):
+            while not (found := [event for event in self.events if getattr(event, "id", None) == number]):
                 await asyncio.sleep(0.002)
         return found[0]
 
     def reports(self) -> list[HostEvent]:
-        """What was told without having been asked for."""
-        return [event for event in self.told if isinstance(event, ApplicationReported | VipReported)]
+        """The events that are no results."""
+        return [event for event in self.events if isinstance(event, ApplicationReported | VipReported)]
 
 
 Scenario = Callable[[Lca, Agent], Coroutine[Any, Any, None]]

@@ -1,4 +1,4 @@
-"""An operators' desk: an agent at work with its server, and what is asked of it through its real Unix socket."""
+"""A harness for an agent with its operator server: requests go through its real Unix socket."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ A1, A2 = "SIP_Server_1", "SIP_Server_2"
 
 
 @define(eq=False)
-class Desk:
+class AgentHarness:
     agent: Agent
     hosts: dict[str, WillingHost]
     path: Path
@@ -42,7 +42,7 @@ class Desk:
         finally:
             writer.close()
 
-    def news(self, kind: str) -> list[str]:
+    def texts_of(self, kind: str) -> list[str]:
         return [entry.text for _, entry in read(self.journal) if entry.kind == kind]
 
 
@@ -69,9 +69,9 @@ def with_long_alarms(settings: Configuration) -> Configuration:
     return evolve(settings, alarms=tuple(alarms))
 
 
-def at_desk_in(
+def play_in(
     directory: Path,
-    scenario: Callable[[Desk], Coroutine[Any, Any, None]],
+    scenario: Callable[[AgentHarness], Coroutine[Any, Any, None]],
     configured: Callable[[Path], Configuration] = configuration,
 ) -> None:
     """Run a scenario with an agent whose hosts are connected, and its operators' server."""
@@ -79,6 +79,6 @@ def at_desk_in(
     async def run() -> None:
         settings = configured(directory)
         async with agent_at_work(settings) as (agent, hosts):
-            await scenario(Desk(agent, hosts, settings.agent.socket, settings.agent.journal))
+            await scenario(AgentHarness(agent, hosts, settings.agent.socket, settings.agent.journal))
 
     asyncio.run(asyncio.wait_for(run(), 60))

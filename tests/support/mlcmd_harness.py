@@ -1,4 +1,4 @@
-"""A host's connection where mlcmd says and changes the modes: what it delivers, and what its host is told."""
+"""A harness for `MlcmdConnection`: a connection with mlcmd, the host at its far end, and the events delivered."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ from support.mlcmd_site import A1, AMPLE_MS, H1, B, D, Eventually, P, Site, no_c
 
 @define(eq=False)
 class Host:
-    """The connection to a host itself: it keeps what it is told."""
+    """The connection to the host itself: it keeps the commands that it is sent."""
 
     hear: Callable[[Event], None]
     sent: list[tuple[HostCommand, int]] = field(factory=list)
@@ -39,8 +39,8 @@ class Host:
 
 
 @define(eq=False)
-class Desk:
-    """A connection with mlcmd for `A1`, the host at its far end, and what was delivered."""
+class MlcmdHarness:
+    """A connection with mlcmd for `A1`, the host at its far end, and the events that it delivered."""
 
     site: Site
     connection: MlcmdConnection
@@ -49,7 +49,7 @@ class Desk:
     eventually: Eventually
 
     @classmethod
-    def of(cls, site: Site, eventually: Eventually, together: list | None = None, **settings: Any) -> "Desk":
+    def of(cls, site: Site, eventually: Eventually, together: list | None = None, **settings: Any) -> "MlcmdHarness":
         events, hosts = [], []
 
         def connect(hear: Callable[[Event], None]) -> Host:
@@ -66,7 +66,7 @@ class Desk:
         return cls(site, connection, hosts[0], events, eventually)
 
     async def connect(self, mode: Mode = P) -> None:
-        """The agent is told that the host is connected, and A1's mode; what was delivered is forgotten."""
+        """Connect the host with A1 in this mode, and forget the events of that."""
         self.host.hear(connected(D if mode is D else B))
         await self.eventually(lambda: self.events)
         assert self.events == [connected(mode)]
@@ -88,17 +88,17 @@ def connected(mode: Mode = B, **others: Mode) -> HostConnected:
     return HostConnected(H1, HostReport({A1: mode, **others}, vip_held=False))
 
 
-async def with_desk(
-    site: Site, eventually: Eventually, scenario: Callable[[Desk], Coroutine[Any, Any, None]], **settings: Any
+async def with_harness(
+    site: Site, eventually: Eventually, scenario: Callable[[MlcmdHarness], Coroutine[Any, Any, None]], **settings: Any
 ) -> None:
     """Run a scenario; at its end nothing is left of mlcmd, nothing is delivered any more, and nothing went wrong."""
     upset: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(context))
-    desk = Desk.of(site, eventually, **settings)
+    harness = MlcmdHarness.of(site, eventually, **settings)
     try:
-        await asyncio.wait_for(scenario(desk), 60)
+        await asyncio.wait_for(scenario(harness), 60)
     finally:
-        await asyncio.wait_for(desk.connection.close(), 20)
+        await asyncio.wait_for(harness.connection.close(), 20)
     assert asyncio.all_tasks() == {asyncio.current_task()}  # so nothing can be delivered any more
     await eventually(no_child_is_left)
-    assert (desk.host.life, upset) == (["started", "closed"], [])
+    assert (harness.host.life, upset) == (["started", "closed"], [])

@@ -1,4 +1,4 @@
-"""A status as an agent tells it, for the tests of what is shown of one."""
+"""An example of the status that an agent sends, for the tests of what is shown of it."""
 
 from typing import Any
 
