@@ -3,12 +3,12 @@
 A command is a value and does nothing by itself. Those that a host carries out have an `id`, by which the result comes
 back as `CommandSucceeded` or `CommandFailed`; ids rise and are never used twice, so that the late result of an older
 switchover cannot be taken for a newer one's. The id takes no part in comparisons: two commands are equal when they
-ask for the same thing.
+ask for the same.
 
-All that is said of a command elsewhere is read from its class:
+Everything that others say about a command is read from its class:
 
 - `output` is its name in the rows of the tables.
-- `verb` begins its record, and is its name wherever a person types or reads it.
+- `verb` is its name where a person types or reads it; its record begins with it.
 - `record` is its one line in logs, in the journal and in the marks of the documented workflows. It never changes.
 - `words` is the same line for people, with what the record leaves out.
 - `mode`, of a command for an application, is the mode that it leads to (a redundant application that is started is `up`
@@ -102,7 +102,7 @@ class Stop(_OnApplication):
 
 @frozen
 class LookAt(_OnApplication):
-    """Look at an application and report its mode: the result of an earlier command is not known."""
+    """Read the mode of an application and report it: the result of an earlier command is not known."""
 
     output = "look"
     verb = "look at"
@@ -138,7 +138,7 @@ class AnnounceVip(_OnVip):
 
 @frozen
 class LookAtVip(_OnVip):
-    """Look at the host's interface and report whether the VIP is there: the result of a script is not known."""
+    """Read the host's interface and report whether the VIP is there: the result of a script is not known."""
 
     output = "look"
     verb = "look at vip"
@@ -168,7 +168,7 @@ class WriteLog:
 
 @frozen
 class ActivateAlarm:
-    """Show an alarm condition as active: its detect event has come for its application."""
+    """Show an alarm condition as active: the event that it waits for came for its application."""
 
     alarm: str
     event_id: str
@@ -210,7 +210,7 @@ class TriggerReaction:
 
 @frozen
 class StartTimer:
-    """Send `TimerFired(timer)` after so many milliseconds; a timer of that name that runs starts anew."""
+    """Send `TimerFired(timer)` after `after_ms` milliseconds; a running timer of that name starts anew."""
 
     timer: str
     after_ms: int
@@ -242,13 +242,13 @@ ModeCommand = Promote | Demote
 """What changes the mode of an application."""
 
 ApplicationCommand = ModeCommand | Start | Stop | LookAt
-"""What concerns one application."""
+"""What is done to one application."""
 
 VipScript = EnableVip | DisableVip
 """What puts the VIP on a host or takes it off."""
 
 VipCommand = VipScript | AnnounceVip | LookAtVip
-"""What concerns the VIP of one host."""
+"""What is done to the VIP on one host."""
 
 HostCommand = ApplicationCommand | VipCommand
 """What a host's LCA carries out and answers."""
@@ -280,11 +280,11 @@ OVERTAKEN_BY: Mapping[type[HostCommand], tuple[type[HostCommand], ...]] = {
 """The later commands for the same target that make the result of a command irrelevant."""
 
 Target = tuple[str, str]
-"""What a command is about: the host, and the application or `VIP`. A host does such commands one after the other."""
+"""What a command acts on: the host, and the application or `VIP`. A host takes the commands for a target in turn."""
 
 
 def target_of(command: HostCommand) -> Target:
-    """What a command is about.
+    """What a command acts on.
 
     >>> target_of(DisableVip("host1")), target_of(Demote("host1", "SIP_Server_1"))
     (('host1', 'VIP'), ('host1', 'SIP_Server_1'))

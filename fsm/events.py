@@ -1,16 +1,16 @@
-"""Events: facts that the outside world tells the core, named in the past tense.
+"""Events: facts that reach the core from outside, named in the past tense.
 
 An event is a value: it can be compared, journalled and replayed. Time is no exception; a timer that ran out is
-`TimerFired`. Whatever an event says is taken as true at the moment it is handled; the tables decide what follows.
+`TimerFired`. What an event says counts as true when it is handled; the tables decide what follows.
 
-All that is said of an event elsewhere is read from its class:
+Everything that others say about an event is read from its class:
 
 - `record` is its one line in logs, in the journal and in the marks of the documented workflows. It never changes.
 - `words` is the same for people, as a sentence.
 - Its JSON, on the wire and in the journal, is its attributes and its class's name as `type`.
 
-An event has its texts as templates: `in_record` and `in_words`, in which `it` is the event. A result names its command
-only by its id: whoever knows the command gives its record to `record_of` and `words_of`.
+An event has its texts as templates: `in_record` and `in_words`, in which `it` is the event. A result knows its command
+only by the id, so `record_of` and `words_of` take the text of the command.
 """
 
 import enum
@@ -37,11 +37,11 @@ class Mode(enum.StrEnum):
 
 @frozen
 class HostReport:
-    """What a host really looks like at the moment it connects: the core adopts it before it commands anything.
+    """The real state of a host when it connects; the core adopts it before it commands anything.
 
-    `modes` maps each application of the host to its mode; `primary_for_ms` tells how long an application has been
-    primary, in milliseconds since it was promoted (0 where that is not known); `vip_held` says whether the whole
-    Virtual IP, every address of it, is on the host's interface.
+    `modes` maps each application of the host to its mode. `vip_held` says whether the whole Virtual IP, every address
+    of it, is on the host's interface. `primary_for_ms` says how long an application has been primary, in milliseconds
+    since its promotion; one that is missing counts as 0.
     """
 
     modes: Mapping[str, Mode]
@@ -78,7 +78,7 @@ class _Result:
 
     @property
     def words(self) -> str:
-        """What became of the command, for people."""
+        """The result, for people."""
         return self.in_words.format(it=self)
 
     def record_of(self, command: str) -> str:
@@ -92,7 +92,7 @@ class _Result:
 
 @frozen
 class HostConnected(_Event):
-    """The connection to a host's LCA stands (again), and this is the host's report."""
+    """The connection to a host's LCA is up (again), with the host's report."""
 
     host: str
     report: HostReport
@@ -123,7 +123,7 @@ class HostHeard(_Event):
 
 @frozen
 class HostLost(_Event):
-    """Nothing was heard from a host for the whole detection time: the connection is given up."""
+    """Nothing was heard from a host for the whole detection time: its connection is given up."""
 
     host: str
 
@@ -185,7 +185,7 @@ class CommandSucceeded(_Result):
 
 @frozen
 class CommandFailed(_Result):
-    """A host could not carry out the command with this id: it said so, e.g. by an exit status that is not 0."""
+    """A host could not carry out the command with this id, for example because of an exit status other than 0."""
 
     id: int
     reason: str
@@ -196,7 +196,7 @@ class CommandFailed(_Result):
 
 @frozen
 class CommandTimedOut(_Result):
-    """Nothing was heard of the command with this id within its deadline: it may be done, or be done yet."""
+    """The command with this id was not answered within its deadline: it may have been done, or may still be done."""
 
     id: int
     reason: str
@@ -207,7 +207,7 @@ class CommandTimedOut(_Result):
 
 @frozen
 class CommandUnclear(_Result):
-    """The command with this id was carried out, but what came of it could not be read."""
+    """The command with this id was carried out, but its result could not be read."""
 
     id: int
     reason: str
@@ -218,7 +218,7 @@ class CommandUnclear(_Result):
 
 @frozen
 class TimerFired(_Event):
-    """The timer that a `StartTimer` command started ran out."""
+    """A timer that a `StartTimer` command started ran out."""
 
     timer: str
 
@@ -268,7 +268,7 @@ class StopRequested(_Event):
 
 @frozen
 class LogMessageReceived(_Event):
-    """A log message about an application came in from outside, e.g. from a Genesys site's SCS."""
+    """A log message about an application came from outside, for example from a Genesys SCS."""
 
     event_id: str
     application: str
@@ -288,7 +288,7 @@ class LogMessageReceived(_Event):
 
 
 CommandResult = CommandSucceeded | CommandFailed | CommandTimedOut | CommandUnclear
-"""What becomes of a command."""
+"""The result of a command."""
 
 Event = (
     HostConnected

@@ -1,4 +1,4 @@
-"""What the core takes in and gives out, in one line of text each: for logs and journals, and to recognise workflows.
+"""Records: one line of text for each event, decision and command, for logs, journals and the marks of workflows.
 
 The texts of commands and events stand with their classes. They are stable: the documented workflows (`workflows`) are
 recognised by them.
@@ -12,7 +12,7 @@ from .handling import Step
 
 
 def describe_command(command: Command) -> str:
-    """The text of a command.
+    """The record of a command.
 
     >>> from switchover.fsm import Promote
     >>> describe_command(Promote("host2", "SIP_Server_2"))
@@ -22,7 +22,7 @@ def describe_command(command: Command) -> str:
 
 
 def describe_event(event: Event, pending: Iterable[HostCommand] = ()) -> str:
-    """The text of an event; `pending` are the commands that were under way when it came, to name a result's.
+    """The record of an event; `pending` are the commands that were pending when it came, one of which a result names.
 
     >>> from switchover.fsm import CommandSucceeded, Promote
     >>> describe_event(CommandSucceeded(7), [Promote("host2", "SIP_Server_2", id=7)])
@@ -34,7 +34,7 @@ def describe_event(event: Event, pending: Iterable[HostCommand] = ()) -> str:
 
 
 def describe_step(step: Step) -> str:
-    """The text of a decision: what moved, or what was ignored and why."""
+    """The record of a decision: what moved, or what was ignored and why."""
     decision = step.decision
     if decision.destination is None:
         return f"{step.subject} stays {decision.source} on {decision.trigger}: {decision.reason}"

@@ -184,8 +184,8 @@ def hosts_of(topology: Topology, state: SolutionState) -> IdealHosts:
     """Ideal hosts in this state, as far as it is known."""
     known = {
         name: mode
-        for pair, found in zip(topology.pairs, state.pairs, strict=True)
-        for name, mode in zip(pair.applications, found.modes, strict=True)
+        for pair, pair_state in zip(topology.pairs, state.pairs, strict=True)
+        for name, mode in zip(pair.applications, pair_state.modes, strict=True)
         if mode is not None
     }
     for name in (name for pair in topology.monitored for name in pair.applications):

@@ -24,12 +24,12 @@ def as_text(status: dict[str, Any]) -> str:
     for pair in status["pairs"]:
         lines.append(f"  pair {pair['name']:<20} {pair['state']}")
         lines += [
-            f"    {found['name']:<23} {known(found['mode'], str(found['mode'])):<10} on {found['host']}"
-            for found in pair["applications"]
+            f"    {each['name']:<23} {known(each['mode'], str(each['mode'])):<10} on {each['host']}"
+            for each in pair["applications"]
         ]
     for pair in status["monitored"]:
         lines.append(f"  pair {pair['name']:<20} monitored")
-        lines += [f"    {found['name']:<23} {found['state']:<10} on {found['host']}" for found in pair["applications"]]
+        lines += [f"    {each['name']:<23} {each['state']:<10} on {each['host']}" for each in pair["applications"]]
     lines.append(f"  VIP  {', '.join(status['vip']['addresses']):<20} {status['vip']['state']}")
     lines += [f"  alarm {alarm['name']}: {alarm['state']}" for alarm in status["alarms"]]
     lines += [f"  pending: {command}" for command in status["pending"]]
@@ -39,14 +39,14 @@ def as_text(status: dict[str, Any]) -> str:
 def does_run(status: dict[str, Any], name: str) -> bool | None:
     """Whether the application of this name runs; None if that is not known."""
     for pair in status["pairs"]:
-        for found in pair["applications"]:
-            if found["name"] == name:
-                return None if found["mode"] is None else found["mode"] != "down"
-    states = {found["name"]: found["state"] for pair in status["monitored"] for found in pair["applications"]}
+        for each in pair["applications"]:
+            if each["name"] == name:
+                return None if each["mode"] is None else each["mode"] != "down"
+    states = {each["name"]: each["state"] for pair in status["monitored"] for each in pair["applications"]}
     return {"up": True, "down": False}.get(states.get(name, ""))
 
 
 def is_primary(status: dict[str, Any], name: str) -> bool:
     """Whether the application of this name is primary, or every application of the host of this name."""
-    found = [a for pair in status["pairs"] for a in pair["applications"] if name in (a["name"], a["host"])]
-    return all(application["mode"] == "primary" for application in found)
+    named = [a for pair in status["pairs"] for a in pair["applications"] if name in (a["name"], a["host"])]
+    return all(application["mode"] == "primary" for application in named)

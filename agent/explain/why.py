@@ -113,7 +113,7 @@ def _refusals(incident: Incident) -> list[str]:
 def state_lines(topology: Topology, state: SolutionState) -> list[str]:
     """The state at the end: who is primary, where the VIP is, and whether there is redundancy."""
     pairs = zip(topology.pairs, state.pairs, strict=True)
-    rows = [(pair.name, fact_of(PAIR, found.state, topology.hosts).words) for pair, found in pairs]
+    rows = [(pair.name, fact_of(PAIR, pair_state.state, topology.hosts).words) for pair, pair_state in pairs]
     rows.append(("VIP", fact_of(VIP, state.vip, topology.hosts).words))
     missing = what_is_missing(topology, state)
     rows.append(("redundancy", "yes" if has_redundancy(topology, state) else f"NO{missing and f': {missing}'}"))

@@ -193,7 +193,7 @@ def moves(step: Step) -> bool:
 def is_at_rest(state: SolutionState) -> bool:
     """Whether nothing is under way: no pending command, no machine between two states, no silent host."""
     is_settled = state.vip.startswith(vip.AT_REST) and state.placement.startswith(placement.AT_REST)
-    are_settled = all(found.state.startswith(pair.AT_REST) for found in state.pairs)
+    are_settled = all(each.state.startswith(pair.AT_REST) for each in state.pairs)
     return is_settled and are_settled and not state.pending and not {"silent", "doubtful"} & set(state.links)
 
 
@@ -206,12 +206,12 @@ def result_of(handled: Handled) -> HostCommand | None:
 def places_of(topology: Topology, state: SolutionState) -> tuple[str, ...]:
     """The host of each pair's primary and of the VIP, in this order: its name, `none` or `unknown`."""
 
-    def place(found: str, settled: tuple[str, ...]) -> str:
-        if found.startswith(_NOT_SEEN):
+    def place(state: str, settled: tuple[str, ...]) -> str:
+        if state.startswith(_NOT_SEEN):
             return "unknown"
-        return topology.hosts[int(found[-1]) - 1] if found.startswith(settled) else "none"
+        return topology.hosts[int(state[-1]) - 1] if state.startswith(settled) else "none"
 
-    return (*(place(found.state, pair.HAS_PRIMARY) for found in state.pairs), place(state.vip, _HAS_VIP))
+    return (*(place(each.state, pair.HAS_PRIMARY) for each in state.pairs), place(state.vip, _HAS_VIP))
 
 
 def has_redundancy(topology: Topology, state: SolutionState) -> bool:

@@ -30,23 +30,23 @@ def as_reported(topology: Topology, state: SolutionState) -> SolutionState:
 
     Where the reports are ambiguous (no primary, or two; two holders) the machine stays: the hosts are in disorder.
     """
-    found = state
+    reported = state
     for index, each in enumerate(state.pairs):
         if not each.state.startswith((*pair.AT_REST, "first_seen")):
-            found = found.with_pair(index, evolve(each, state=_pair(each, state.links)))
+            reported = reported.with_pair(index, evolve(each, state=_pair(each, state.links)))
     if not state.vip.startswith(vip.AT_REST):
-        found = found.with_vip(_vip(state))
+        reported = reported.with_vip(_vip(state))
     if not state.placement.startswith(placement.AT_REST):
-        found = found.with_placement(_placement(found))
-    return state if found == state else found.with_view(joint_view(topology, found))
+        reported = reported.with_placement(_placement(reported))
+    return state if reported == state else reported.with_view(joint_view(topology, reported))
 
 
-def _pair(found: PairState, links: tuple[str, str]) -> str:
-    primaries = [side for side in (1, 2) if found.modes[side - 1] is Mode.PRIMARY]
+def _pair(pair_state: PairState, links: tuple[str, str]) -> str:
+    primaries = [side for side in (1, 2) if pair_state.modes[side - 1] is Mode.PRIMARY]
     if len(primaries) != 1:
-        return found.state
+        return pair_state.state
     (side,) = primaries
-    match found.modes[2 - side], links[2 - side]:
+    match pair_state.modes[2 - side], links[2 - side]:
         case Mode.BACKUP, _:
             return f"redundant_{side}"
         case Mode.DOWN, _:
@@ -54,7 +54,7 @@ def _pair(found: PairState, links: tuple[str, str]) -> str:
         case None, "lost":
             return f"peer_lost_{side}"
         case _:
-            return found.state
+            return pair_state.state
 
 
 def _vip(state: SolutionState) -> str:
@@ -67,5 +67,5 @@ def _vip(state: SolutionState) -> str:
 
 def _placement(state: SolutionState) -> str:
     """The state at rest that fits where the primaries are."""
-    sides = {found.state[-1] for found in state.pairs if found.state.startswith(pair.HAS_PRIMARY)}
+    sides = {each.state[-1] for each in state.pairs if each.state.startswith(pair.HAS_PRIMARY)}
     return f"together_{min(sides)}" if len(sides) == 1 else "apart" if sides else "unplaced"

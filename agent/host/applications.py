@@ -139,26 +139,26 @@ class Application:
         if not self._asked:
             return self._running if self.mode is Mode.DOWN else self.mode
         try:
-            found = await self._ask(deadline_ms)
+            mode = await self._ask(deadline_ms)
         except UnreadableError:
             if not self._is_dead():
                 raise
             return Mode.DOWN
-        return Mode.DOWN if self._is_dead() else found
+        return Mode.DOWN if self._is_dead() else mode
 
     async def _ask(self, deadline_ms: int) -> Mode:
         """The mode that it says it is in. "Down" while its process runs is a contradiction and counts as no answer."""
         try:
-            found = await self._control.look(deadline_ms)
+            mode = await self._control.look(deadline_ms)
         except ExitStatusError as error:
             if self._process is not None:
                 raise UnreadableError(str(error)) from error
             self._warn(f"{self.name} counts as down: {error}")
             return Mode.DOWN
-        if found is Mode.DOWN and self._process is not None:
+        if mode is Mode.DOWN and self._process is not None:
             raise UnreadableError(f"the process of {self.name} runs, but its resource agent says that it does not")
         self._warned = ""
-        return found
+        return mode
 
     def _is_dead(self) -> bool:
         return self._process is not None and not self._process.running
@@ -231,17 +231,17 @@ class Application:
                 self._primary_since = time.monotonic()
         self._reported = mode
 
-    async def _confirm(self, mode: Mode, deadline_ms: int) -> None:
+    async def _confirm(self, wanted: Mode, deadline_ms: int) -> None:
         """Check the mode after a command: some control programs fail with exit status 0."""
         if self._asked:
-            found = await self._find(deadline_ms)
+            mode = await self._find(deadline_ms)
         else:  # nothing to ask: the exit status has to be trusted
-            found = Mode.DOWN if self._is_dead() else mode
-        if found is Mode.DOWN:
-            self._set_mode(found)
+            mode = Mode.DOWN if self._is_dead() else wanted
+        if mode is Mode.DOWN:
+            self._set_mode(mode)
             raise DriverError(f"{self.name} went down")
-        if found is not mode:
-            raise DriverError(f"{self.name} should be {mode} after the command, but says '{found}'")
+        if mode is not wanted:
+            raise DriverError(f"{self.name} should be {wanted} after the command, but says '{mode}'")
 
     async def _start_or_stop(self, action: Action, deadline_ms: int) -> None:
         """Start or stop it unless that is done already, and wait until its mode shows it."""

@@ -181,10 +181,10 @@ class Lca:
             return CommandFailed(command.id, str(error))
         return CommandSucceeded(command.id)
 
-    def _here(self, command: HostCommand, name: str, found: T | None) -> T:
-        if command.host != self._host or found is None:
+    def _here(self, command: HostCommand, name: str, target: T | None) -> T:
+        if command.host != self._host or target is None:
             raise DriverError(f"{self._host} has no {name}: the agent and this host have different configurations")
-        return found
+        return target
 
     async def _carry_out(self, command: EnableVip | DisableVip | AnnounceVip | LookAtVip) -> None:
         match command:

@@ -164,16 +164,16 @@ def _parts(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]
     hosts = topology.hosts
     for host, link in zip(hosts, state.links, strict=True):
         yield f"link to {host}", fact_of(meanings.LINK, link, hosts).words
-    for pair, found in zip(topology.pairs, state.pairs, strict=True):
-        yield pair.name, fact_of(meanings.PAIR, found.state, hosts).words
-        for name, host, mode in zip(pair.applications, hosts, found.modes, strict=True):
+    for pair, pair_state in zip(topology.pairs, state.pairs, strict=True):
+        yield pair.name, fact_of(meanings.PAIR, pair_state.state, hosts).words
+        for name, host, mode in zip(pair.applications, hosts, pair_state.modes, strict=True):
             yield f"{name} on {host}", meanings.MODE[mode].words
     for pair in topology.monitored:
         for name, host in zip(pair.applications, hosts, strict=True):
             yield f"{name} on {host}", meanings.MODE[state.applications[topology.number_of(name)]].words
     yield "VIP", fact_of(meanings.VIP, state.vip, hosts).words
     yield "placement", fact_of(meanings.PLACEMENT, state.placement, hosts).words
-    active = [alarm.name for alarm, found in zip(topology.alarms, state.alarms, strict=True) if found == "active"]
+    active = [alarm.name for alarm, each in zip(topology.alarms, state.alarms, strict=True) if each == "active"]
     yield "active alarms", ", ".join(active) or "none"
     yield "redundancy", "yes" if has_redundancy(topology, state) else "no"
 

@@ -24,8 +24,8 @@ def sequence_parts(incident: Incident) -> list[str]:
         return sequence_svg(f"Incident {incident.id}{which}", lifelines, part, hosts=hosts)
 
     def fits(part: Sequence[Message]) -> bool:
-        found = _SIZE.search(drawn(part))
-        return found is None or float(found[2]) <= max(_FLATNESS * float(found[1]), _HIGH_PX)
+        size = _SIZE.search(drawn(part))
+        return size is None or float(size[2]) <= max(_FLATNESS * float(size[1]), _HIGH_PX)
 
     parts = list[list[Message]]()
     for moment in _moments(messages):
