@@ -11,6 +11,7 @@ Everything that others say about a command is read from its class:
 - `verb` is its name where a person types or reads it; its record begins with it.
 - `record` is its one line in logs, in the journal and in the marks of the documented workflows. It never changes.
 - `words` is the same line for people, with what the record leaves out.
+- `doing` and `effect` are its labels in pictures: while it is pending, and when it is done. Empty: none is shown.
 - `mode`, of a command for an application, is the mode that it leads to (a redundant application that is started is `up`
   in backup mode); `held`, of one for the VIP, is whether its host holds the VIP afterwards. None: it changes nothing.
 - Its JSON, on the wire and in the journal, is its attributes and its class's name as `type`.
@@ -35,6 +36,8 @@ class _OnApplication:
 
     output: ClassVar[str]
     verb: ClassVar[str]
+    doing: ClassVar[str] = ""
+    effect: ClassVar[str] = ""
 
     @property
     def record(self) -> str:
@@ -56,6 +59,8 @@ class _OnVip:
 
     output: ClassVar[str]
     verb: ClassVar[str]
+    doing: ClassVar[str] = ""
+    effect: ClassVar[str] = ""
 
     @property
     def record(self) -> str:
@@ -73,6 +78,7 @@ class Promote(_OnApplication):
     """Instruct an application, through its host's LCA, to go into primary mode."""
 
     output = verb = "promote"
+    doing, effect = "to primary", "primary mode"
     mode: ClassVar[Mode] = Mode.PRIMARY
 
 
@@ -81,6 +87,7 @@ class Demote(_OnApplication):
     """Instruct an application, through its host's LCA, to go into backup mode."""
 
     output = verb = "demote"
+    doing, effect = "to backup", "backup mode"
     mode: ClassVar[Mode] = Mode.BACKUP
 
 
@@ -89,6 +96,7 @@ class Start(_OnApplication):
     """Start an application that is down; a redundant one comes up in backup mode."""
 
     output = verb = "start"
+    doing, effect = "starting", "start"
     mode: ClassVar[Mode] = Mode.UP
 
 
@@ -97,6 +105,7 @@ class Stop(_OnApplication):
     """Stop an application."""
 
     output = verb = "stop"
+    doing, effect = "stopping", "stop"
     mode: ClassVar[Mode] = Mode.DOWN
 
 
@@ -115,6 +124,7 @@ class EnableVip(_OnVip):
 
     output = "enable"
     verb = "enable_vip"
+    doing, effect = "enabling", "the VIP is on"
     held: ClassVar[bool] = True
 
 
@@ -124,6 +134,7 @@ class DisableVip(_OnVip):
 
     output = "disable"
     verb = "disable_vip"
+    doing, effect = "disabling", "the VIP is off"
     held: ClassVar[bool] = False
 
 

@@ -21,8 +21,6 @@ from ....fsm import (
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
-    Demote,
-    DisableVip,
     EnableVip,
     Event,
     HostCommand,
@@ -34,13 +32,10 @@ from ....fsm import (
     HostReport,
     LogMessageReceived,
     Mode,
-    Promote,
     SolutionState,
-    Start,
     StartRequested,
     StartTimer,
     Step,
-    Stop,
     StopRequested,
     SwitchoverRequested,
     TimerFired,
@@ -52,6 +47,7 @@ from ....fsm import (
     describe_event,
     describe_step,
 )
+from ....fsm.commands import ApplicationCommand
 from ....fsm.machines.alarm import ALARM
 from ....fsm.machines.application import APPLICATION
 from ....fsm.machines.placement import PLACEMENT
@@ -61,13 +57,6 @@ OPERATOR, SCS, CLIENTS, SCS_LOG = "Operator", "SCS side", "Clients", "SCS log"
 
 _ASKED = ("_requested", "_needed", "_asked", "_ordered")
 """How the triggers end that a reaction leads to."""
-
-_DONE_TO_APPLICATION = {
-    Promote: "primary mode",
-    Demote: "backup mode",
-    Start: "start",
-    Stop: "stop",
-}
 
 
 @frozen
@@ -242,15 +231,10 @@ class _Teller:
         yield self._message(lca, SCS, record, kind, record)
 
     def _effect(self, command: HostCommand, lca: str) -> Iterator[Message]:
-        match command:
-            case Promote() | Demote() | Start() | Stop():
-                yield self._message(lca, command.application, _DONE_TO_APPLICATION[type(command)])
-            case EnableVip():
-                yield self._message(lca, lca, "the VIP is on", "self")
-            case DisableVip():
-                yield self._message(lca, lca, "the VIP is off", "self")
-            case _:
-                pass
+        if command.effect and isinstance(command, ApplicationCommand):
+            yield self._message(lca, command.application, command.effect)
+        elif command.effect:
+            yield self._message(lca, lca, command.effect, "self")
         if isinstance(command, EnableVip | AnnounceVip):
             yield self._message(lca, CLIENTS, f"gratuitous ARP: the VIP is at {command.host}")
 

@@ -12,15 +12,8 @@ from collections.abc import Callable, Iterator
 from attrs import frozen
 
 from ....fsm import (
-    Demote,
-    DisableVip,
-    EnableVip,
-    HostCommand,
     Mode,
-    Promote,
     SolutionState,
-    Start,
-    Stop,
     Topology,
 )
 from ....fsm.facts import pair_of_the_vip
@@ -71,14 +64,6 @@ _MODES: dict[Mode | None, Shown] = {
     Mode.PRIMARY: ("primary", Look.FULL),
     Mode.BACKUP: ("backup", Look.LIGHT),
     Mode.DOWN: ("down", Look.CROSSED),
-}
-_ORDERS: dict[type[HostCommand], str] = {
-    Promote: "to primary",
-    Demote: "to backup",
-    Start: "starting",
-    Stop: "stopping",
-    EnableVip: "enabling",
-    DisableVip: "disabling",
 }
 
 
@@ -156,9 +141,9 @@ def _vip(topology: Topology, state: SolutionState, side: int) -> Shown:
     return ("held", Look.FULL) if held else ("", Look.BARE)
 
 
-def _ordered(state: SolutionState, thing: tuple[str, str]) -> str:
-    """What the thing was told to become and has not answered yet."""
-    return next((_ORDERS[type(told)] for told in reversed(state.pending_for(thing)) if type(told) in _ORDERS), "")
+def _ordered(state: SolutionState, target: tuple[str, str]) -> str:
+    """What the latest pending command of a target does to it; empty if there is none."""
+    return next((command.doing for command in reversed(state.pending_for(target)) if command.doing), "")
 
 
 def _clients(topology: Topology, state: SolutionState) -> Shown:
