@@ -1,1 +1,1 @@
-"""Exhaustive exploration: a solution's tables against a model of its hosts, network and clients."""
+"""Exhaustive verification: a solution's tables are explored against a model of its hosts, network and clients."""

@@ -1,12 +1,11 @@
-"""What must be possible at all: the documented workflows and scenarios, with hosts that do what they are told.
+"""The documented workflows and scenarios, played with ideal hosts: what a solution must be able to do.
 
-Properties say what must never be otherwise, and a core that does nothing breaks few of them. So the acts of every
-workflow of [S2] and of every scenario of [S1] that apply to a topology are played, from both sides: each documented
-step must be seen, the end be reached, and every script run exactly as often as it is documented, and nothing else be
-commanded.
+The other properties forbid violations, and a core that does nothing violates few of them. So the acts of every workflow
+of [S2] and every scenario of [S1] that apply to a topology are played, from both sides: each documented step must
+occur, the end must be reached, every script must run exactly as often as documented, and no other command may be given.
 
-A topology is documented by its wiring, whatever its pairs, its applications and its alarm conditions are called. The
-policy `literal` is not: [S1] itself warns of what it does.
+Whether a topology is a documented one depends on its wiring, not on the names of its pairs, applications and alarm
+conditions. The policy `literal` is not documented: [S1] itself warns of its effects.
 """
 
 import itertools
@@ -54,7 +53,7 @@ _WRITTEN = ("log", "alarm", "reaction")
 
 @frozen
 class _Case:
-    """A workflow or scenario with its parts given away, and what has happened before it."""
+    """A workflow or scenario with names assigned to its parts, the old primary's side, and the acts before it."""
 
     workflow: Workflow
     parts: Mapping[str, str]
@@ -70,23 +69,23 @@ class _Case:
 
 
 def unseen(topology: Topology, machines: Machines = MACHINES) -> list[str]:
-    """What of the documented workflows and scenarios that apply to a topology is not seen; a line for each.
+    """The deviations from the documented workflows and scenarios that apply to a topology, one line each.
 
-    Empty if everything is seen, or if the wiring is not a documented one.
+    Empty if there is none, or if the wiring is not a documented one.
     """
     return [line for case_topology, case in _cases(topology) for line in _missing(case_topology, machines, case)]
 
 
 def decided(topology: Topology) -> set[tuple[str, Decision]]:
-    """Which rows of which tables fire in the documented workflows and scenarios that apply to a topology."""
-    found: set[tuple[str, Decision]] = set()
+    """The rows, by machine, that fire in the documented workflows and scenarios that apply to a topology."""
+    decisions: set[tuple[str, Decision]] = set()
     for played, case in _cases(topology):
         handled = _played(played, MACHINES, case).handled
-        found |= {(step.machine, step.decision) for each in handled for step in each.steps}
-    return found
+        decisions |= {(step.machine, step.decision) for each in handled for step in each.steps}
+    return decisions
 
 
-# Which ones apply.
+# The workflows and scenarios that apply.
 
 
 def _cases(topology: Topology) -> Iterator[tuple[Topology, _Case]]:
@@ -106,34 +105,34 @@ def _cases(topology: Topology) -> Iterator[tuple[Topology, _Case]]:
 
 
 def _as_takeover(topology: Topology) -> Topology | None:
-    """The topology with alarm conditions called as in [S2], if it is one pair wired like that."""
+    """The topology with alarm conditions named as in [S2]; None if it is not a single pair wired like that."""
     if len(topology.pairs) != 1 or topology.monitored:
         return None
     return _renamed(topology, documented_alarms(topology.pairs[0].applications, topology.hosts))
 
 
 def _as_voicemail(topology: Topology) -> Topology | None:
-    """The topology with pairs and alarm conditions called as in [S1], if it is wired like that."""
+    """The topology with pairs and alarm conditions named as in [S1]; None if it is not wired like that."""
     if (len(topology.pairs), len(topology.monitored)) != (2, 2):
         return None
     sip, server = topology.pairs
     monitored = tuple(pair.applications for pair in topology.monitored)
     alarms = voicemail_alarms(sip.applications, server.applications, monitored, topology.hosts)
-    found = _renamed(topology, alarms)
-    return found and evolve(
-        found,
-        pairs=(_called(sip, VM_SIP_SERVER), _called(server, VM_SERVER)),
-        monitored=tuple(map(_called, topology.monitored, (RESOURCE_MANAGER, MEDIA_CONTROL_PLATFORM))),
+    renamed = _renamed(topology, alarms)
+    return renamed and evolve(
+        renamed,
+        pairs=(_named_as(sip, VM_SIP_SERVER), _named_as(server, VM_SERVER)),
+        monitored=tuple(map(_named_as, topology.monitored, (RESOURCE_MANAGER, MEDIA_CONTROL_PLATFORM))),
         outside=topology.outside or ("",),
     )
 
 
-def _called(pair: Pair, documented: Pair) -> Pair:
+def _named_as(pair: Pair, documented: Pair) -> Pair:
     return Pair(documented.name, pair.applications)
 
 
 def _renamed(topology: Topology, documented: Sequence[Alarm]) -> Topology | None:
-    """The topology with its alarm conditions called as documented; None if they are others."""
+    """The topology with its alarm conditions named as documented; None if it has other conditions."""
     names = {_meaning(alarm): alarm.name for alarm in documented}
     if Counter(map(_meaning, topology.alarms)) != Counter(names.keys()):
         return None
@@ -144,7 +143,7 @@ def _meaning(alarm: Alarm) -> tuple[str, str, frozenset[Reaction]]:
     return event_id(alarm.detect), alarm.application, frozenset(alarm.reactions)
 
 
-# What is missing in one.
+# The deviations in one workflow or scenario.
 
 
 def _missing(topology: Topology, machines: Machines, case: _Case) -> Iterator[str]:
@@ -153,8 +152,8 @@ def _missing(topology: Topology, machines: Machines, case: _Case) -> Iterator[st
     except CoreError as error:
         yield f"{case.name}: {error}"
         return
-    yield from (f"{case.name}: {text}" for text in (*_unseen_steps(hosts, case), *_other_end(hosts, case)))
-    yield from (f"{case.name}: {text}" for text in (*_other_scripts(hosts, case), *_undocumented(hosts, case)))
+    yield from (f"{case.name}: {text}" for text in (*_unseen_steps(hosts, case), *_wrong_end(hosts, case)))
+    yield from (f"{case.name}: {text}" for text in (*_wrong_scripts(hosts, case), *_undocumented(hosts, case)))
 
 
 def _played(topology: Topology, machines: Machines, case: _Case) -> IdealHosts:
@@ -168,7 +167,7 @@ def _played(topology: Topology, machines: Machines, case: _Case) -> IdealHosts:
 
 
 def _unseen_steps(hosts: IdealHosts, case: _Case) -> Iterator[str]:
-    """Steps that did not come, or not in order. The order `disable-first` is another one than that of [S1]."""
+    """The steps that are missing or out of order. The VIP order `disable-first` differs from that of [S1]."""
     if hosts.solution.topology.vip_order is VipOrder.DISABLE_FIRST and case.workflow.name in SCENARIOS:
         return
     for step in recognise(case.workflow, dict(case.parts), hosts.records):
@@ -176,28 +175,29 @@ def _unseen_steps(hosts: IdealHosts, case: _Case) -> Iterator[str]:
             yield f"not seen: {step.number or '-'}. {step.text}"
 
 
-def _other_end(hosts: IdealHosts, case: _Case) -> Iterator[str]:
+def _wrong_end(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     missing = {case.named(end) for end in case.workflow.ends} - states_of(hosts.solution.topology, hosts.solution.state)
     yield from (f"it does not end with {end}" for end in sorted(missing))
     if hosts.solution.state.pending:
-        yield "it does not end: a command has no result"
+        yield "it does not end: a command is still pending"
     for handled in hosts.handled[hosts.left_out :]:
         if isinstance(handled.event, TimerFired) and handled.event.timer != _DRAIN:
-            yield f"it does not end by itself: {handled.text}"
+            yield f"it only ends with the help of a timer: {handled.text}"
 
 
-def _other_scripts(hosts: IdealHosts, case: _Case) -> Iterator[str]:
+def _wrong_scripts(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     ran = Counter(hosts.scripts())
     documented = Counter(case.named(script) for script in case.workflow.scripts)
     if ran != documented:
-        told = ", ".join(f"{text} ({count})" for text, count in sorted(ran.items())) or "none"
-        yield f"the scripts that ran are others than the documented ones: {told}"
+        listed = ", ".join(f"{text} ({count})" for text, count in sorted(ran.items())) or "none"
+        yield f"the scripts that ran differ from the documented ones: {listed}"
 
 
 def _undocumented(hosts: IdealHosts, case: _Case) -> Iterator[str]:
-    """What no step and no rule beyond the steps asks for, or what comes twice.
+    """The commands and records that no documented step or additional rule asks for, or that occur twice.
 
-    [S1] does not list what else is written: the SCS's own messages, and the other half of each mutual reaction.
+    In scenarios only commands are judged: [S1] does not list all records (the SCS's own messages, and the other half of
+    each mutual reaction).
     """
     verbs = _COMMANDS if case.workflow.name in SCENARIOS else (*_COMMANDS, *_WRITTEN)
     given = Counter(text for text in hosts.records if text.split()[0] in (*_COMMANDS, *_WRITTEN))
@@ -205,6 +205,6 @@ def _undocumented(hosts: IdealHosts, case: _Case) -> Iterator[str]:
     beyond = {case.named(text) for text in case.workflow.beyond}
     others = sorted(text for text in given.keys() - asked - beyond if text.split()[0] in verbs)
     yield from (f"{text} is not documented" for text in others)
-    yield from (f"{text} comes {count} times" for text, count in sorted(given.items()) if count > 1)
-    if hosts.solution.topology.vip_order is not VipOrder.DISABLE_FIRST:  # which has nothing to announce again
-        yield from (f"{text} does not come" for text in sorted(beyond - given.keys()))
+    yield from (f"{text} occurs {count} times" for text, count in sorted(given.items()) if count > 1)
+    if hosts.solution.topology.vip_order is not VipOrder.DISABLE_FIRST:  # with it, nothing is announced again
+        yield from (f"{text} does not occur" for text in sorted(beyond - given.keys()))

@@ -201,7 +201,7 @@ def assert_sound(topology, step):
             assert core.pairs[pair].state != f"demoting_{3 - side}" or better_side(topology, core) != side
     enabled = [HOSTS.index(command.host) for command in step.commands if isinstance(command, EnableVip)]
     assert [side for side in enabled if core.pairs[0].modes[side] is Mode.BACKUP] == []
-    if [type(said) for said in step.told] == [CommandSucceeded]:
+    if [type(event) for event in step.events] == [CommandSucceeded]:
         fired = {(each.decision.source, each.decision.trigger) for each in step.decisions}
         assert fired & SETTLED == set()
 

@@ -145,7 +145,7 @@ def test_the_diagram_shows_faults_messages_commands_and_announcements():
 
 def test_what_holds_has_no_trace():
     found = explore(TAKEOVER, Bounds(0))
-    with pytest.raises(TraceError, match="holds: there is nothing to tell"):
+    with pytest.raises(TraceError, match="holds: there is no trace of a violation"):
         trace_of(found, found.verdicts[0])
 
 
@@ -176,12 +176,12 @@ def test_an_opening_left_out_is_noticed():
     [
         (
             {"told": ("reported RM_1 up",)},
-            "step 1: it is told reported RM_1 down, where the trace says reported RM_1 up",
+            "step 1: the agent receives reported RM_1 down, where the trace says reported RM_1 up",
         ),
         ({"decisions": ()}, r"step 1: it decides .*, where the trace says nothing"),
         ({"commands": ()}, r"step 1: it commands .*, where the trace says nothing"),
         ({"error": "no"}, "step 1: it refuses nothing, where the trace says no"),
-        ({"by": "host2"}, "step 1: the trace calls it something else"),
+        ({"by": "host2"}, "step 1: its cause is another than the trace says"),
     ],
 )
 def test_a_step_that_was_tampered_with_is_not_reproduced(changes, difference):
@@ -201,7 +201,7 @@ def test_an_ending_that_does_not_show_the_property_broken_is_not_reproduced():
     healing = next(trace for trace in traces("takeover literal") if trace.broken.name == "one holder")
     early = next(trace for trace in traces("takeover literal") if trace.broken.name == "scripts once")
     assert "too early" in replay(evolve(early, broken=healing.broken)).difference
-    assert "not go on in a circle" in replay(evolve(healing, broken=AT_REST)).difference
+    assert "the steps are no cycle" in replay(evolve(healing, broken=AT_REST)).difference
 
 
 def test_a_trace_of_other_tables_is_not_reproduced_by_those_that_run():
@@ -215,7 +215,7 @@ def test_a_trace_of_other_tables_is_not_reproduced_by_those_that_run():
     verdict = next(verdict for verdict in found.verdicts if not verdict.holds)
     played = replay(trace_of(found, verdict, machines))
     assert re.fullmatch(r"step \d+: it commands .*promote SIP_Server_.*", played.difference)
-    with pytest.raises(TraceError, match="other tables were explored than those that run"):
+    with pytest.raises(TraceError, match="the exploration used other tables"):
         trace_of(found, verdict)
 
 
@@ -231,7 +231,7 @@ def without(key):
         (lambda data: {**data, "budget": "1"}, "'1' is not of type int @ trace.budget"),
         (lambda data: {**data, "kinds": ["flood"]}, r"'flood' is not a valid Fault @ trace.kinds\[0\]"),
         (lambda data: {**data, "topology": {**data["topology"], "retry_ms": 0}}, r".*must be above 0 @ trace.topology"),
-        (lambda data: [data], "it is not an object of names and values"),
+        (lambda data: [data], "expected an object of names and values"),
         (lambda data: {**data, "steps": [7]}, r".* @ trace.steps\[0\]"),
     ],
 )
@@ -241,14 +241,14 @@ def test_a_file_that_is_no_trace_is_refused(change, problem, tmp_path):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(TraceError) as refused:
         load(path)
-    assert re.fullmatch(re.escape(f"{path} is no trace: ") + problem, str(refused.value))
+    assert re.fullmatch(re.escape(f"{path} is not a trace: ") + problem, str(refused.value))
 
 
 @pytest.mark.parametrize("content", ["{", "\n\nnonsense", "\xff"])
 def test_a_file_that_is_no_json_is_refused(content, tmp_path):
     path = tmp_path / "trace.json"
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(TraceError, match=re.escape(f"{path} is no JSON: ")) as refused:
+    with pytest.raises(TraceError, match=re.escape(f"{path} is not JSON: ")) as refused:
         load(path)
     assert "\n" not in str(refused.value)
 

@@ -1,6 +1,6 @@
-"""Inner loops as machine code: numba compiles them when they are called for the first time, which takes some seconds.
+"""Inner loops as machine code: numba compiles them at their first call, which takes some seconds.
 
-What it made is kept beside the module, or in the user's cache.
+The compiled code is cached beside the module, or in the user's cache directory.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """The function as machine code; kept for the next time, if there is a place for it."""
+    """The function as machine code, cached on disk if a cache directory can be written."""
     jit = cast(Callable[..., Callable[[F], F]], numba.njit)  # pyright: ignore[reportUnknownMemberType]
     try:
         return jit(cache=True)(function)
-    except RuntimeError:  # neither this folder nor the user's cache can be written
+    except RuntimeError:  # neither this folder nor the user's cache is writable
         return jit()(function)

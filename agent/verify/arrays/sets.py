@@ -1,4 +1,4 @@
-"""What numpy lacks for exploring: columns that grow, and sets of keys and of rows that number what they are given."""
+"""Growing columns, and sets that number their members: what numpy lacks for an exploration."""
 
 from typing import Any
 
@@ -21,11 +21,11 @@ _ONE = np.uint64(1)
 
 
 class TooLargeError(Exception):
-    """What is explored does not fit into what was given to it: memory, or the bits of a key."""
+    """The exploration exceeds a limit: its memory, or the bits of a key."""
 
 
 class Column:
-    """One attribute of numbered things: an array that grows as they are met."""
+    """An array that grows: one attribute of all numbered items."""
 
     def __init__(self, dtype: Any, size: int = 1024) -> None:
         self._array = np.zeros(size, dtype)
@@ -36,11 +36,11 @@ class Column:
 
     @property
     def bytes(self) -> int:
-        """How much memory it takes."""
+        """The memory it takes, in bytes."""
         return self._array.nbytes
 
     def bytes_after(self, more: int) -> int:
-        """How much memory it takes when `more` values have come, while it is being made larger."""
+        """The peak memory, in bytes, while it grows to hold `more` values."""
         size = self._size_for(more)
         return self.bytes + (0 if size == len(self._array) else size * self._array.itemsize)
 
@@ -64,7 +64,7 @@ class Column:
         self._length += len(values)
 
     def reserve(self, more: int) -> NDArray[Any]:
-        """Room for so many values behind those there are, for `extend_reserved`."""
+        """Room for at least `more` values after the present ones; `extend_reserved` adds them once they are written."""
         size = self._size_for(more)
         if size != len(self._array):
             bigger = np.zeros(size, self._array.dtype)
@@ -73,14 +73,14 @@ class Column:
         return self._array[self._length :]
 
     def extend_reserved(self, more: int) -> None:
-        """So many values were written into the room."""
+        """Add the first `more` values that were written into the reserved room."""
         self._length += more
 
 
 class KeySet:
-    """A set of 64-bit keys that are numbered in the order in which they come: an open-addressing hash table.
+    """A set of 64-bit keys, numbered in the order in which they are added: an open-addressing hash table.
 
-    All ones is no key.
+    The key of all ones is reserved: it marks an empty slot.
     """
 
     def __init__(self, bits: int = 12) -> None:
@@ -92,11 +92,11 @@ class KeySet:
 
     @property
     def bytes(self) -> int:
-        """How much memory it takes."""
+        """The memory it takes, in bytes."""
         return self._slots.nbytes + self.keys.bytes
 
     def bytes_after(self, more: int) -> int:
-        """How much memory it takes when `more` keys have come, while it is being made larger."""
+        """The peak memory, in bytes, while it grows to hold `more` keys."""
         bits = self._bits_for(more)
         grown = 0 if bits == self._bits else 16 * (1 << bits)
         return self._slots.nbytes + grown + self.keys.bytes_after(more)
@@ -113,7 +113,7 @@ class KeySet:
         self._slots = np.full((1 << bits, 2), _EMPTY)  # the key, and its number
 
     def add(self, keys: Keys) -> tuple[Numbers, NDArray[np.bool_]]:
-        """The number of each key, and which of them are new; of equal new keys the first."""
+        """Add keys: the number of each, and which of them are new (of equal new keys, the first)."""
         bits = self._bits_for(len(keys))
         if bits != self._bits:
             self._resize(bits)
@@ -138,10 +138,10 @@ def _insert(  # pragma: no cover - runs as machine code, which is not traced
     numbers: Numbers,
     is_new: NDArray[np.bool_],
 ) -> tuple[int, np.uint64]:
-    """Number the keys, new ones from `first` on, and write those into `new`; how many of them were new.
+    """Number the keys, new ones from `first` on, and write the new ones into `new`. Returns how many were new.
 
-    A block at a time, all slots are read before the first is needed, so that memory answers while others are asked for.
-    What was read is returned, in a number that means nothing, or the compiler would leave it out.
+    In each block, all slots are read once before the first one is needed, so that their memory accesses overlap. The
+    sum of these reads is returned as well; it has no meaning, but without it the compiler would drop the reads.
     """
     mask = np.int64(len(slots) - 1)
     at = np.empty(_BLOCK, np.int64)
@@ -165,13 +165,13 @@ def _insert(  # pragma: no cover - runs as machine code, which is not traced
 
 
 class HashCollisionError(TooLargeError):
-    """Two different rows have the same 64-bit hash: their numbers would be mixed up."""
+    """Two different rows have the same 64-bit hash, so they would get the same number."""
 
 
 class RowSet:
-    """A set of rows of small numbers, which are numbered in the order in which they come: found by a 64-bit hash.
+    """A set of rows of small numbers, numbered in the order in which they are added and found by a 64-bit hash.
 
-    Each row is compared with the one whose number it gets, so that a collision cannot go unseen.
+    Each row is compared with the row whose number it gets, so a collision cannot go unnoticed.
     """
 
     def __init__(self, width: int) -> None:
@@ -183,7 +183,7 @@ class RowSet:
 
     @property
     def bytes(self) -> int:
-        """How much memory it takes."""
+        """The memory it takes, in bytes."""
         return self._rows.nbytes + self._hashes.bytes
 
     @property
@@ -192,7 +192,10 @@ class RowSet:
         return self._rows[: len(self)]
 
     def add(self, rows: Rows) -> tuple[Numbers, NDArray[np.bool_]]:
-        """The number of each row, and which are new; of equal new rows the first. Raises `HashCollisionError`."""
+        """Add rows: the number of each, and which are new (of equal new rows, the first).
+
+        Raises `HashCollisionError` if two different rows have the same hash.
+        """
         hashes = np.full(len(rows), _OFFSET, np.uint64)
         for column in range(rows.shape[1]):
             hashes = (hashes ^ rows[:, column]) * _PRIME

@@ -1,7 +1,7 @@
-"""The steps of worlds, by the tables of hosts and core: the loop in which a search spends its time.
+"""The inner loop of the search: all steps from given worlds, by the tables of the hosts and the core.
 
-Machine code that was kept is made anew when this file changes, and not when another does. So all constants that it has
-in it stand here, the layout of a world's key (`keys`) among them.
+numba compiles cached code again when this file changes, but not when another one does. So all constants that the code
+contains are defined here, including the layout of a world's key (`keys`).
 """
 
 from typing import NamedTuple
@@ -25,23 +25,23 @@ Ints = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 AGENT, SIDE_1, SIDE_2, CRASH, NETWORK = range(5)
-"""Who makes a step: the core is told an event without a host's doing, one of the hosts, or the agent's own faults."""
+"""Who makes a step: the agent (a timer or a request), the host of a side, a crash of the agent, or the network."""
 
-UNTOLD, UNSENT = 0, 1
-"""What is missing in the tables: what an agent does on an event; or a host on a batch, on side 1 (side 2: one more)."""
+UNHANDLED, UNRECEIVED = 0, 1
+"""Kinds of missing entries: what the core does on an event; how the host on side 1 takes a batch (side 2: plus one)."""
 
 AFTER_AT, BATCH_AT, EVENT_MASK = 36, (12, 24), (1 << 12) - 1
-"""Where in a code the state that follows and the batches of commands to the hosts stand; the event is before them."""
+"""The bits of a code: the event first, then the batches of commands to hosts 1 and 2, then the next state."""
 
 UNKNOWN = -1
-"""Instead of the number of a host's steps: nobody has asked for them yet."""
+"""Stands for the number of a host's moves while these have not been computed."""
 
 NUMBER_AT, KIND_AT = 12, 40
-"""Where in the number of what is missing the agent or host, and the kind, stand; the event or batch is before them."""
+"""The bits of a missing entry: the event or batch first, then the core's or host's number, then the kind."""
 
 
 class HostTables(NamedTuple):
-    """What the hosts of one side can do next, by their numbers: see `side.Side`."""
+    """The moves of the hosts of one side, by number: see `side.Side`."""
 
     first: Ints
     amount: Ints
@@ -56,9 +56,9 @@ class HostTables(NamedTuple):
 
 
 class CoreTables(NamedTuple):
-    """What the core does: its timers for each state, and what follows where a state is told an event.
+    """What the core does: the timers of each state, and the result for each state and event handled so far.
 
-    What a state was told stands in `codes` from its `begin` to that of the next one; `numbers` are its numbers.
+    The results of a state stand in `codes` from its `begin` to that of the next state; `numbers` are their numbers.
     """
 
     timers: Ints
@@ -72,7 +72,7 @@ class CoreTables(NamedTuple):
 
 
 class Faults(NamedTuple):
-    """What costs a fault and is no host's: events from outside, and the agent's crash and loss of its network."""
+    """The faults that belong to no host: events from outside, and the agent's crash and loss of its network."""
 
     asked: Ints
     initial: int
@@ -80,21 +80,21 @@ class Faults(NamedTuple):
     parts: bool
 
 
-class Found(NamedTuple):
-    """Room for steps: from which row, to which key, by what the core was told (-1: nothing), who made it, and which."""
+class StepBuffers(NamedTuple):
+    """Room for steps: see `space.Steps`. Until the core has run, `handling` holds the number of the event."""
 
     rows: Ints
     keys: Keys
-    told: Ints
+    handling: Ints
     by: NDArray[np.int8]
-    what: Ints
+    detail: Ints
 
 
 @compiled
 def arrange(  # pragma: no cover
     agents: Ints, codes: NDArray[np.int64], begin: Ints, arranged: NDArray[np.int64], numbers: Ints
 ) -> None:
-    """Bring together what each agent was told: `begin` has room for one agent more than there are."""
+    """Group the codes by the state of the core: a counting sort. `begin` has one entry more than there are states."""
     begin[:] = 0
     for agent in agents:
         begin[agent + 1] += 1
@@ -111,7 +111,7 @@ def arrange(  # pragma: no cover
 
 @compiled
 def room(keys: Keys, one: HostTables, two: HostTables, core: CoreTables, common: int) -> int:  # pragma: no cover
-    """At most so many steps there are from these worlds, of which `common` are faults of no host; or `UNKNOWN`."""
+    """An upper bound for the number of steps, `common` of them faults of no host; `UNKNOWN` if moves are missing."""
     total = 0
     for key in keys:
         world = np.int64(key)
@@ -131,18 +131,18 @@ def steps(  # pragma: no cover
     two: HostTables,
     core: CoreTables,
     faults: Faults,
-    found: Found,
+    buffers: StepBuffers,
     missing: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """All steps from the worlds with these keys: how many, and how much is missing in the tables.
+    """Write all steps from these worlds into the buffers. Returns their number, and that of missing table entries.
 
-    If anything is, it is told in `missing`, and the steps are of no use.
+    If entries are missing, they are listed in `missing`, and the steps are invalid.
     """
-    rows, after, told, by, what = found.rows, found.keys, found.told, found.by, found.what
+    rows, after, handling, by, detail = buffers.rows, buffers.keys, buffers.handling, buffers.by, buffers.detail
     n, m = 0, 0
     for start in range(0, len(keys), _BLOCK):
         begin = n
-        # What happens, and which event the core is told (-1: none).
+        # First what happens, and the event that the core then handles (-1: none).
         for row in range(start, min(len(keys), start + _BLOCK)):
             key = np.int64(keys[row])
             agent, arp, budget = key >> AGENT_AT, (key >> ARP_AT) & ARP_MASK, key & BUDGET_MASK
@@ -152,38 +152,38 @@ def steps(  # pragma: no cover
                 if cost <= budget:
                     to = np.int64(1) if one.announces[at] else arp
                     after[n] = _key(agent, np.int64(one.after[at]), there, to, budget - cost)
-                    rows[n], told[n], by[n], what[n] = row, one.event[at], SIDE_1, at
+                    rows[n], handling[n], by[n], detail[n] = row, one.event[at], SIDE_1, at
                     n += 1
             for at in range(two.first[there], two.first[there] + two.amount[there]):
                 cost = np.int64(two.fault[at])
                 if cost <= budget:
                     to = np.int64(2) if two.announces[at] else arp
                     after[n] = _key(agent, here, np.int64(two.after[at]), to, budget - cost)
-                    rows[n], told[n], by[n], what[n] = row, two.event[at], SIDE_2, at
+                    rows[n], handling[n], by[n], detail[n] = row, two.event[at], SIDE_2, at
                     n += 1
             timers = core.timers[agent]
             for at in range(core.timer_first[timers], core.timer_first[timers] + core.timer_count[timers]):
                 if not core.timer_slow[at] or (one.is_quiet[here] and two.is_quiet[there]):
                     event, after[n] = core.timer_event[at], keys[row]
-                    rows[n], told[n], by[n], what[n] = row, event, AGENT, event
+                    rows[n], handling[n], by[n], detail[n] = row, event, AGENT, event
                     n += 1
             if budget:
                 for event in faults.asked:
-                    rows[n], after[n], told[n], by[n], what[n] = row, keys[row] - _ONE, event, AGENT, event
+                    rows[n], after[n], handling[n], by[n], detail[n] = row, keys[row] - _ONE, event, AGENT, event
                     n += 1
                 hosts = np.int64(one.forgotten[here]), np.int64(two.forgotten[there])
                 if faults.crashes:
                     after[n] = _key(np.int64(faults.initial), hosts[0], hosts[1], arp, budget - 1)
-                    rows[n], told[n], by[n], what[n] = row, -1, CRASH, 0
+                    rows[n], handling[n], by[n], detail[n] = row, -1, CRASH, 0
                     n += 1
                 hosts = np.int64(one.parted[here]), np.int64(two.parted[there])
                 if faults.parts and hosts[0] >= 0 and hosts[1] >= 0:
                     after[n] = _key(agent, hosts[0], hosts[1], arp, budget - 1)
-                    rows[n], told[n], by[n], what[n] = row, -1, NETWORK, 0
+                    rows[n], handling[n], by[n], detail[n] = row, -1, NETWORK, 0
                     n += 1
-        # What the core does on it, and what then becomes of the hosts.
+        # Then what the core does on that event, and how its commands change the hosts.
         for at in range(begin, n):
-            event = told[at]
+            event = handling[at]
             if event < 0:
                 continue
             key = np.int64(after[at])
@@ -192,11 +192,11 @@ def steps(  # pragma: no cover
             while place < end and (core.codes[place] & EVENT_MASK) != event:
                 place += 1
             if place == end:
-                missing[m] = (UNTOLD << KIND_AT) | (agent << NUMBER_AT) | event
+                missing[m] = (UNHANDLED << KIND_AT) | (agent << NUMBER_AT) | event
                 m += 1
                 continue
             code = core.codes[place]
-            told[at], hosts = core.numbers[place], (here, there)
+            handling[at], hosts = core.numbers[place], (here, there)
             batches = (code >> BATCH_AT[0]) & EVENT_MASK, (code >> BATCH_AT[1]) & EVENT_MASK
             if batches[0]:
                 here = np.int64(one.received[here, batches[0]])
@@ -204,7 +204,7 @@ def steps(  # pragma: no cover
                 there = np.int64(two.received[there, batches[1]])
             if here < 0 or there < 0:
                 side = 0 if here < 0 else 1
-                missing[m] = ((UNSENT + side) << KIND_AT) | (hosts[side] << NUMBER_AT) | batches[side]
+                missing[m] = ((UNRECEIVED + side) << KIND_AT) | (hosts[side] << NUMBER_AT) | batches[side]
                 m += 1
             else:
                 after[at] = _key(np.int64(code >> AFTER_AT), here, there, (key >> ARP_AT) & ARP_MASK, key & BUDGET_MASK)

@@ -1,1 +1,1 @@
-"""The search: every world that can be reached, breadth first."""
+"""The search: every reachable world, breadth first."""

@@ -1,12 +1,12 @@
-"""The space of worlds: what can happen next in each, by tables that grow as they are needed.
+"""The state space: which steps are possible in each world, from tables that grow on demand.
 
-The core's states and the hosts are numbered as they are met (`core`, `side`), so that a world is a key of five fields
-(`keys`), and a step of the world is a few look-ups in tables (`stepping`): what a host can do next, what the core then
-does, what that makes of the hosts. Where nothing is found there, the core itself is run, or the model of a host.
+The states of the core and of the hosts are numbered as they are met (`core`, `side`), so a world is a key of five
+fields (`keys`), and a step is a few look-ups in tables (`stepping`): what a host can do next, what the core then does,
+and how this changes the hosts. Where an entry is missing, the core itself runs, or the model of a host.
 
-Timers run in the order in which they were started and for as long as they are told to: of two timers the one that was
-started first and is no longer fires first. A *slow* timer (an alarm's cancel timeout, seconds against milliseconds)
-fires only when nothing is under way that takes less.
+Timers run in the order of their start and for their full duration: a timer that was started earlier and is not longer
+than another one fires before it. A *slow* timer (an alarm's cancel timeout: seconds, where others take milliseconds)
+fires only when nothing quicker is under way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,8 +33,8 @@ from ..arrays.stepping import (
     BUDGET_MASK,
     CoreTables,
     Faults,
-    Found,
     HostTables,
+    StepBuffers,
 )
 from ..model.core import Leaf, TabulatedCore
 from ..model.host import Fault, HostModel
@@ -45,28 +45,28 @@ from ..properties.always import STEP_RULES, StepRule
 
 @frozen
 class Steps:
-    """Steps from worlds with the keys `before`: of each, the row of the world, and the key of the world after it.
+    """Steps from worlds with the keys `before`: for each, the row of that world, and the key of the world after it.
 
-    `told` is the number of what the core was told in it and did (-1: nothing); `by` and `what` say who made it, and the
-    number of what was done there (`stepping`).
+    `handling` is the number of what the core did in the step (-1: it had no event to handle); `by` says who made the
+    step, and `detail` is the number of the host's move, or of the event (`stepping`).
     """
 
     before: Keys
     rows: NDArray[np.int32]
     keys: Keys
-    told: NDArray[np.int32]
+    handling: NDArray[np.int32]
     by: NDArray[np.int8]
-    what: NDArray[np.int32]
+    detail: NDArray[np.int32]
 
     @property
     def is_fault(self) -> NDArray[np.bool_]:
-        """Which of them cost one of the faults that may happen."""
+        """Which of them cost one fault of the budget."""
         budget = np.uint64(BUDGET_MASK)
         return (self.keys & budget) < (self.before & budget)[self.rows]
 
 
 class Space:
-    """The steps of the world, for whole frontiers at once."""
+    """The steps from worlds, computed for a whole frontier at a time."""
 
     def __init__(
         self,
@@ -91,14 +91,14 @@ class Space:
         self._common = Faults(asked, self.core.initial, Fault.AGENT in faults, Fault.PARTITION in faults)
 
     def _begin(self) -> None:
-        """Nothing is known of the core's states."""
+        """Forget everything about the core's states."""
         self._timers_of = Column(np.int32)
         self._agents, self._codes = Column(np.int32), Column(np.int64)
         self._leaf, self._broken, self._is_broken = Column(np.int32), Column(np.uint64), False
         self._arrange()
 
     def change(self, machines: Machines, leaves: Numbers) -> None:
-        """Begin again with other tables, which differ only in what decided these leaves of the core."""
+        """Start over with other tables, which differ only in the rows that decided these leaves of the core."""
         self.core.change(machines, leaves)
         self._begin()
 
@@ -111,63 +111,63 @@ class Space:
 
     @property
     def bytes(self) -> int:
-        """How much memory the tables take."""
+        """The memory that the tables take, in bytes."""
         columns = (self._timers_of, self._agents, self._codes, self._leaf, self._broken)
-        return sum(each.nbytes for each in self._told) + sum(column.bytes for column in columns) + self.core.bytes
+        return sum(each.nbytes for each in self._handlings) + sum(column.bytes for column in columns) + self.core.bytes
 
     def start(self, budget: int) -> World:
-        """Both hosts are up and in backup mode, nobody has the VIP, and the agent has just been started."""
+        """The initial world: both hosts run in backup mode, neither holds the VIP, the agent has just started."""
         numbers = [side.number(side.model.start()) for side in self.sides]
         return World(self.core.initial, (numbers[0], numbers[1]), 0, budget)
 
     # Steps.
 
     def steps_from(self, key: int) -> Iterator[tuple[str, Leaf | None, int]]:
-        """All steps from one world: what each is in words, what the core does in it, and the key of the world after."""
-        found = self.steps(np.array([key], np.uint64))
-        for by, what, told, after in zip(
-            found.by.tolist(), found.what.tolist(), found.told.tolist(), found.keys.tolist(), strict=True
+        """All steps from one world: the text of each, what the core does in it, and the key of the world after it."""
+        steps = self.steps(np.array([key], np.uint64))
+        for by, detail, handling, after in zip(
+            steps.by.tolist(), steps.detail.tolist(), steps.handling.tolist(), steps.keys.tolist(), strict=True
         ):
-            yield self._text(by, what), self.core.leaves[self._leaf.all[told]] if told >= 0 else None, after
+            yield self._text(by, detail), self.core.leaves[self._leaf.all[handling]] if handling >= 0 else None, after
 
-    def _text(self, by: int, what: int) -> str:
+    def _text(self, by: int, detail: int) -> str:
         if by in (stepping.SIDE_1, stepping.SIDE_2):
-            return self.sides[by - stepping.SIDE_1].texts[what]
+            return self.sides[by - stepping.SIDE_1].texts[detail]
         if by == stepping.CRASH:
             return "the agent crashes and is started again"
         if by == stepping.NETWORK:
             return "the network parts the agent from both hosts"
-        return describe_cause(self.core.events[what][0])
+        return describe_cause(self.core.events[detail][0])
 
     def steps(self, keys: Keys) -> Steps:
         """All steps from these worlds, in a fixed order."""
-        self._know_timers()
+        self._update_timers()
         room = self._room(keys)
         if room == stepping.UNKNOWN:
             for side, hosts in zip(self.sides, unpack(keys)[1], strict=True):
                 side.expand(hosts)
             room = self._room(keys)
-        found = Found(
+        steps = StepBuffers(
             rows=np.empty(room, np.int32),
             keys=np.empty(room, np.uint64),
-            told=np.empty(room, np.int32),
+            handling=np.empty(room, np.int32),
             by=np.empty(room, np.int8),
-            what=np.empty(room, np.int32),
+            detail=np.empty(room, np.int32),
         )
-        end = self._fill(keys, found, np.empty(room, np.int64))
-        return Steps(keys, found.rows[:end], found.keys[:end], found.told[:end], found.by[:end], found.what[:end])
+        end = self._fill(keys, steps, np.empty(room, np.int64))
+        return Steps(keys, steps.rows[:end], steps.keys[:end], steps.handling[:end], steps.by[:end], steps.detail[:end])
 
     def _room(self, keys: Keys) -> int:
         return stepping.room(keys, *self._host_tables(), self._core_tables(), len(self._common.asked) + 2)
 
-    def _fill(self, keys: Keys, found: Found, missing: Numbers) -> int:
-        """Find the steps; as long as something is missing in the tables, it is added to them. Returns how many."""
+    def _fill(self, keys: Keys, steps: StepBuffers, missing: Numbers) -> int:
+        """Write the steps into the buffers, adding missing entries to the tables as needed. Returns their number."""
         while True:
             tables = *self._host_tables(), self._core_tables()
-            count, lacking = stepping.steps(keys, *tables, self._common, found, missing)
+            count, lacking = stepping.steps(keys, *tables, self._common, steps, missing)
             if not lacking:
                 return count
-            self._learn(np.unique(missing[:lacking]))
+            self._add_missing(np.unique(missing[:lacking]))
 
     def _host_tables(self) -> tuple[HostTables, HostTables]:
         one, two = (side.tables(len(self.commands[n])) for n, side in enumerate(self.sides))
@@ -180,23 +180,23 @@ class Space:
             self._timer_count.all,
             self._timer_event.all,
             self._timer_slow.all,
-            *self._told,
+            *self._handlings,
         )
 
-    def _learn(self, missing: Numbers) -> None:
+    def _add_missing(self, missing: Numbers) -> None:
         kinds, numbers = missing >> stepping.KIND_AT, missing >> stepping.NUMBER_AT
         numbers &= (1 << (stepping.KIND_AT - stepping.NUMBER_AT)) - 1
         which = missing & ((1 << stepping.NUMBER_AT) - 1)
-        untold = kinds == stepping.UNTOLD
-        if untold.any():
-            self._tell(numbers[untold], which[untold])
-        unsent: list[list[int]] = np.stack((kinds, numbers, which), 1)[~untold].tolist()
-        for kind, host, batch in unsent:
-            side = kind - stepping.UNSENT
+        unhandled = kinds == stepping.UNHANDLED
+        if unhandled.any():
+            self._handle(numbers[unhandled], which[unhandled])
+        unreceived: list[list[int]] = np.stack((kinds, numbers, which), 1)[~unhandled].tolist()
+        for kind, host, batch in unreceived:
+            side = kind - stepping.UNRECEIVED
             self.sides[side].receive(host, batch, self.commands[side][batch])
 
-    def _know_timers(self) -> None:
-        """See to it that the timers of all states of the core are known, and the events of each."""
+    def _update_timers(self) -> None:
+        """Bring the tables of timers up to date: the running ones of each state, and the event of each timer."""
         self._timers_of.extend(self.core.timings(len(self._timers_of)))
         known = self.core.values[self.core.timers_at]
         for running in known[len(self._timer_first) :]:
@@ -208,7 +208,7 @@ class Space:
                 self._timer_slow.append(is_slow)
 
     def due(self, running: tuple[str, ...]) -> list[tuple[str, bool]]:
-        """Which of the running timers can fire next, and whether that one is slow, and so waits for quiet."""
+        """The running timers that can fire next, each with whether it is slow: a slow one waits until all is quiet."""
         times = [self.core.after_ms[name] for name in running]
         due = [name for at, name in enumerate(running) if not any(earlier <= times[at] for earlier in times[:at])]
         quick = [name for name in due if not self.core.is_slow(name)]
@@ -216,8 +216,8 @@ class Space:
 
     # The core.
 
-    def _tell(self, agents: Numbers, events: Numbers) -> None:
-        """Tell agents events that they were not told before, and keep what follows."""
+    def _handle(self, agents: Numbers, events: Numbers) -> None:
+        """Let the core handle events in states where it has not done so yet, and keep the results."""
         after, leaves = self.core.handle(agents, events)
         if len(self.core) >> AGENT_BITS:
             raise TooLargeError(f"more than {1 << AGENT_BITS} states of the core")
@@ -238,17 +238,19 @@ class Space:
         self._arrange()
 
     def _arrange(self) -> None:
-        """What each agent was told is brought together again."""
+        """Group the results by the state of the core again."""
         size = len(self._codes)
-        self._told = np.zeros(len(self.core) + 1, np.int32), np.empty(size, np.int64), np.empty(size, np.int32)
-        stepping.arrange(self._agents.all, self._codes.all, *self._told)
+        self._handlings = np.zeros(len(self.core) + 1, np.int32), np.empty(size, np.int64), np.empty(size, np.int32)
+        stepping.arrange(self._agents.all, self._codes.all, *self._handlings)
 
-    def broken(self, found: Steps) -> NDArray[np.uint64] | None:
-        """Which of the rules for steps of the core are broken in these steps, a bit for each; None if none ever was."""
-        return np.where(found.told >= 0, self._broken.all[found.told], np.uint64(0)) if self._is_broken else None
+    def broken(self, steps: Steps) -> NDArray[np.uint64] | None:
+        """The step rules that each step breaks, one bit per rule; None if no rule was ever broken."""
+        if not self._is_broken:
+            return None
+        return np.where(steps.handling >= 0, self._broken.all[steps.handling], np.uint64(0))
 
     def _judge(self, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.uint64]:
-        """Which of the rules for steps of the core are broken, a bit for each."""
+        """The step rules that each of these steps of the core breaks, one bit per rule."""
         concerns = self._concerns.all[leaves]
         broken = np.zeros(len(leaves), np.uint64)
         for at in range(len(self.rules)):
@@ -259,7 +261,7 @@ class Space:
         return broken
 
     def _broken_rows(self, at: int, before: Numbers, after: Numbers, leaves: Numbers) -> NDArray[np.bool_]:
-        """Where a rule is broken. It is asked once for all steps that are alike in what it looks at."""
+        """Which rows break a rule. Steps with the same leaf and the same cells that the rule reads are judged once."""
         rule = self.rules[at]
         read = np.concatenate(
             (
@@ -291,7 +293,7 @@ class Space:
 
 
 def describe_cause(event: Event | Result) -> str:
-    """In words, what makes the core be told this without a host's doing."""
+    """The text of a step that no host makes: a timer, a request, or a message from outside."""
     match event:
         case TimerFired():
             return f"the time is over: {event.timer}"

@@ -1,12 +1,12 @@
-"""The core, tabulated: what the live `Solution` does in a state on an event, found once and looked up ever after.
+"""The core as decision trees: the live `Solution` handles each distinct case once; afterwards the result is looked up.
 
-A state of the core is a row of small numbers, one for each of its cells (`watched`). An event is handled by the live
-core on a state that watches which cells are read. What was read, in order, is a path in a decision tree of that event;
-what came of it (the cells that were written, the commands, the timers, the rows that fired) is the leaf. Another state
-that agrees on the cells that were read has the same leaf, whatever its other cells are. So the tables of the machines
-are driven live, once for every distinction that they make, and nothing of the core is written a second time.
+A state of the core is a row of small numbers, one for each of its cells (`watched`). The live core handles an event on
+a state that records which cells are read. The cells read, in order, are a path in the decision tree of that event; the
+outcome (the cells written, the commands, the timers, the rows that fired) is the leaf. Another state with the same
+values in those cells reaches the same leaf, whatever its other cells hold. So the machines' tables run live, once for
+each distinction that they make, and no part of the core is written twice.
 
-The trees are arrays, so that many states are taken through them at once.
+The trees are arrays, so that many states pass through them at once.
 """
 
 from collections.abc import Sequence
@@ -45,15 +45,15 @@ _VALUE_BITS = 24
 
 
 def slow_by_default_ms(topology: Topology) -> int:
-    """From how long on a timer waits for everything else: twice the longest of settle, retry and drain."""
+    """The duration, in ms, from which a timer counts as slow: twice the longest of settle, retry and drain."""
     return 2 * max(topology.settle_ms, topology.retry_ms, topology.drain_ms)
 
 
 @frozen
 class Leaf:
-    """What the core does when it is told something, wherever the cells that decide have the same values."""
+    """What the core does on an occurrence in all states that agree on the cells it reads."""
 
-    told: Occurrence
+    occurrence: Occurrence
     writes: tuple[tuple[int, int], ...]
     commands: tuple[HostCommand, ...]
     timers: tuple[str, ...]
@@ -63,12 +63,12 @@ class Leaf:
 
 
 class TabulatedCore:
-    """The core of one topology. Its states, and the leaves that were reached, are numbered as they are met."""
+    """The core of one topology. States and leaves are numbered in the order in which they are reached."""
 
     def __init__(self, topology: Topology, machines: Machines = MACHINES, slow_ms: int = 0) -> None:
         self.topology = topology
         self._machines = machines
-        self.things = targets_of(topology)
+        self.targets = targets_of(topology)
         self.cells = tuple(cells_of(topology))
         self.positions = {cell: position for position, cell in enumerate(self.cells)}
         self.timers_at = len(self.cells)
@@ -95,7 +95,7 @@ class TabulatedCore:
         self._begin()
 
     def _begin(self) -> None:
-        """Only the first state is known."""
+        """Forget all states but the initial one."""
         self._states = RowSet(self.timers_at + 1)
         self._states.add(self._start)
         self.initial = 0
@@ -105,7 +105,7 @@ class TabulatedCore:
 
     @property
     def bytes(self) -> int:
-        """How much memory the states and the trees take."""
+        """The memory that the states and trees take, in bytes (leaves are estimated)."""
         return self._states.bytes + self._children.bytes + 4000 * len(self.leaves)
 
     # Numbers.
@@ -122,7 +122,7 @@ class TabulatedCore:
         return number
 
     def event(self, occurrence: Occurrence) -> int:
-        """The number of something that the core can be told."""
+        """The number of an occurrence."""
         number = self._event_numbers.get(occurrence)
         if number is None:
             number = self._event_numbers[occurrence] = len(self.events)
@@ -131,7 +131,7 @@ class TabulatedCore:
         return number
 
     def timings(self, first: int) -> Numbers:
-        """The numbers of the running timers of the states from `first` on."""
+        """For each state from `first` on, the number of its set of running timers."""
         return self._states.all[first:, self.timers_at].astype(np.int64)
 
     def read(self, state: int, kind: str, index: Any = 0) -> Any:
@@ -140,22 +140,22 @@ class TabulatedCore:
         return self.values[cell][self._states.all[state, cell]]
 
     def cells_of(self, states: Numbers, cells: Sequence[int]) -> Rows:
-        """Some cells of states, as numbers."""
+        """The values of these cells in these states, as numbers."""
         return self._states.all[states[:, None], np.array(cells, np.int64)]
 
     def column(self, kind: str, index: Any = 0) -> tuple[NDArray[np.uint32], list[Any]]:
-        """A cell of all states, as numbers, and the values that the numbers stand for."""
+        """A cell of every state, as numbers, and the values that the numbers stand for."""
         cell = self.positions[kind, index]
         return self._states.all[:, cell], self.values[cell]
 
     def timers(self, state: int) -> tuple[str, ...]:
-        """The timers that run in a numbered state, in the order in which they were started."""
+        """The running timers of a numbered state, in the order in which they were started."""
         return self.values[self.timers_at][self._states.all[state, self.timers_at]]
 
     # Other tables.
 
     def change(self, machines: Machines, leaves: Numbers) -> None:
-        """Begin again with other tables, which differ only in what decided these leaves: they are forgotten."""
+        """Start over with other tables, which differ only in the rows that decided `leaves`: those are forgotten."""
         self._machines = machines
         self._begin()
         is_gone = np.zeros(len(self.leaves), np.bool_)
@@ -179,7 +179,7 @@ class TabulatedCore:
     # Steps.
 
     def handle(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
-        """What follows when numbered states are told numbered events: the next states, and the leaves."""
+        """Handle numbered events in numbered states: the next states, and the leaves reached."""
         leaves = self._find(states, events)
         rows = self._states.all[states]
         which, writes = spread(self._write_first.all[leaves], self._write_count.all[leaves])
@@ -188,7 +188,7 @@ class TabulatedCore:
         return self._states.add(rows)[0], leaves
 
     def _find(self, states: Numbers, events: Numbers) -> Numbers:
-        """The leaves of states in the trees of events; where there is none yet, the core is run."""
+        """The leaves of these states in the trees of these events; where one is missing, the core runs."""
         leaves = np.full(len(states), _UNKNOWN, np.int64)
         todo = np.arange(len(states))
         while len(todo):
@@ -201,21 +201,21 @@ class TabulatedCore:
         return leaves
 
     def _walk(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
-        """The node at which each walk ends, a leaf (-2 and below) or nothing (-1), and on which branch nothing was."""
+        """Where each walk ends, at a leaf (-2 and below) or at a gap (-1), and the branch of the gap."""
         ends, branches = self._roots.all[events], events.copy()
         rows = np.flatnonzero(ends >= 0)
         while len(rows):
             nodes = ends[rows]
             values = self._states.all[states[rows], self._node_cell.all[nodes]].astype(np.int64)
             fits = values < self._node_size.all[nodes]
-            found = self._children.all[self._node_first.all[nodes] + np.where(fits, values, 0)]
-            ends[rows] = np.where(fits, found, _UNKNOWN)
+            children = self._children.all[self._node_first.all[nodes] + np.where(fits, values, 0)]
+            ends[rows] = np.where(fits, children, _UNKNOWN)
             branches[rows] = -1 - ((nodes << _VALUE_BITS) | values)
             rows = rows[ends[rows] >= 0]
         return ends, branches
 
     def _grow(self, state: int, event: int) -> None:
-        """Run the core, and add to the event's tree what it read and what it did."""
+        """Run the core, and add the cells that it read and the resulting leaf to the event's tree."""
         watched = WatchedState(self, self._states.all[state].tolist())
         end = -2 - self._add_leaf(self._run(watched, self.events[event]))
         cells, children = self._node_cell.all, self._children.all
@@ -234,7 +234,7 @@ class TabulatedCore:
         self._link(event, parent, end)
 
     def _add_nodes(self, path: Sequence[tuple[int, int]], end: int) -> int:
-        """Add a node for each cell on the path, which leads to the next one, and the last one to the end."""
+        """Add a node for each cell on the path: each leads to the next one, the last one to `end`."""
         node = len(self._node_cell)
         sizes = np.array([max(4, 2 * len(self.values[cell])) for cell, _ in path], np.int64)
         first = np.cumsum(sizes) - sizes
@@ -247,7 +247,7 @@ class TabulatedCore:
         return node
 
     def _enlarge(self, node: int, value: int) -> None:
-        """Make room for a value: its cell has more values now than when the node was made."""
+        """Make room for a value: the node's cell has gained values since the node was made."""
         first, size = int(self._node_first.all[node]), int(self._node_size.all[node])
         grown = np.full(2 * value, _UNKNOWN, np.int64)
         grown[:size] = self._children.all[first : first + size]
@@ -264,10 +264,10 @@ class TabulatedCore:
         commands: list[Command] = []
         steps: list[Step] = []
         state: Any = watched
-        for said in occurrence:
+        for item in occurrence:
             handling = Handling(self.topology, state, self._machines)
             try:
-                handling.take(said.as_event(watched) if isinstance(said, Result) else said)
+                handling.take(item.as_event(watched) if isinstance(item, Result) else item)
             except CoreError as error:
                 return Leaf(occurrence, (), (), (), (), error=str(error))
             commands += handling.commands
@@ -289,13 +289,13 @@ class TabulatedCore:
         self._write_count.append(len(leaf.writes))
         self._write_cell.extend(np.array([cell for cell, _ in leaf.writes], np.int64))
         self._write_value.extend(np.array([value for _, value in leaf.writes], np.uint32))
-        fired = leaf.told[0].timer if isinstance(leaf.told[0], TimerFired) else ""
+        fired = leaf.occurrence[0].timer if isinstance(leaf.occurrence[0], TimerFired) else ""
         self._leaf_timing.append(self._timings.setdefault((fired, leaf.timers), len(self._timings)))
         self.leaves.append(leaf)
         return len(self.leaves) - 1
 
     def _elapse(self, running: NDArray[np.uint32], timings: Numbers) -> NDArray[Any]:
-        """The running timers when one has fired and others were started."""
+        """The running timers after one has fired and others were started."""
         rows, columns = self._elapsed.shape
         if len(self.values[-1]) > rows or len(self._timings) > columns:
             size = max(rows, 2 * len(self.values[-1])), max(columns, 2 * len(self._timings))
@@ -314,28 +314,28 @@ class TabulatedCore:
         return after
 
     def _restarted(self, running: tuple[str, ...], fired: str, started: tuple[str, ...]) -> tuple[str, ...]:
-        """The running timers in the order in which they were started; slow ones, which wait for the rest, come last."""
+        """The running timers in the order of their start; slow ones come last, because they wait for the others."""
         last = tuple(reversed(dict.fromkeys(reversed(started))))
         timers = (*(name for name in running if name != fired and name not in last), *last)
         return tuple(sorted(timers, key=self.is_slow))
 
     def is_slow(self, timer: str) -> bool:
-        """Whether a timer that was started once waits for everything else that is under way."""
+        """Whether a timer waits for everything else under way. It must have been started at least once."""
         return self.after_ms[timer] >= self._slow_ms
 
     def state_of(self, state: int) -> SolutionState:
-        """A numbered state as the core itself has it; its commands are numbered anew."""
+        """A numbered state as the core's own `SolutionState`; the ids of pending commands are assigned anew."""
 
         def row(kind: str, length: int) -> tuple[Any, ...]:
             return tuple(self.read(state, kind, index) for index in range(length))
 
-        found = initial_state(self.topology)
-        pending = [command for thing in self.things for command in self.read(state, "told", thing)]
+        initial = initial_state(self.topology)
+        pending = [command for target in self.targets for command in self.read(state, "pending", target)]
         return SolutionState(
             links=(self.read(state, "link", 0), self.read(state, "link", 1)),
-            pairs=row("pair", len(found.pairs)),
-            applications=row("application", len(found.applications)),
-            alarms=row("alarm", len(found.alarms)),
+            pairs=row("pair", len(initial.pairs)),
+            applications=row("application", len(initial.applications)),
+            alarms=row("alarm", len(initial.alarms)),
             vip=self.read(state, "vip"),
             placement=self.read(state, "placement"),
             view=self.read(state, "view"),
@@ -346,7 +346,7 @@ class TabulatedCore:
 
 
 def spread(first: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:
-    """For rows that each have `count` entries from `first` on: of every entry its row, and its position."""
+    """The row and the position of every entry, where each row has `count` entries from `first` on."""
     rows = np.repeat(np.arange(len(first)), count)
     offsets = np.cumsum(count) - count
     return rows, np.repeat(first - offsets, count) + np.arange(len(rows))

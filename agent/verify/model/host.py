@@ -1,18 +1,18 @@
-"""One host of the world model: what it can do next, what can happen to it, and what the agent is told of it.
+"""One host of the world model: what it can do next, what can happen to it, and what it reports to the agent.
 
 The model closes the core: applications with their modes, the addresses that the interface really has, commands that are
-being carried out or were sent and not received, messages that wait for the network. It is written as values and pure
-functions, so that every host that can come up is met once, numbered, and looked up ever after.
+in execution or were sent but not received, messages that wait for the network. It consists of values and pure
+functions, so that each host state is computed once, numbered, and looked up afterwards.
 
-1. A link is one ordered connection: what a host says does not overtake itself. Commands for one thing (an application,
-   the VIP) are carried out one after the other, those for different things in any order and at any time.
-2. What a host does and that the agent hears of it are one step. Nothing that happens elsewhere in between could be told
-   apart from the same thing happening just before or just after; and what a host does while the network holds up its
-   words could as well be done when they get through, or when the connection has been given up. So a host whose words
-   are held up waits for the one or the other, unless it loses its power. (Admitted: that a host is cut off in the very
-   moment between an announcement that the clients hear and its result, only the loss of power stands for.)
-3. A host reports itself when everything that it was told before has been carried out, as the LCA does.
-4. Whatever takes its time (a command, a repair, the detection of silence) may take any time; timers run in `space`.
+1. A link is one ordered connection: messages of a host do not overtake each other. Commands for one target (an
+   application, the VIP) are carried out in order, those for different targets in any order and at any time.
+2. An action of a host and its report to the agent are one step. If something happened elsewhere between the two, nobody
+   could distinguish that from the same event just before or just after; and what a host does while the network delays
+   its messages could equally be done when they get through, or when the connection has been given up. So a host whose
+   messages are delayed waits for one or the other, unless it loses its power. (Known weakness: that a host is cut off
+   exactly between an announcement that the clients hear and its result is only represented by the loss of power.)
+3. A host sends its report after it has carried out all commands received before, as the LCA does.
+4. Whatever has a duration (a command, a repair, the detection of silence) may take any time; timers run in `space`.
 """
 
 import enum
@@ -46,48 +46,48 @@ from .watched import Occurrence, Result
 
 
 class Fault(enum.StrEnum):
-    """What may happen, so often as the budget allows. Repairs are free, and come at any time."""
+    """The kinds of faults. Each occurrence costs one of the budget; repairs are free and may come at any time."""
 
     CRASH = "crash"
     """An application fails; later it is up again, in backup mode if it is redundant."""
     POWER = "power"
     """A host loses its power; later it is back, with its VIP still configured or without it."""
     PARTITION = "partition"
-    """The network parts a host from the agent, or from everyone, or the agent from both hosts; later it is healed."""
+    """The network separates a host from the agent, or from everyone, or the agent from both hosts; later it heals."""
     SCRIPT = "script"
-    """A command fails, or is not answered in time, whether or not it was carried out."""
+    """A command fails, or is not answered in time (whether or not it was carried out)."""
     AGENT = "agent"
-    """The agent crashes and is started again: it knows nothing then."""
+    """The agent crashes and restarts without any knowledge."""
     OPERATOR = "operator"
     """An operator asks for a switchover."""
     ALARM = "alarm"
-    """A message that an alarm condition waits for comes once more, late, or without a cause."""
+    """A message that an alarm condition detects comes again, late, or without a cause."""
     LCA = "lca"
-    """The LCA of a host is stopped in order: it releases the VIP and says goodbye; later it is started again."""
+    """The LCA of a host is stopped properly: it releases the VIP and signs off; later it is started again."""
     HAND = "hand"
-    """Another hand changes the mode of an application, or puts the VIP on a host, or takes it off."""
+    """Somebody else changes the mode of an application, or adds the VIP to a host, or removes it."""
     UNCLEAR = "unclear"
-    """What came of a command cannot be read."""
+    """The result of a command is unreadable."""
 
 
 DEFAULT_FAULTS = frozenset(Fault) - {Fault.LCA, Fault.HAND, Fault.UNCLEAR}
-"""What `switchover verify` lets happen if it is not told otherwise."""
+"""The faults that `switchover verify` explores by default."""
 
 BUDGET_AT_MOST = 7
-"""No exploration allows more faults than this."""
+"""The largest fault budget of an exploration."""
 
 Lanes = tuple[tuple[HostCommand, ...], ...]
 
 
 @frozen
 class Host:
-    """What is so on one host.
+    """The state of one host.
 
     `net`: the network is `fine`; the host is `parted` from the agent or `cut` off from everyone; it is `off`; or it is
-    `fresh`, its LCA just started. `link`: whether the agent has it `up`, `silent` or `down`; it is `new` to an agent
-    that has just started and not given it up yet. `vip`: `free`, `held`, or `quiet`, which is held and not announced.
-    `lanes`: for each thing, the commands that were received and are not carried out; `wire`: those sent and not
-    received, or that cannot be sent because there is no connection.
+    `fresh`, its LCA just started. `link`: the agent's connection to it is `up`, `silent` or `down`; or `new`, if the
+    agent has just started and has not given the host up yet. `vip`: `free`, `held`, or `quiet` (held but not
+    announced). `lanes`: for each target, the commands received and not yet carried out; `wire`: those sent but not
+    received, or not sent because there is no connection.
     """
 
     modes: tuple[Mode, ...]
@@ -109,32 +109,32 @@ class Host:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is under way, and nothing that the agent has still to notice."""
+        """Whether nothing is under way, and there is nothing left for the agent to notice."""
         is_noticed = self.is_connected == (self.net == "fine") and self.link != "silent"
         return is_noticed and self.net != "fresh" and not any(self.lanes) and not any(self.wire)
 
     @property
     def is_held_up(self) -> bool:
-        """Whether the agent believes to be connected, and does not hear what the host says."""
+        """Whether the agent believes that it is connected, but does not hear the host."""
         return self.is_connected and self.net != "fresh" and (self.net, self.link) != ("fine", "up")
 
 
 @frozen
 class Move:
-    """One step of a host: what it is in words, the host after it, and what the agent is told at once (or nothing).
+    """One step of a host: its text, the host after it, and what the agent hears in the same step (may be empty).
 
-    `announces`: the clients hear that the VIP is here. `fault`: the step uses up one fault of the budget.
+    `announces`: the clients hear a gratuitous ARP: the VIP is here. `fault`: the step costs one fault of the budget.
     """
 
     text: str
     host: Host
-    told: Occurrence = ()
+    occurrence: Occurrence = ()
     announces: bool = False
     fault: bool = field(default=False, kw_only=True)
 
 
 class HostModel:
-    """The hosts that can stand on one side (1 or 2) of a topology."""
+    """The behaviour of the host on one side (1 or 2) of a topology."""
 
     def __init__(self, topology: Topology, side: int, faults: frozenset[Fault]) -> None:
         self.name = topology.hosts[side - 1]
@@ -144,7 +144,7 @@ class HostModel:
         self._nothing: Lanes = ((),) * (len(self.applications) + 1)
 
     def start(self) -> Host:
-        """Everything runs, nothing is primary, the VIP is not here, and the agent has not connected yet."""
+        """The initial host: all applications run, none is primary, the VIP is elsewhere, the agent is not connected."""
         return Host(self._fresh_modes(), self._nothing, self._nothing)
 
     def _fresh_modes(self) -> tuple[Mode, ...]:
@@ -153,10 +153,10 @@ class HostModel:
     def _runs(self, number: int) -> Mode:
         return Mode.BACKUP if number < self._redundant else Mode.UP
 
-    # What the agent does to it.
+    # Actions of the agent.
 
     def receive(self, host: Host, commands: tuple[HostCommand, ...]) -> Host:
-        """The host when the agent has sent it these commands."""
+        """The host after the agent has sent it these commands."""
         arrives = host.net == "fine" and host.is_connected
         lanes = list(host.lanes if arrives else host.wire)
         for command in commands:
@@ -168,17 +168,17 @@ class HostModel:
         return self.applications.index(command.application) if isinstance(command, ApplicationCommand) else -1
 
     def forgotten(self, host: Host) -> Host:
-        """The host when the agent has crashed: its connection is gone, what it has received is still carried out."""
+        """The host after the agent has crashed: the connection is gone; received commands are still carried out."""
         return evolve(host, link="new", wire=self._nothing)
 
     def parted(self, host: Host) -> Host | None:
-        """The host when the network parts it from the agent, if it was not before."""
+        """The host after the network has separated it from the agent; None unless the network was fine."""
         return evolve(host, net="parted") if host.net == "fine" else None
 
-    # What it does next.
+    # Moves of the host.
 
     def moves(self, host: Host) -> Iterator[Move]:
-        """Everything that can happen to a host next."""
+        """All moves of a host: what it can do and what can happen to it next."""
         yield from self._connection(host)
         if Fault.POWER in self._faults and host.net not in ("off", "fresh"):
             yield from self._power_losses(host)
@@ -188,7 +188,7 @@ class HostModel:
             yield from self._local(host)
 
     def _local(self, host: Host) -> Iterator[Move]:
-        """What happens on the host itself."""
+        """The moves on the host itself, as opposed to its connection."""
         yield from self._commands(host)
         yield from self._returns(host)
         if Fault.CRASH in self._faults:
@@ -223,7 +223,7 @@ class HostModel:
             yield Move(f"{self.name} is back, with its VIP still configured", evolve(back, vip="held"))
 
     def _healed(self, host: Host) -> Host:
-        """What waited on a connection that still stands gets through."""
+        """The host after its network is back: commands that waited on a connection that still stands arrive."""
         if not host.is_connected:
             return evolve(host, net="fine")
         lanes = tuple((*here, *sent) for here, sent in zip(host.lanes, host.wire, strict=True))
@@ -243,7 +243,7 @@ class HostModel:
                     yield self._carry_out(host, lane, "unclear")
 
     def _carry_out(self, host: Host, lane: int, how: str = "done", *, done: bool = True) -> Move:
-        """The oldest command of a lane is carried out, or not, and its result is said to be so."""
+        """The oldest command of a lane is carried out if `done`, and its result is reported as `how`."""
         command, fault = host.lanes[lane][0], how != "done"
         modes, vip, announces, seen = host.modes, host.vip, False, ()
         match command:
@@ -272,24 +272,24 @@ class HostModel:
         after = evolve(host, modes=modes, vip=vip, lanes=lanes)
         text = f"{self.name}: {describe_command(command)} {_outcome(how, done)}"
         is_heard = announces and host.net in ("fine", "parted")
-        return self._say(Move(text, after, announces=is_heard, fault=fault), (*seen, Result(command, how)))
+        return self._reported(Move(text, after, announces=is_heard, fault=fault), (*seen, Result(command, how)))
 
     @staticmethod
-    def _say(move: Move, said: Occurrence) -> Move:
-        """The move, with what the agent is told of it if it is connected."""
-        return evolve(move, told=said) if move.host.link == "up" and move.host.net == "fine" else move
+    def _reported(move: Move, occurrence: Occurrence) -> Move:
+        """The move, with this report to the agent if the host is connected."""
+        return evolve(move, occurrence=occurrence) if move.host.link == "up" and move.host.net == "fine" else move
 
     def _returns(self, host: Host) -> Iterator[Move]:
         for number, mode in enumerate(host.modes):
             if mode is Mode.DOWN and host.net != "off":
                 yield self._changed(host, number, self._runs(number), "is up again", fault=False)
 
-    def _changed(self, host: Host, number: int, mode: Mode, what: str, *, fault: bool) -> Move:
+    def _changed(self, host: Host, number: int, mode: Mode, text: str, *, fault: bool) -> Move:
         name = self.applications[number]
         after = evolve(host, modes=(*host.modes[:number], mode, *host.modes[number + 1 :]))
-        return self._say(Move(f"{name} {what}", after, fault=fault), (ApplicationReported(name, mode),))
+        return self._reported(Move(f"{name} {text}", after, fault=fault), (ApplicationReported(name, mode),))
 
-    # What happens to it.
+    # Faults.
 
     def _crashes(self, host: Host) -> Iterator[Move]:
         for number, mode in enumerate(host.modes):
@@ -321,11 +321,11 @@ class HostModel:
                 yield self._changed(host, number, other, f"is made {other} by another hand", fault=True)
         taken = evolve(host, vip="free" if host.holds_vip else "held")
         text = f"the VIP is {'taken off' if host.holds_vip else 'put on'} {self.name} by another hand"
-        yield self._say(Move(text, taken, fault=True), (VipReported(self.name, taken.holds_vip),))
+        yield self._reported(Move(text, taken, fault=True), (VipReported(self.name, taken.holds_vip),))
 
 
 class _Report(HostReport):
-    """A report that can be looked up: two are equal, and hash alike, when they say the same."""
+    """A hashable report: two with equal content are equal and have the same hash."""
 
     def __hash__(self) -> int:
         return hash((tuple(self.modes.items()), self.vip_held))

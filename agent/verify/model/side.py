@@ -1,4 +1,4 @@
-"""The hosts of one side as numbers, in the order in which they are met, and what each of them can do next."""
+"""The host states of one side as numbers, in the order in which they are met, and the moves of each."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from .watched import Occurrence
 
 
 class Side:
-    """The numbered hosts of one side, and the steps that each of them can take."""
+    """The numbered host states of one side, and the moves of each."""
 
     def __init__(self, model: HostModel, number_event: Callable[[Occurrence], int]) -> None:
         self.model = model
@@ -28,12 +28,12 @@ class Side:
         self._received: Ints = np.full((64, 64), -1, np.int32)
 
     def number(self, host: Host) -> int:
-        """The number of a host."""
+        """The number of a host state. Raises `TooLargeError` if there are more than a key has room for."""
         number = self._numbers.get(host)
         if number is None:
             number = self._numbers[host] = len(self.values)
             if number >> HOST_BITS:
-                raise TooLargeError(f"more than {1 << HOST_BITS} conditions of one host")
+                raise TooLargeError(f"more than {1 << HOST_BITS} states of one host")
             self.values.append(host)
             for column in (self.first, self.forgotten, self.parted):
                 column.append(0)
@@ -43,7 +43,7 @@ class Side:
         return number
 
     def expand(self, hosts: Numbers) -> None:
-        """See to it that the steps of these hosts are known."""
+        """Compute the moves of these host states, where that has not been done yet."""
         new: list[int] = np.unique(hosts[self.count.all[hosts] == UNKNOWN]).tolist()
         for number in new:
             host = self.values[number]
@@ -52,7 +52,7 @@ class Side:
             for move in moves:
                 self.texts.append(move.text)
                 self.after.append(self.number(move.host))
-                self.event.append(self._number_event(move.told) if move.told else -1)
+                self.event.append(self._number_event(move.occurrence) if move.occurrence else -1)
                 self.announces.append(move.announces)
                 self.fault.append(move.fault)
             self.forgotten.all[number] = self.number(self.model.forgotten(host))
@@ -60,11 +60,11 @@ class Side:
             self.parted.all[number] = -1 if parted is None else self.number(parted)
 
     def receive(self, host: int, batch: int, commands: tuple[HostCommand, ...]) -> None:
-        """See to it that the host is known that a host becomes when the agent has sent it this batch of commands."""
+        """Compute which host state follows when the agent sends a host this batch of commands."""
         self._received[host, batch] = self.number(self.model.receive(self.values[host], commands))
 
     def tables(self, batches: int) -> HostTables:
-        """What is known, with room for so many batches of commands; later growth does not change the arrays."""
+        """The tables so far, with room for `batches` batches of commands; later growth does not change the arrays."""
         rows, columns = self._received.shape
         if len(self.values) > rows or batches > columns:
             grown = np.full((max(rows, 2 * len(self.values)), max(columns, 2 * batches)), -1, np.int32)

@@ -1,7 +1,7 @@
-"""A state of the core that knows what is read of it: it stands in for a `SolutionState` while one event is handled.
+"""A state of the core that records what is read of it: it stands in for a `SolutionState` while one event is handled.
 
 It has the same methods, and its values are cells: each link, each pair, each application, each alarm condition, the
-Virtual IP, the placement, and the commands under way for each thing that a host can do.
+Virtual IP, the placement, and the pending commands for each target (an application, or the VIP on a host).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,40 +22,40 @@ from ....fsm.commands import Target, target_of
 from ....fsm.state import PairState, SolutionState, initial_state, put
 
 COMMANDS_AT_MOST = 16
-"""No thing of a host has more commands under way than this."""
+"""The most pending commands that one target can have."""
 
 _NO_ID = 0
 
 _FAILURES = {"failed": CommandFailed, "timed out": CommandTimedOut, "unclear": CommandUnclear}
 
 Cell = tuple[str, Any]
-"""What of a state is read or written at once: its kind, and which of that kind."""
+"""The part of a state that is read or written as a unit: its kind, and which one of that kind."""
 
 
 @frozen
 class Result:
-    """What became of the oldest command of this kind that is under way for a thing: the world knows no ids."""
+    """The result of the oldest pending command of this kind for its target: the world model has no command ids."""
 
     command: HostCommand
     how: str
 
     def as_event(self, state: "WatchedState | SolutionState") -> Event:
-        """The event that tells the core of it; with an id that is nobody's if the core has forgotten the command."""
-        thing = target_of(self.command)
-        told = state.pending_for(thing)
+        """The event that reports it to the core; its id belongs to no command if the core has forgotten the command."""
+        target = target_of(self.command)
+        pending = state.pending_for(target)
         number = _NO_ID
-        if self.command in told:
-            oldest = told.index(self.command)
-            number = state.id_at(thing, oldest) if isinstance(state, WatchedState) else told[oldest].id
+        if self.command in pending:
+            oldest = pending.index(self.command)
+            number = state.id_at(target, oldest) if isinstance(state, WatchedState) else pending[oldest].id
         return CommandSucceeded(number) if self.how == "done" else _FAILURES[self.how](number, self.how)
 
 
 Occurrence = tuple[Event | Result, ...]
-"""What the core is told at once: mostly one event; a look is two, what was seen and that it was looked at."""
+"""The events that the core handles in one step: usually one; a look has two, the observation and the result."""
 
 
 def targets_of(topology: Topology) -> tuple[Target, ...]:
-    """Everything that commands can be about."""
+    """All targets of commands: each application, and the VIP on each host."""
     return tuple(
         (host, name)
         for side, host in enumerate(topology.hosts)
@@ -70,15 +70,15 @@ def cells_of(topology: Topology) -> Iterator[Cell]:
     yield from (("application", number) for number in range(len(topology.applications)))
     yield from (("alarm", index) for index in range(len(topology.alarms)))
     yield from (("vip", 0), ("held", 0), ("held", 1), ("placement", 0), ("view", 0))
-    yield from (("told", thing) for thing in targets_of(topology))
+    yield from (("pending", target) for target in targets_of(topology))
 
 
 def initial_value(topology: Topology, cell: Cell) -> object:
-    """What stands in a cell while nothing is known."""
+    """The value of a cell in the initial state, in which nothing is known."""
     state = initial_state(topology)
     kind, index = cell
     match kind:
-        case "told":
+        case "pending":
             return ()
         case "held":
             return state.vip_held[int(index)]
@@ -90,16 +90,16 @@ def initial_value(topology: Topology, cell: Cell) -> object:
 
 
 class Cells(Protocol):
-    """Where a state that is watched gets its values: one row of the table of all states."""
+    """Where a `WatchedState` gets its values: one row of the table of all states."""
 
     topology: Topology
-    things: tuple[Target, ...]
+    targets: tuple[Target, ...]
     positions: dict[Cell, int]
     values: list[list[Any]]
 
 
 class _Watched(Sequence[Any]):
-    """A row of cells of one kind: reading one of them is noted."""
+    """A row of cells of one kind; every read is recorded."""
 
     def __init__(self, state: "WatchedState", kind: str, length: int) -> None:
         self._state, self._kind, self._length = state, kind, length
@@ -114,7 +114,7 @@ class _Watched(Sequence[Any]):
 
 
 class WatchedState:
-    """Stands in for a `SolutionState` while one event is handled, and knows what was read of it and written to it."""
+    """Stands in for a `SolutionState` while one event is handled, and records all reads and writes."""
 
     def __init__(self, core: Cells, numbers: Sequence[int]) -> None:
         self._core, self._numbers = core, numbers
@@ -184,25 +184,25 @@ class WatchedState:
     def with_vip_held(self, side: int, held: bool | None) -> "WatchedState":
         return self._write("held", side - 1, held)
 
-    def pending_for(self, thing: Target) -> tuple[HostCommand, ...]:
-        return self.read("told", thing)
+    def pending_for(self, target: Target) -> tuple[HostCommand, ...]:
+        return self.read("pending", target)
 
-    def id_at(self, thing: Target, position: int) -> int:
-        """The id of a command that is under way: it says where the command stands."""
-        return 1 + COMMANDS_AT_MOST * self._core.things.index(thing) + position
+    def id_at(self, target: Target, position: int) -> int:
+        """The id of a pending command: it encodes the command's target and its position there."""
+        return 1 + COMMANDS_AT_MOST * self._core.targets.index(target) + position
 
     def pending_by_id(self, number: int) -> HostCommand | None:
         if number == _NO_ID:
             return None
-        thing, position = divmod(number - 1, COMMANDS_AT_MOST)
-        return self.pending_for(self._core.things[thing])[position]
+        index, position = divmod(number - 1, COMMANDS_AT_MOST)
+        return self.pending_for(self._core.targets[index])[position]
 
     def with_command(self, command: HostCommand) -> tuple["WatchedState", HostCommand]:
-        thing = target_of(command)
-        return self._write("told", thing, (*self.read("told", thing), command)), command
+        target = target_of(command)
+        return self._write("pending", target, (*self.read("pending", target), command)), command
 
     def without_command(self, command: HostCommand) -> "WatchedState":
-        thing = target_of(command)
-        told = self.read("told", thing)
-        oldest = told.index(command)
-        return self._write("told", thing, (*told[:oldest], *told[oldest + 1 :]))
+        target = target_of(command)
+        pending = self.read("pending", target)
+        oldest = pending.index(command)
+        return self._write("pending", target, (*pending[:oldest], *pending[oldest + 1 :]))

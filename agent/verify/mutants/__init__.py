@@ -1,1 +1,1 @@
-"""Mutants: every table changed in every small way, to judge the verification itself."""
+"""Mutation testing: small changes of every table's rows, to find out whether the verification notices them."""

@@ -1,8 +1,8 @@
-"""A score for the checker itself: every table is spoilt in every small way, and it must be noticed each time.
+"""The mutation score of the verification: each table is changed in many small ways, and every change must be noticed.
 
-A mutant is *killed* if the table's own check refuses it, if a property is broken that holds of the real tables, or if
-a documented workflow is no longer seen. What survives shows a property that is missing, a flaw of the table, or a row
-that never decides; it is mended, or explained in `equivalent`. What no exploration reaches is told as such.
+A mutant is *killed* if the table's own check refuses it, if it breaks a property that holds for the real tables, or if
+a documented workflow no longer occurs. A survivor shows a missing property, a flaw of the table, or a row that never
+decides; it is fixed, or explained in `equivalent`. Mutants that no exploration reaches are reported as such.
 """
 
 import re
@@ -31,7 +31,7 @@ DOCUMENTED = "documented workflows"
 
 @frozen
 class Killing:
-    """What noticed a mutant: a property, or `OWN_CHECK`, `DOCUMENTED` or `trials.ENDLESS`; and in which trial."""
+    """How a mutant was noticed: by a property, or `OWN_CHECK`, `DOCUMENTED` or `trials.ENDLESS`; and in which trial."""
 
     by: str
     trial: str
@@ -39,15 +39,15 @@ class Killing:
 
 @define
 class Report:
-    """What became of every mutant, in the order of the tables. Each is in exactly one of the three."""
+    """The result for every mutant, in the order of the tables: killed, survived, or equivalent."""
 
     killed: dict[str, Killing] = field(factory=dict[str, Killing])
     survived: list[str] = field(factory=list[str])
     equivalent: dict[str, Explained] = field(factory=dict[str, Explained])
     unreached: frozenset[str] = frozenset()
-    """Those that no trial reaches: their rows never decided anything."""
+    """The mutants that no trial reaches: their rows never decided anything."""
     stale: tuple[str, ...] = ()
-    """Patterns of explanations that fit nothing that survived."""
+    """Patterns of explanations that match no survivor."""
 
     @property
     def is_complete(self) -> bool:
@@ -55,14 +55,14 @@ class Report:
         return not self.survived and not self.stale
 
     def as_text(self) -> str:
-        """The report for people: numbers for each table and each property, then whatever was not killed."""
+        """The report as text: the counts for each table and each property, then all mutants that were not killed."""
         lines = [*self._numbers(), "", *self._killers()]
         if self.survived:
             lines += ["", "survived:", *(f"  {name}{self._remark(name)}" for name in self.survived)]
         for explained in dict.fromkeys(self.equivalent.values()):
             names = [name for name, why in self.equivalent.items() if why is explained]
-            what = "out of the model" if explained.is_outside else "equivalent"
-            lines += ["", f"{what}: {explained.reason}", *(f"  {name}" for name in names)]
+            group = "outside the model" if explained.is_outside else "equivalent"
+            lines += ["", f"{group}: {explained.reason}", *(f"  {name}" for name in names)]
         lines += [f"stale explanation: {pattern}" for pattern in self.stale]
         return "\n".join(lines)
 
@@ -84,11 +84,11 @@ class Report:
 
 
 Progress = Callable[[str], None]
-"""Told, after each trial, what it came to."""
+"""Called after each trial with its result in words."""
 
 
 def mutants_command(jobs: int, progress: Progress = lambda _: None) -> Report:
-    """Try every mutant, `jobs` at a time, and report what became of each."""
+    """Try every mutant, `jobs` at a time, and report the result for each."""
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         return run(pool, tuple(all_mutants()), progress)
 
@@ -96,32 +96,34 @@ def mutants_command(jobs: int, progress: Progress = lambda _: None) -> Report:
 def run(
     pool: Executor, names: Sequence[str], progress: Progress = lambda _: None, trials: Sequence[str] = tuple(TRIALS)
 ) -> Report:
-    """Try the mutants of these names: each trial those that survived the ones before it."""
+    """Try the mutants with these names; each trial gets the survivors of the trials before it."""
     report, reached = Report(), documented_cells()
-    _note(report, names, OWN_CHECK, pool.map(refused, names, chunksize=8), progress)
+    _add_killed(report, names, OWN_CHECK, pool.map(refused, names, chunksize=8), progress)
     for number, trial in enumerate(trials):
         if number == QUICK:
             left = _left(report, names, documented_cells())
-            _note(report, left, DOCUMENTED, pool.map(undocumented, left, chunksize=8), progress)
+            _add_killed(report, left, DOCUMENTED, pool.map(undocumented, left, chunksize=8), progress)
         real = pool.submit(explore_real, trial).result()
         reached |= real.cells
         left = _left(report, names, real.cells)
-        if TRIALS[trial].is_dear:
+        if TRIALS[trial].is_expensive:
             left = [name for name in left if not explanation(name)]
         results = pool.map(judge, left, [trial] * len(left))
-        _note(report, left, trial, results, progress)
+        _add_killed(report, left, trial, results, progress)
     _explain(report, names)
     report.unreached = frozenset(name for name in names if not all_mutants()[name].cells() & reached)
     return report
 
 
 def _left(report: Report, names: Sequence[str], cells: frozenset[Cell]) -> list[str]:
-    """Those that live, and whose rows decide something there."""
+    """The mutants that are not killed yet and whose rows decide one of these cells."""
     return [name for name in names if name not in report.killed and all_mutants()[name].cells() & cells]
 
 
-def _note(report: Report, names: Sequence[str], trial: str, results: Iterable[str | bool], progress: Progress) -> None:
-    """Take down the killed ones: `results` tell by which property, or just that it was so."""
+def _add_killed(
+    report: Report, names: Sequence[str], trial: str, results: Iterable[str | bool], progress: Progress
+) -> None:
+    """Record the killed mutants: a result is the name of the property that killed it, or just True."""
     before = len(report.killed)
     for name, by in zip(names, results, strict=True):
         if by:
@@ -142,10 +144,10 @@ def _explain(report: Report, names: Sequence[str]) -> None:
 
 
 def explanation(mutant: str) -> Explained | None:
-    """Why a mutant of this name may survive, if that is known."""
+    """The explanation why a mutant of this name may survive; None if there is none."""
     return next((each for each in EXPLAINED if fits(each, mutant)), None)
 
 
 def fits(explained: Explained, mutant: str) -> bool:
-    """Whether an explanation is about the mutant of this name."""
+    """Whether an explanation's pattern matches the name of a mutant."""
     return re.fullmatch(".*".join(map(re.escape, explained.pattern.split("*"))), mutant) is not None

@@ -1,7 +1,7 @@
-"""The mutants: every table with one written row changed, in every small way, on both sides at once.
+"""The mutants: each is a table with one small change to a written row, on both sides at once.
 
-The row is taken out, a command of it is dropped, an announcement is left out, two commands are given in the other
-order, it stays where it should move, it moves to the other side, or two rows of a group of guards exchange theirs.
+The row is taken out, one of its commands is dropped, an announcement is left out, two commands are swapped, the row
+stays where it should move, it moves to the other side, or two guards of one group are exchanged.
 """
 
 import itertools
@@ -14,26 +14,26 @@ from ....fsm.handling import MACHINES, Machines
 from ....fsm.table import Row, Table, side
 
 Cell = tuple[str, str, str, str]
-"""A machine's name, and one of its expanded states, triggers and guards: what a row decides."""
+"""The case that a row decides: the machine's name, and one of its expanded states, triggers and guards."""
 
 TABLES = tuple(each.name for each in fields(Machines))
 
 
 @frozen
 class Mutant:
-    """A table with one small change: `rows` are the positions of the written rows that it replaces, and by what."""
+    """A table with one small change: `rows` maps the positions of the replaced rows to their replacements."""
 
     machine: str
     name: str
     rows: Mapping[int, Row]
 
     def table(self) -> Table:
-        """The spoilt table; `CoreError` if its own check refuses it."""
+        """The changed table. Raises `CoreError` if the table's own check refuses it."""
         table = _table(self.machine)
         return evolve(table, rows=tuple(self.rows.get(at, row) for at, row in enumerate(table.rows))).checked()
 
     def cells(self) -> frozenset[Cell]:
-        """What the changed rows decide."""
+        """The cases that the changed rows decide."""
         table = _table(self.machine)
         rows = [row for at in self.rows if isinstance(row := table.rows[at], Row)]
         return frozenset((table.name, *cell) for row in rows for cell in _decides(row, table.sided))
@@ -41,7 +41,7 @@ class Mutant:
 
 @cache
 def all_mutants() -> Mapping[str, Mutant]:
-    """Every mutant of every table by its name, in the order of the rows; no two of them are the same table."""
+    """Every mutant of every table by its name, in the order of the rows; no two of them have equal tables."""
     return {mutant.name: mutant for machine in TABLES for mutant in _of_table(machine)}
 
 
@@ -70,14 +70,14 @@ def _of_table(machine: str) -> Iterator[Mutant]:
 
 
 def _plain(row: Row) -> Row:
-    """The row without what makes no difference to what it does."""
+    """The row reduced to what it does: without reason and citation, in a normal form."""
     destination = "=" if row.destination == row.source else row.destination
     outputs = "; ".join(_outputs(row))
     return evolve(row, destination=destination, outputs=outputs, cite="", reason="")
 
 
 def _changes_nothing(table: Table, rows: Mapping[int, Row]) -> bool:
-    """Whether the rows say the same as those that they replace, perhaps one in the place of the other."""
+    """Whether the rows do the same as those that they replace, possibly in another order."""
     before = {_plain(row) for at in rows if isinstance(row := table.rows[at], Row)}
     return before == set(map(_plain, rows.values()))
 
@@ -87,7 +87,7 @@ def _outputs(row: Row) -> list[str]:
 
 
 def _changes(row: Row, sided: Collection[str]) -> Iterator[tuple[str, Row]]:
-    """The row with one change, and what that is; taken out, it is ignored."""
+    """All variants of a row with one change, each with its description. A row taken out becomes an ignored one."""
     outputs = _outputs(row)
     for at, output in enumerate(outputs):
         kind = "announcement left out" if output.startswith("announce") else "command dropped"
@@ -104,7 +104,7 @@ def _changes(row: Row, sided: Collection[str]) -> Iterator[tuple[str, Row]]:
 
 
 def _exchanges(table: Table, at: int) -> Iterator[tuple[str, Mapping[int, Row]]]:
-    """Two guards are exchanged in all rows that decide, with this one, about the same states and triggers."""
+    """Variants in which two guards are exchanged in all rows that share states and triggers with this one."""
     row = table.rows[at]
     if not isinstance(row, Row) or not row.guard:
         return
@@ -119,13 +119,13 @@ def _exchanges(table: Table, at: int) -> Iterator[tuple[str, Mapping[int, Row]]]
 
 
 def _together(table: Table, at: int) -> dict[int, Row]:
-    """The guarded rows that share states and triggers with a row, or with one that does, and so on."""
+    """The guarded rows connected with a row by shared states and triggers, directly or through other rows."""
     rows = {a: r for a, r in enumerate(table.rows) if isinstance(r, Row) and r.guard}
     keys = {a: {cell[:2] for cell in _decides(r, table.sided)} for a, r in rows.items()}
-    found, frontier = {at}, [at]
+    connected, frontier = {at}, [at]
     while frontier:
         here = keys[frontier.pop()]
-        more = {a for a, decides in keys.items() if a not in found and decides & here}
-        found |= more
+        more = {a for a, decides in keys.items() if a not in connected and decides & here}
+        connected |= more
         frontier.extend(more)
-    return {a: rows[a] for a in sorted(found)}
+    return {a: rows[a] for a in sorted(connected)}

@@ -1,7 +1,7 @@
-"""The explorations that mutants have to survive, and how one is tried in them.
+"""The trials: the explorations in which mutants are judged.
 
-Where its row never decides, a mutant can change nothing: it is tried only in those explorations of the real tables in
-which the row does.
+A mutant can only change something where its row decides: it is tried only in those explorations in which, with the real
+tables, the row does decide.
 """
 
 import itertools
@@ -42,18 +42,18 @@ ENDLESS = "the exploration ends"
 
 @frozen
 class Trial:
-    """An exploration that mutants have to survive. A dear one, of minutes, tries only those not explained anyhow."""
+    """An exploration in which mutants are judged. An expensive one (minutes) skips the mutants that are explained."""
 
     name: str
     topology: Topology
     faults: int
     kinds: frozenset[Fault] = frozenset(Fault)
-    is_dear: bool = False
+    is_expensive: bool = False
 
 
 @frozen
 class Real:
-    """What an exploration of the real tables found: what is broken there already, and what decided."""
+    """The result of exploring the real tables: the properties that are broken already, and the cases decided."""
 
     broken: frozenset[str]
     cells: frozenset[Cell]
@@ -66,10 +66,10 @@ def takeover(order: VipOrder, reactions: ReactionPolicy = ReactionPolicy.ONCE) -
 
 
 def other_wiring(order: VipOrder) -> Topology:
-    """Plain IP takeover with alarm conditions of another kind, for the rows that the documented wiring leaves idle.
+    """Plain IP takeover with other alarm conditions, for the rows that the documented wiring leaves unused.
 
-    The VIP is only enabled where a server becomes primary, and leaves a host whose server fails; each condition is
-    cancelled by its contrary; and conditions of their own wait for applications that fail or start.
+    The VIP is enabled only where a server becomes primary, and disabled where a server fails; each condition is
+    cancelled by its opposite; and separate conditions detect failures and starts of applications.
     """
     plain, alarms = takeover(order), list[Alarm]()
     for number, name in enumerate(plain.pairs[0].applications):
@@ -84,7 +84,7 @@ def other_wiring(order: VipOrder) -> Topology:
 
 
 def _trials() -> Iterator[Trial]:
-    """From the cheap ones to the dear ones; the documented workflows are looked at after the first three."""
+    """All trials, cheap ones first. The documented workflows are played after the first `QUICK` of them."""
     fewer = frozenset({Fault.CRASH, Fault.SCRIPT})
     for order in VipOrder:
         yield Trial(f"takeover, {order}, 1 fault", takeover(order), 1)
@@ -100,7 +100,7 @@ def _trials() -> Iterator[Trial]:
     yield Trial("voicemail, 2 crashes or failing commands", voicemail_topology(), 2, fewer)
     yield Trial("takeover, other wiring, together, 2 faults", other_wiring(together), 2)
     yield Trial("voicemail, 2 crashes or messages", voicemail_topology(), 2, frozenset({Fault.CRASH, Fault.ALARM}))
-    yield Trial("takeover, disable-first, 3 faults", takeover(disable_first), 3, is_dear=True)
+    yield Trial("takeover, disable-first, 3 faults", takeover(disable_first), 3, is_expensive=True)
     parting = frozenset({Fault.CRASH, Fault.PARTITION})
     yield Trial("voicemail, 2 crashes or partitions", voicemail_topology(), 2, parting, True)
     yield Trial("voicemail, 3 crashes", voicemail_topology(), 3, frozenset({Fault.CRASH}), True)
@@ -111,21 +111,21 @@ QUICK = 3
 
 
 class Bench:
-    """Where mutants are tried: a space that the real tables have been explored in.
+    """A space in which the real tables have been explored, and where mutants are tried next.
 
-    What a mutant does not change is known there already: before the next one is tried, only the leaves are forgotten
-    that its rows decide, or that those of the one before decided.
+    It keeps what a mutant does not change: before each mutant, only those leaves are forgotten that its rows decide, or
+    that the rows of the previous mutant decided.
     """
 
     def __init__(self, trial: Trial) -> None:
         bounds = Bounds(trial.faults, trial.kinds, is_strict=True)
         self._space = Space(trial.topology, bounds.kinds, bounds.rules)
-        found = explore_space(self._space, bounds)
-        if not found.is_exhausted:
-            raise CoreError(f"{trial.name}: {found.reason}")
-        self._bounds = evolve(bounds, bytes=8 * found.bytes + GIB // 16)
+        exploration = explore_space(self._space, bounds)
+        if not exploration.is_exhausted:
+            raise CoreError(f"{trial.name}: {exploration.reason}")
+        self._bounds = evolve(bounds, bytes=8 * exploration.bytes + GIB // 16)
         self._cells, self._spoilt = list[frozenset[Cell]](), frozenset[Cell]()
-        broken = (verdict.property.name for verdict in found.verdicts if not verdict.holds)
+        broken = (verdict.property.name for verdict in exploration.verdicts if not verdict.holds)
         self.real = Real(frozenset(broken), frozenset(itertools.chain.from_iterable(self._cells_of_leaves())))
 
     def judge(self, mutant: Mutant) -> str:
@@ -134,13 +134,13 @@ class Bench:
         changed, self._spoilt = cells | self._spoilt, cells
         leaves = [at for at, decided in enumerate(self._cells_of_leaves()) if not decided or decided & changed]
         self._space.change(evolve(MACHINES, **{mutant.machine: mutant.table()}), np.array(leaves, np.int64))
-        found = explore_space(self._space, self._bounds, stop_early=not self.real.broken)
-        broken = (verdict.property.name for verdict in found.verdicts if not verdict.holds)
+        exploration = explore_space(self._space, self._bounds, stop_early=not self.real.broken)
+        broken = (verdict.property.name for verdict in exploration.verdicts if not verdict.holds)
         by = next((name for name in broken if name not in self.real.broken), "")
-        return by or ("" if found.is_exhausted or self.real.broken else ENDLESS)
+        return by or ("" if exploration.is_exhausted or self.real.broken else ENDLESS)
 
     def _cells_of_leaves(self) -> Sequence[frozenset[Cell]]:
-        """What decided each leaf; nothing, where the tables came to no decision."""
+        """The cases that decided each leaf; empty where the tables made no decision."""
         for leaf in self._space.core.leaves[len(self._cells) :]:
             decisions = ((step.machine, step.decision) for step in leaf.steps)
             self._cells.append(frozenset((machine, d.source, d.trigger, d.guard) for machine, d in decisions))
@@ -153,7 +153,7 @@ def _bench(trial: str) -> Bench:
 
 
 def explore_real(trial: str) -> Real:
-    """What a trial finds of the real tables."""
+    """The result of a trial with the real tables."""
     return _bench(trial).real
 
 
@@ -172,16 +172,16 @@ def refused(mutant: str) -> bool:
 
 
 def undocumented(mutant: str) -> bool:
-    """Whether with a mutant a documented workflow or scenario is not seen any more."""
+    """Whether a documented workflow or scenario no longer occurs with a mutant."""
     spoilt = all_mutants()[mutant]
     machines = evolve(MACHINES, **{spoilt.machine: spoilt.table()})
     return any(unseen(topology, machines) for topology in _documented_topologies())
 
 
 def documented_cells() -> frozenset[Cell]:
-    """What the real tables decide in the documented workflows and scenarios."""
-    found = (each for topology in _documented_topologies() for each in decided(topology))
-    return frozenset((machine, d.source, d.trigger, d.guard) for machine, d in found)
+    """The cases that the real tables decide in the documented workflows and scenarios."""
+    decisions = (each for topology in _documented_topologies() for each in decided(topology))
+    return frozenset((machine, d.source, d.trigger, d.guard) for machine, d in decisions)
 
 
 def _documented_topologies() -> Iterator[Topology]:

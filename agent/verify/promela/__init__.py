@@ -1,1 +1,1 @@
-"""The same exploration for SPIN, which shares no code with it."""
+"""The exploration as a Promela model for SPIN, a model checker that shares no code with this one."""

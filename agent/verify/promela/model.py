@@ -1,16 +1,16 @@
-"""An exhausted exploration as a Promela model, so that SPIN, which shares no code with the explorer, judges it as well.
+"""An exhausted exploration as a Promela model for SPIN, which shares no code with the explorer and judges it again.
 
-Taken from the explorer are the numbers of hosts and of states of the core, and what one host can do and what the core
-does when it is told something: `HostModel`, the tabulated core and the rules for its steps are asked again. How these
-make a step of the world, which worlds there are, where they come to rest and what a property says of a world is written
-a second time here, in C and Promela. So a mistake in `space`, `arrays` or `explorer` gives SPIN other numbers, or makes
-it ask for what was never told. (Admitted: a mistake in the tables themselves is in both; and in which worlds the cold
-start comes to rest is the explorer's word, though SPIN sees that nothing goes on there.)
+The model takes from the explorer the numbers of host states and core states, the moves of a host, and what the core
+does on an event: these come from `HostModel`, the tabulated core and its step rules. How they combine into a step of
+the world, which worlds exist, where they come to rest, and what a property says about a world is written a second time,
+in C and Promela. So a mistake in `space`, `arrays` or `explorer` gives SPIN other counts, or makes it look up an event
+that the tables do not contain. (Known weaknesses: a mistake in the tables themselves is in both; and the worlds in
+which the cold start comes to rest are taken from the explorer, though SPIN checks that nothing goes on there.)
 
-Nothing is state but the five numbers of a world, and each step is one transition. The cold start and what faults make
-of it are one search: `RESTART` gives a world in which the cold start comes to rest the whole budget. The same world may
-come once more when all faults are used up; its restart leads to nothing new. So SPIN stores as many states as there are
-worlds, and takes as many transitions, one for each restart, and one into the first world.
+The state consists of the five numbers of a world only, and each step is one transition. The cold start and the faults
+after it are one search: `RESTART` gives the whole budget to a world in which the cold start comes to rest. The same
+world may be met again when all faults are used up; its restart leads to nothing new. So SPIN stores as many states as
+there are worlds, and takes as many transitions, plus one for each restart and one into the first world.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,36 +24,41 @@ from .tables import Tables
 _ROW_NUMBERS = 6000  # SPIN takes at most 64 KiB of C at once
 
 
-def promela(found: Exploration) -> str:
-    """The model, as text: the same for the same exploration."""
-    if not found.is_exhausted:
-        raise ValueError(f"only what was explored to the end can be judged once more: {found.reason}")
-    tables = Tables(found)
-    return "\n".join([*_introduction(found), *_declarations(tables), *_filled(tables), _STEPS, *_process(tables), ""])
+def promela(exploration: Exploration) -> str:
+    """The model, as text; equal explorations give equal texts.
+
+    Raises `ValueError` if the exploration is not exhausted.
+    """
+    if not exploration.is_exhausted:
+        raise ValueError(f"SPIN can only judge a space that was explored to the end: {exploration.reason}")
+    tables = Tables(exploration)
+    head = (*_introduction(exploration), *_declarations(tables), *_filled(tables))
+    return "\n".join([*head, _STEPS, *_process(tables), ""])
 
 
-def _introduction(found: Exploration) -> Iterator[str]:
-    """What the model is, and how to run it."""
-    topology = found.space.topology
-    yield "/* The world of a failover controller, as it was explored: two hosts, the agent that commands them, clients."
+def _introduction(exploration: Exploration) -> Iterator[str]:
+    """The opening comment: what the model is, and how to run it."""
+    topology = exploration.space.topology
+    yield "/* The explored world of a failover controller: two hosts, the agent that commands them, and clients."
     yield "   Generated; for SPIN 6.5."
     yield ""
     yield f"   Hosts {' and '.join(topology.hosts)}; pairs {', '.join(pair.name for pair in topology.components)}."
-    yield f"   Faults at most: {found.bounds.faults}, of the kinds {', '.join(sorted(found.space.faults))}."
-    yield f"   Worlds: {len(found.worlds)}. Steps: {found.transitions}."
+    yield f"   Faults at most: {exploration.bounds.faults}, of the kinds {', '.join(sorted(exploration.space.faults))}."
+    yield f"   Worlds: {len(exploration.worlds)}. Steps: {exploration.transitions}."
     yield ""
-    yield "   To have two verifiers made, all worlds counted, and cycles looked for:"
-    yield from (f"       {' '.join(command)}" for command in (*BUILD, search(found), search(found, AT_REST)))
-    yield "   `errors: 0` means that a property holds. The second judges whether it comes to rest: without a new fault"
-    yield "   nothing goes on for ever. The first judges none (0), or the one of this number:"
+    yield "   To build two verifiers, count all worlds, and search for cycles:"
+    commands = (*BUILD, search(exploration), search(exploration, AT_REST))
+    yield from (f"       {' '.join(command)}" for command in commands)
+    yield "   `errors: 0` means that a property holds. The second verifier judges whether the world comes to rest:"
+    yield "   without a new fault, all activity ends. The first judges no property (0), or the one with this number:"
     yield from (f"     {number:2} {prop.name}: {prop.text}" for number, prop in enumerate(PROPERTIES[:-1], 1))
-    yield "   SPIN stores one state for each world; its transitions are the steps, one restart from each world in which"
+    yield "   SPIN stores one state for each world. Its transitions are the steps, one restart from each world in which"
     yield "   the cold start comes to rest, and one into the first world. */"
     yield ""
 
 
 def _declarations(tables: Tables) -> Iterator[str]:
-    """How large the tables are, and what their rows mean."""
+    """The sizes of the tables, and the types of their rows."""
     sizes = {
         "HOSTS": max(len(part.hosts) for part in tables.parts),
         "MOVES": max(len(part.moves) for part in tables.parts),
@@ -63,11 +68,11 @@ def _declarations(tables: Tables) -> Iterator[str]:
         "TIMINGS": len(tables.timings),
         "TIMERS": max(1, len(tables.timers)),
         "ASKED": max(1, len(tables.asked)),
-        "TOLD": len(tables.told),
-        "TOLD_BITS": (2 * len(tables.told)).bit_length(),
+        "HANDLED": len(tables.handled),
+        "HANDLED_BITS": (2 * len(tables.handled)).bit_length(),
         "ROOTS": len(tables.roots),
         "INITIAL": tables.core.initial,
-        "FAULTS": tables.found.bounds.faults,
+        "FAULTS": tables.exploration.bounds.faults,
         "RULES": len(STEP_RULES),
     }
     yield from (f"#define {name} {size}" for name, size in sizes.items())
@@ -75,7 +80,7 @@ def _declarations(tables: Tables) -> Iterator[str]:
 
 
 def _filled(tables: Tables) -> Iterator[str]:
-    """The rows of all tables: functions that fill these before anything else runs."""
+    """The rows of all tables, in C functions that fill the tables before `main`."""
     contents: list[tuple[str, list[tuple[int, ...]], str]] = []
     for side, part in enumerate(tables.parts):
         contents += [
@@ -89,7 +94,7 @@ def _filled(tables: Tables) -> Iterator[str]:
         ("int", tables.timers, "timers[AT + i] = rows[i];"),
         ("int", [(event,) for event in tables.asked], "asked[AT + i] = rows[i];"),
         ("Root", tables.roots, "roots[AT + i] = rows[i];"),
-        ("Told", tables.told, "learn(rows[i]);"),
+        ("Handled", tables.handled, "learn(rows[i]);"),
     ]
     number = 0
     for kind, rows, action in contents:
@@ -118,14 +123,14 @@ def _wrapped(parts: Iterable[str]) -> Iterator[str]:
 
 
 _ROWS = """
-/* The tables. A row of `moves` is a step of a host: the host after it, the event that the core is told (-1: nothing),
+/* The tables. A row of `moves` is a step of a host: the host after it, the event that the core handles (-1: none), and
    whether the clients hear an announcement. The moves of a host stand together, those without a fault first. `received`
-   is a host that got a batch of commands; `told` is what the core does on an event, and which rules it breaks. */
+   is the host after a batch of commands; `handled` is what the core does on an event, and which rules it breaks. */
 c_decl {
   #define BEFORE_MAIN __attribute__((constructor))
   typedef struct {
-    int first, count[2]; /* its moves: how many without a budget, and with one */
-    int forgotten, parted; /* the host after the agent's crash, and parted from the agent; -1: it cannot be */
+    int first, count[2]; /* its moves: how many without a fault budget, and with one */
+    int forgotten, parted; /* the host after a crash of the agent, and after a partition; -1: impossible */
     int is_quiet, holds_in_sight, holds, has_primaries, has_backups;
   } Host;
   typedef struct { int after, event, announces; } Move;
@@ -133,7 +138,7 @@ c_decl {
   typedef struct { int timing, side, is_placed, has_vip, is_idle, knows_of_one, leaves_vip; } Agent;
   typedef struct { int first, count, is_slow; } Timing; /* slow ones fire when both hosts are quiet */
   typedef struct { int agent, host[2], arp; } Root; /* a world in which the cold start comes to rest */
-  typedef struct { int agent, event, after; int breaks; short sends[2], is_known; } Told;
+  typedef struct { int agent, event, after; int breaks; short sends[2], is_known; } Handled;
   static Host hosts[2][HOSTS];
   static Move moves[2][MOVES];
   static short received[2][RECEIVERS][BATCHES];
@@ -141,14 +146,14 @@ c_decl {
   static Timing timings[TIMINGS];
   static int timers[TIMERS], asked[ASKED];
   static Root roots[ROOTS + 1];
-  static Told told[1 << TOLD_BITS];
-  static Told *find(int agent, int event) {
-    unsigned at = (agent * 0x9E3779B1u ^ event * 0x85EBCA6Bu) * 0x9E3779B1u >> (32 - TOLD_BITS);
-    while (told[at].is_known && (told[at].agent != agent || told[at].event != event))
-      at = (at + 1) & ((1 << TOLD_BITS) - 1);
-    return &told[at];
+  static Handled handled[1 << HANDLED_BITS];
+  static Handled *find(int agent, int event) {
+    unsigned at = (agent * 0x9E3779B1u ^ event * 0x85EBCA6Bu) * 0x9E3779B1u >> (32 - HANDLED_BITS);
+    while (handled[at].is_known && (handled[at].agent != agent || handled[at].event != event))
+      at = (at + 1) & ((1 << HANDLED_BITS) - 1);
+    return &handled[at];
   }
-  static void learn(Told row) {
+  static void learn(Handled row) {
     row.is_known = 1;
     *find(row.agent, row.event) = row;
   }
@@ -161,22 +166,22 @@ int agent = INITIAL;
 short host[2];
 byte arp, budget;
 
-/* Its steps, and what a property says of a step and of a world. */
+/* Its steps, and what the properties say about a step and a world. */
 c_code {
-  static int property; /* the number of the one that is judged; 0: none */
-  static int breaks; /* the rules that the last step broke, a bit for each */
+  static int property; /* the number of the property to judge; 0: none */
+  static int breaks; /* the rules that the last step broke, one bit for each */
 
   BEFORE_MAIN static void choose(void) {
     if (getenv("PROPERTY")) property = atoi(getenv("PROPERTY"));
   }
-  static void tell(int event) {
-    const Told *said = find(now.agent, event);
-    if (!said->is_known) { printf("the core was told what it was never told\n"); abort(); }
-    breaks = said->breaks;
-    now.agent = said->after;
+  static void handle(int event) {
+    const Handled *row = find(now.agent, event);
+    if (!row->is_known) { printf("the tables lack event %d in state %d of the core\n", event, now.agent); abort(); }
+    breaks = row->breaks;
+    now.agent = row->after;
     for (int side = 0; side < 2; side++)
-      if (said->sends[side])
-        now.host[side] = received[side][now.host[side]][said->sends[side]];
+      if (row->sends[side])
+        now.host[side] = received[side][now.host[side]][row->sends[side]];
   }
   static void move(int side, int number) {
     const Host *before = &hosts[side][now.host[side]];
@@ -185,14 +190,14 @@ c_code {
     now.budget -= number >= before->count[0];
     now.host[side] = step->after;
     if (step->announces) now.arp = side + 1;
-    if (step->event >= 0) tell(step->event);
+    if (step->event >= 0) handle(step->event);
   }
   static void fire(int number) {
-    tell(timers[timings[agents[now.agent].timing].first + number]);
+    handle(timers[timings[agents[now.agent].timing].first + number]);
   }
   static void ask(int number) {
     now.budget -= 1;
-    tell(asked[number]);
+    handle(asked[number]);
   }
   static void crash(void) {
     breaks = 0;
@@ -224,12 +229,12 @@ c_code {
   static int is_allowed(void) {
     return property < 1 || property > RULES || !(breaks >> (property - 1) & 1);
   }
-  static int is_healed(int what) {
+  static int is_healed(int property_at_rest) {
     const Agent *core = &agents[now.agent];
-    if (!core->side) return 0; /* nothing is as it should be as long as nobody is primary */
+    if (!core->side) return 0; /* without a primary, none of these properties holds */
     const Host *here = &hosts[core->side - 1][now.host[core->side - 1]];
     const Host *there = &hosts[2 - core->side][now.host[2 - core->side]];
-    switch (what) {
+    switch (property_at_rest) {
       case 0: return core->is_placed && here->has_primaries && there->has_backups;
       case 1: return core->has_vip && here->holds && !there->holds;
       case 2: return now.arp == core->side;
@@ -245,8 +250,8 @@ c_code {
   }
 }
 
-/* Each kind of step, by its number among those of its kind. SPIN takes a call in a c_expr for a side effect, unless a
-   blank stands before the parenthesis. */
+/* Each kind of step, by its number within its kind. SPIN treats a call in a c_expr as a side effect, unless there is a
+   space before the parenthesis. */
 #define STEP(guard, step) d_step { c_expr { guard } -> c_code { step; }; c_code [is_allowed()] { ; } }
 #define HOST(side, n) STEP(n < hosts[side][now.host[side]].count[now.budget > 0], move(side, n))
 #define TIMER(n) STEP(can_fire (n), fire(n))
@@ -259,8 +264,8 @@ c_code {
 
 
 def _process(tables: Tables) -> Iterator[str]:
-    """The one process, with an option for each step that any world can take, and the claim that something goes on."""
-    kinds, budget = tables.space.faults, tables.found.bounds.faults
+    """The only process, with one option for each possible step, and the never claim for a cycle without faults."""
+    kinds, budget = tables.space.faults, tables.exploration.bounds.faults
     options = [f"HOST({side}, {n})" for side, part in enumerate(tables.parts) for n in range(part.counts[:, 1].max())]
     options += [f"TIMER({n})" for n in range(max(row[1] for row in tables.timings))]
     if budget:
@@ -272,7 +277,7 @@ def _process(tables: Tables) -> Iterator[str]:
     yield "  od"
     yield "}"
     yield ""
-    yield "/* What must not be: that from some moment on nothing fails, and still something goes on for ever. */"
+    yield "/* The never claim: from some moment on there are no faults, and still something goes on for ever. */"
     for number in range(budget + 1):
         yield f"#define GOES_ON_{number} (budget == {number} && c_expr {{ goes_on () }})"
     yield "never {"

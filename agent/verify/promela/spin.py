@@ -1,4 +1,4 @@
-"""What SPIN is run with, what it is asked, and what it says."""
+"""The commands that build and run SPIN's verifiers, and the reading of what they print."""
 
 import re
 
@@ -15,7 +15,7 @@ from ..properties.always import (
 )
 
 PROPERTIES = (*(rule.property for rule in STEP_RULES), LEFT_BEHIND, TWO_HOLDERS, *HEALED, AT_REST)
-"""What SPIN judges. `REACHABLE` is no sentence about one run; it follows where all of `HEALED` and `AT_REST` hold."""
+"""The properties that SPIN judges. `REACHABLE` is no property of a single run; `HEALED` and `AT_REST` imply it."""
 
 _OPTIONS = ("-DNOFAIR", "-DNOREDUCE", "-DMEMLIM=16000")
 BUILD = (
@@ -23,11 +23,11 @@ BUILD = (
     ("gcc", "-O2", "-w", "-DSAFETY", "-DNOCLAIM", "-DNOCOMP", *_OPTIONS, "-o", "worlds", "pan.c"),
     ("gcc", "-O2", "-w", *_OPTIONS, "-o", "cycles", "pan.c"),
 )
-"""What makes two verifiers of `model.pml`: one that looks at all worlds, and one for cycles, which meets them twice."""
+"""Builds two verifiers of `model.pml`: one that visits all worlds, and one for cycles, which visits them twice."""
 
 
 def search(found: Exploration, judged: Property | None = None) -> tuple[str, ...]:
-    """What to run to have a property judged: it holds if no error is found. With none, worlds are only counted."""
+    """The command that judges a property, which holds if no error is found; without a property, it counts worlds."""
     worlds = len(found.worlds)
     bits = f"-w{worlds.bit_length() + 2}"
     if judged is AT_REST:
@@ -38,7 +38,7 @@ def search(found: Exploration, judged: Property | None = None) -> tuple[str, ...
 
 @frozen
 class Report:
-    """What SPIN said: states stored, transitions taken, errors found, seconds of the search."""
+    """SPIN's results: states stored, transitions taken, errors found, and the duration of the search in seconds."""
 
     states: int
     transitions: int
@@ -47,7 +47,7 @@ class Report:
 
 
 def read_report(text: str) -> Report:
-    """Read what SPIN's verifier prints."""
+    """Read the output of SPIN's verifier. Raises `ValueError` if it did not finish its search."""
 
     def number(pattern: str) -> str:
         found = re.search(pattern, text)

@@ -1,4 +1,4 @@
-"""What was reached in an exploration, as rows of numbers for the tables in the model."""
+"""The reached part of an exploration, as rows of numbers for the tables of the Promela model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ from ..properties.always import STEP_RULES, is_left_behind, knows_of_two
 
 @frozen
 class Part:
-    """The hosts of one side: the rows of its tables, and as arrays what all worlds are taken through."""
+    """The hosts of one side: the rows of the model's tables, and the arrays from which all steps are computed."""
 
     hosts: list[tuple[int, ...]]
     moves: list[tuple[int, ...]]
@@ -29,15 +29,15 @@ class Part:
 
 
 class Tables:
-    """What was reached, as rows of numbers for the tables in the model."""
+    """The reached hosts, states of the core and their steps, as rows of numbers for the model's tables."""
 
-    def __init__(self, found: Exploration) -> None:
-        self.found, self.space, self.core = found, found.space, found.space.core
-        self.agents, self.hosts, self.arps, self.budgets = unpack(found.worlds.keys.all)
+    def __init__(self, exploration: Exploration) -> None:
+        self.exploration, self.space, self.core = exploration, exploration.space, exploration.space.core
+        self.agents, self.hosts, self.arps, self.budgets = unpack(exploration.worlds.keys.all)
         self.asked = [self.core.event((event,)) for event in self._requests()]
         self.parts = tuple(self._part(side) for side in (0, 1))
         self.agent_rows, self.timings, self.timers = self._agents()
-        self.told, self.received = self._told()
+        self.handled, self.received = self._handled()
         self.roots = self._roots()
 
     def _requests(self) -> Iterator[Any]:
@@ -48,9 +48,9 @@ class Tables:
             yield from (LogMessageReceived(*message) for message in topology.detecting)
 
     def _roots(self) -> list[tuple[int, ...]]:
-        """The worlds in which the cold start comes to rest: each was met before one with the whole budget."""
-        budgets, parents = self.budgets, self.found.parents.all.astype(np.int64)
-        budget = self.found.bounds.faults
+        """The worlds in which the cold start comes to rest: each is the parent of a world with the whole budget."""
+        budgets, parents = self.budgets, self.exploration.parents.all.astype(np.int64)
+        budget = self.exploration.bounds.faults
         rows = parents[(budgets == budget) & (budgets[parents] == 0)] if budget else parents[:0]
         columns = (self.agents, *self.hosts, self.arps)
         return [tuple(int(column[row]) for column in columns) for row in rows]
@@ -66,7 +66,7 @@ class Tables:
             host = side.values[at]
             first, free = len(moves), 0
             for move in sorted(side.model.moves(host), key=lambda move: move.fault):
-                event = self.core.event(move.told) if move.told else -1
+                event = self.core.event(move.occurrence) if move.occurrence else -1
                 moves.append((side.number(move.host), event, move.announces))
                 free += not move.fault
             hosts[at] = (first, free, len(moves) - first, *self._faults(number, host), *self._facts(host))
@@ -74,7 +74,7 @@ class Tables:
         return Part(hosts, moves, rows[:, 0], rows[:, 1:3], columns[:, 0], columns[:, 1])
 
     def _faults(self, number: int, host: Host) -> tuple[int, int]:
-        """The host after the agent's crash, and after the network parts it from the agent, or -1."""
+        """The host after a crash of the agent, and after the network separates it from the agent; -1 if impossible."""
         side, kinds = self.space.sides[number], self.space.faults
         parted = side.model.parted(host)
         return (
@@ -95,7 +95,7 @@ class Tables:
     # The core.
 
     def _agents(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]], list[tuple[int, ...]]]:
-        """For each state of the core its timers and facts; for each set of timers which can fire, and those timers."""
+        """The states of the core with their facts, the sets of running timers, and the timers that can fire of each."""
         rows: list[tuple[int, ...]] = [(0,) * 7] * (int(self.agents.max()) + 1)
         timings: list[tuple[int, ...]] = []
         timers: list[tuple[int, ...]] = []
@@ -111,25 +111,26 @@ class Tables:
         return rows, timings, timers
 
     def _beliefs(self, agent: int) -> tuple[int, ...]:
-        """The side of the first pair, and whether all pairs are there, the VIP is, and nothing is under way.
+        """The facts about a state of the core, in the order of the fields of `Agent` in the model.
 
-        And whether it knows of at most one holder of the VIP, and has left the VIP behind.
+        The side of the first pair, whether all pairs are there, whether the VIP is, whether nothing is under way,
+        whether at most one host holds the VIP as far as the core knows, and whether the VIP was left behind.
         """
         core, topology = self.core, self.space.topology
         pairs = {core.read(agent, "pair", index).state for index in range(len(topology.pairs))}
         side, vip = core.read(agent, "pair", 0).state[-1], core.read(agent, "vip")
-        scripts = [core.read(agent, "told", (host, "VIP")) for host in topology.hosts]
+        scripts = [core.read(agent, "pending", (host, "VIP")) for host in topology.hosts]
         return (
             int(side) if side in "12" else 0,
             pairs == {f"redundant_{side}"} and core.read(agent, "placement") == f"together_{side}",
             vip == f"held_{side}",
-            not core.timers(agent) and not any(core.read(agent, "told", thing) for thing in core.things),
+            not core.timers(agent) and not any(core.read(agent, "pending", target) for target in core.targets),
             not knows_of_two(vip) and not any(scripts),
             is_left_behind(core.read(agent, "pair", 0).state, vip),
         )
 
-    def _tellings(self) -> Iterator[tuple[Numbers, Numbers, list[Numbers]]]:
-        """Who is told what in all steps: states of the core, events, and the hosts after their own part of the step."""
+    def _occurrences(self) -> Iterator[tuple[Numbers, Numbers, list[Numbers]]]:
+        """All occurrences: states of the core, the events, and the hosts after their own part of the step."""
         has_budget = (self.budgets > 0).astype(np.int64)
         for side, part in enumerate(self.parts):
             hosts = self.hosts[side]
@@ -148,32 +149,32 @@ class Tables:
             rows = np.flatnonzero(has_budget)
             yield self.agents[rows], np.full(len(rows), event), [each[rows] for each in self.hosts]
 
-    def _told(self) -> tuple[list[tuple[int, ...]], list[list[tuple[int, ...]]]]:
-        """What the core does whenever it is told something, and what the commands make of the hosts."""
-        tellings = list(self._tellings())
+    def _handled(self) -> tuple[list[tuple[int, ...]], list[list[tuple[int, ...]]]]:
+        """What the core does on each occurrence, and how its commands change the hosts."""
+        occurrences = list(self._occurrences())
         size = len(self.core.events)
-        pairs = np.unique(np.concatenate([agents * size + events for agents, events, _ in tellings]))
+        pairs = np.unique(np.concatenate([agents * size + events for agents, events, _ in occurrences]))
         before = pairs // size
         after, leaves = self.core.handle(before, pairs % size)
         batches, numbers = self._batches(leaves)
         columns = (before, pairs % size, after, self._breaks(before, after, leaves), *numbers)
-        told = [tuple(row) for row in np.stack(columns, 1).tolist()]
+        handled = [tuple(row) for row in np.stack(columns, 1).tolist()]
         received: list[list[tuple[int, ...]]] = [[], []]
         for side, sent in enumerate(numbers):
             count = len(batches[side])
             sendings = [
                 hosts[side] * count + sent[np.searchsorted(pairs, agents * size + events)]
-                for agents, events, hosts in tellings
+                for agents, events, hosts in occurrences
             ]
             world = self.space.sides[side]
             for host, batch in (divmod(each, count) for each in _distinct(np.concatenate(sendings))):
                 if batch:
                     host_after = world.number(world.model.receive(world.values[host], batches[side][batch]))
                     received[side].append((host, batch, host_after))
-        return told, received
+        return handled, received
 
     def _batches(self, leaves: Numbers) -> tuple[list[list[tuple[Any, ...]]], list[Numbers]]:
-        """For each side the batches of commands that leaves have, and of each leaf the number of its batch; 0: none."""
+        """For each side, the batches of commands in these leaves, and the number of each leaf's batch (0: none)."""
         batches: list[list[tuple[Any, ...]]] = []
         numbers: list[Numbers] = []
         for host in self.space.topology.hosts:
@@ -187,7 +188,7 @@ class Tables:
         return batches, numbers
 
     def _breaks(self, before: Numbers, after: Numbers, leaves: Numbers) -> Numbers:
-        """Which rules for steps of the core are broken, a bit for each."""
+        """The step rules that each step breaks, one bit per rule."""
         concerned: dict[int, list[int]] = {}
         for number in _distinct(leaves):
             leaf = self.core.leaves[number]

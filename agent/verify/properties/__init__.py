@@ -1,1 +1,1 @@
-"""What must hold: the named properties, and the stricter rules by subject."""
+"""The properties that must hold: the named ones, and the stricter rules by subject."""

@@ -1,7 +1,7 @@
-"""What must be so: the named properties of every solution, each a sentence.
+"""The named properties of every solution, each a sentence.
 
-*always*: in no world, and on no step of the core, is it otherwise. *sometimes*: it does happen. *eventually*: once the
-faults stop and everything that failed has been repaired, it comes to be so and stays so.
+*always*: it holds in every world and on every step of the core. *sometimes*: it happens at least once. *eventually*:
+once the faults stop and everything that failed has been repaired, it becomes true and stays true.
 
 The pair that clients reach through the VIP is the first redundant pair: a SIP server, which binds its port to the VIP
 when it becomes primary ([S1] key notes).
@@ -41,7 +41,7 @@ _KNOWS_OF_TWO = ("moving", "clearing", "sharing", "covering", "draining", "confl
 
 @frozen
 class Property:
-    """A sentence that holds or does not."""
+    """A sentence that holds or does not; `kind` is `always`, `sometimes` or `eventually`."""
 
     name: str
     kind: str
@@ -49,16 +49,16 @@ class Property:
 
 
 def _always(_core: TabulatedCore, _before: int, _after: int, _leaf: Leaf) -> bool:
-    """The rule is broken wherever it is looked at."""
+    """The rule is broken by every leaf that it concerns."""
     return True
 
 
 @frozen
 class StepRule:
-    """An *always* that is looked at when the core takes a step.
+    """An *always* that is judged on the steps of the core.
 
-    `concerns` says for which leaves it is looked at; `before` and `after`, which cells it then depends on in the state
-    before and after the step, by their kinds; and `is_broken`, whether it is broken.
+    `concerns`: whether the rule applies to a leaf. `before`, `after`: the kinds of cells that the verdict depends on,
+    in the state before and after the step. `is_broken`: the verdict, for those two states and the leaf.
     """
 
     property: Property
@@ -88,19 +88,21 @@ def _enabled_for_a_backup(core: TabulatedCore, _before: int, after: int, leaf: L
 
 
 def _script_for_nothing(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
-    """A script is run for what is settled already, and nothing is under way that makes it otherwise first."""
+    """A script runs although its result is in place already, and nothing under way would undo that first."""
     vip, vip_side = core.read(before, "vip")[:-2], core.read(before, "vip")[-1]
     for command in leaf.commands:
         if isinstance(command, EnableVip | DisableVip):
             side, is_enabling = _side(core, command.host), isinstance(command, EnableVip)
-            is_so = core.read(after, "held", side - 1) is is_enabling
+            is_done = core.read(after, "held", side - 1) is is_enabling
             opposite = DisableVip if is_enabling else EnableVip
-            is_changing = any(isinstance(told, opposite) for told in core.read(after, "told", (command.host, "VIP")))
+            is_changing = any(
+                isinstance(command, opposite) for command in core.read(after, "pending", (command.host, "VIP"))
+            )
             if is_enabling:
                 was_changing = vip in (_BEING_ENABLED if vip_side == str(side) else _KNOWS_OF_TWO) or vip in _LEAVING
             else:
                 was_changing = vip_side == str(side)
-            if is_so and not is_changing and not was_changing:
+            if is_done and not is_changing and not was_changing:
                 return True
     return False
 
@@ -108,11 +110,11 @@ def _script_for_nothing(core: TabulatedCore, before: int, after: int, leaf: Leaf
 def _is_at_rest(core: TabulatedCore, state: int) -> bool:
     placed = core.read(state, "placement").startswith("together")
     settled = all(core.read(state, "pair", i).state.startswith(HAS_PRIMARY) for i in range(len(core.topology.pairs)))
-    return placed and settled and not any(core.read(state, "told", thing) for thing in core.things)
+    return placed and settled and not any(core.read(state, "pending", target) for target in core.targets)
 
 
 def _moved_by_a_backup(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
-    report: Any = leaf.told[0]
+    report: Any = leaf.occurrence[0]
     side = core.topology.find(report.application)[1]
     return _is_at_rest(core, before) and core.read(before, "placement") == f"together_{3 - side}"
 
@@ -132,11 +134,11 @@ def _to_a_worse_side(core: TabulatedCore, _before: int, after: int, leaf: Leaf) 
 
 
 def _undoes(leaf: Leaf) -> bool:
-    """A script or a demotion is done where the core has settled on the contrary since, and has ordered nothing else."""
-    said = leaf.told[-1]
-    if not isinstance(said, Result) or said.how != "done" or not isinstance(said.command, DisableVip | Demote):
+    """A script or a demotion succeeds after the core has settled on the opposite, and the core does not correct it."""
+    event = leaf.occurrence[-1]
+    if not isinstance(event, Result) or event.how != "done" or not isinstance(event.command, DisableVip | Demote):
         return False
-    settled = HAS_PRIMARY if isinstance(said.command, Demote) else ("held", "owed")
+    settled = HAS_PRIMARY if isinstance(event.command, Demote) else ("held", "owed")
     undone = {(f"{state}_{side}", f"side{side}_{what}") for state in settled for side in (1, 2) for what in _UNDONE}
     return any(
         step.machine in _MOVED and (step.decision.source, step.decision.trigger) in undone for step in leaf.steps
@@ -144,7 +146,7 @@ def _undoes(leaf: Leaf) -> bool:
 
 
 def _happenings(core: TabulatedCore, leaf: Leaf) -> Iterator[tuple[Happening, str]]:
-    """What the core itself says about applications in a step, whether or not an alarm condition waits for it."""
+    """The log messages about applications in a step, whether or not an alarm condition detects them."""
     pairs = {pair.name: pair for pair in core.topology.pairs}
     for step in leaf.steps:
         for output in step.decision.outputs:
@@ -156,7 +158,7 @@ def _happenings(core: TabulatedCore, leaf: Leaf) -> Iterator[tuple[Happening, st
 
 
 def _has_no_mirror(core: TabulatedCore, _before: int, _after: int, leaf: Leaf) -> bool:
-    """Something happened to an application, and reactions that it would have on the other side are missing here."""
+    """Something happened to an application whose counterpart has reactions to the same that are missing here."""
     alarms = core.topology.alarms
     for happening, application in _happenings(core, leaf):
         mirror = _mirrored(core.topology, application)
@@ -172,7 +174,7 @@ def _has_no_mirror(core: TabulatedCore, _before: int, _after: int, leaf: Leaf) -
 
 
 def _mirrored(topology: Topology, name: str) -> str:
-    """The application, or the host, that is on the other side what this one is here."""
+    """The counterpart of an application or a host on the other side; other names are returned unchanged."""
     for names in (topology.hosts, *(pair.applications for pair in topology.components)):
         if name in names:
             return names[1 - names.index(name)]
@@ -191,7 +193,7 @@ def _meaning(alarm: Alarm) -> tuple[str, frozenset[Reaction]]:
 
 
 def _to_the_wrong_side(core: TabulatedCore, _before: int, _after: int, leaf: Leaf) -> bool:
-    """A reaction moves something to the side that failed or went into backup mode, or from the one that is primary."""
+    """A reaction moves a role or the VIP to the side that failed or became backup, or away from the primary."""
     topology = core.topology
     alarms = {alarm.name: alarm for alarm in topology.alarms}
     for record in leaf.records:
@@ -211,30 +213,30 @@ def _to_the_wrong_side(core: TabulatedCore, _before: int, _after: int, leaf: Lea
 
 # fmt: off
 STEP_RULES = (
-    StepRule(Property("possible", "always", "nothing comes that a table calls impossible"),
+    StepRule(Property("possible", "always", "no event occurs that a table calls impossible"),
              lambda leaf: bool(leaf.error)),
-    StepRule(Property("in sight", "always", "no command is given to a host of which it is known that it is not in sight"),
+    StepRule(Property("in sight", "always", "no command is sent to a host that is known to be out of sight"),
              lambda leaf: bool(leaf.commands), _out_of_sight, after=("link",)),
-    StepRule(Property("never for a backup", "always", "the VIP is never enabled for a component that is known to be in backup mode"),
+    StepRule(Property("never for a backup", "always", "the VIP is never enabled for a component known to be in backup mode"),
              lambda leaf: _commands(leaf, EnableVip), _enabled_for_a_backup, after=("pair",)),
-    StepRule(Property("scripts once", "always", "a VIP script runs at most once a switchover: never for what is so already"),
-             lambda leaf: _commands(leaf, EnableVip, DisableVip), _script_for_nothing, before=("vip",), after=("held", "told")),
+    StepRule(Property("scripts once", "always", "a VIP script runs at most once per switchover, never when its result is in place already"),
+             lambda leaf: _commands(leaf, EnableVip, DisableVip), _script_for_nothing, before=("vip",), after=("held", "pending")),
     StepRule(Property("backups move nothing", "always", "a failure in backup mode moves nothing and runs no script"),
-             lambda leaf: isinstance(leaf.told[0], ApplicationReported) and leaf.told[0].mode is Mode.DOWN and _commands(leaf, Promote, Demote, EnableVip, DisableVip),
-             _moved_by_a_backup, before=("placement", "pair", "told")),
-    StepRule(Property("never to the worse", "always", "nothing switches to a side that is known to be worse"),
+             lambda leaf: isinstance(leaf.occurrence[0], ApplicationReported) and leaf.occurrence[0].mode is Mode.DOWN and _commands(leaf, Promote, Demote, EnableVip, DisableVip),
+             _moved_by_a_backup, before=("placement", "pair", "pending")),
+    StepRule(Property("never to the worse", "always", "no pair switches to a side known to be worse"),
              lambda leaf: _commands(leaf, Demote) and _switches(leaf), _to_a_worse_side, after=("pair", "application")),
-    StepRule(Property("never undone", "always", "commands of an older switchover never undo a newer one"),
+    StepRule(Property("never undone", "always", "commands of an earlier switchover never undo a later one"),
              _undoes),
-    StepRule(Property("right side", "always", "no reaction moves anything to the side that failed, or away from the one that became primary"),
+    StepRule(Property("right side", "always", "no reaction moves a role or the VIP to the side that failed, or away from the side that became primary"),
              lambda leaf: any(isinstance(record, TriggerReaction) for record in leaf.records), _to_the_wrong_side),
-    StepRule(Property("mirrored", "always", "whatever happens on one side sets off what the same sets off on the other side"),
+    StepRule(Property("mirrored", "always", "an event on one side has the same reactions as the same event on the other side"),
              lambda leaf: bool(leaf.steps), _has_no_mirror),
 )
 # fmt: on
 
 LEFT_BEHIND = Property(
-    "VIP with the SIP server", "always", "as soon as a SIP server is primary, the VIP is asked for on its host"
+    "VIP with the SIP server", "always", "as soon as a SIP server is primary, the VIP is requested on its host"
 )
 
 
@@ -246,12 +248,12 @@ def is_left_behind(pair: str, vip: str) -> bool:
 TWO_HOLDERS = Property(
     "two holders",
     "always",
-    "two hosts in sight hold the VIP only in the window of its order: the core knows, or a script is under way",
+    "two hosts in sight hold the VIP only in the window of the VIP order: the core knows it, or a script is running",
 )
 
 
 def knows_of_two(vip: str) -> bool:
-    """Whether a state of the Virtual IP's machine is one in which two hosts may hold it: its window."""
+    """Whether two hosts may hold the VIP in this state of the Virtual IP's machine: the window of its order."""
     return vip[:-2] in _KNOWS_OF_TWO
 
 
@@ -261,12 +263,12 @@ HEALED = (
     Property("clients served", "eventually", "the clients' ARP caches point to the host of the primaries"),
     Property("nothing in flight", "eventually", "no command, no message and no timer is under way"),
 )
-AT_REST = Property("comes to rest", "eventually", "without a new fault nothing goes on for ever")
-REACHABLE = Property("healthy again", "eventually", "from every state the healthy state can be reached")
+AT_REST = Property("comes to rest", "eventually", "without a new fault, all activity ends")
+REACHABLE = Property("healthy again", "eventually", "the healthy state can be reached from every state")
 
 
 def is_healed(core: TabulatedCore, agent: int, hosts: tuple[Host, Host], arp: int) -> tuple[bool, ...]:
-    """Which of `HEALED` are so in a world in which nothing goes on any more."""
+    """Which properties of `HEALED` hold in a world at rest."""
     topology = core.topology
     pairs = [core.read(agent, "pair", index).state for index in range(len(topology.pairs))]
     side = pairs[0][-1]
@@ -280,7 +282,7 @@ def is_healed(core: TabulatedCore, agent: int, hosts: tuple[Host, Host], arp: in
         and core.read(agent, "placement") == f"together_{side}"
     )
     has_vip = core.read(agent, "vip") == f"held_{side}" and here.holds_vip and not there.holds_vip
-    is_idle = not core.timers(agent) and not any(core.read(agent, "told", thing) for thing in core.things)
+    is_idle = not core.timers(agent) and not any(core.read(agent, "pending", target) for target in core.targets)
     is_idle &= all(host.is_quiet for host in hosts)
     return has_primaries, has_vip, arp == int(side), is_idle
 

@@ -1,7 +1,8 @@
-"""What breaks a rule about the solution as a whole while the core is *at rest*.
+"""Rules about the solution as a whole while the core is *at rest*.
 
-That is, it waits for no result and for no timer but a slow one, and has not to find out whether a host that fell silent
-is lost.
+At rest, the core waits for no result and for no timer except slow ones, and no host is silent or doubtful.
+
+Each public function returns True if its rule is broken.
 """
 
 from ....fsm import Mode
@@ -14,8 +15,8 @@ _VIP_AT_REST = ("held", "owed", "absent", "off", "out_of_sight")
 _RUNNING = (Mode.PRIMARY, Mode.BACKUP)
 
 
-def serves_not(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    """A pair has no primary that its state names, although a side in sight runs."""
+def pair_without_primary(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """A pair has no primary, or one that its state does not name, although it runs on a side in sight."""
     if not _is_at_rest(core, after):
         return False
     in_sight = sides_in_sight(core, after)
@@ -26,8 +27,8 @@ def serves_not(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bo
     return False
 
 
-def lacks_vip(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    """The primary's host has not the VIP, or another one in sight has it."""
+def vip_misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """The primary's host does not hold the VIP, or another host in sight holds it."""
     if not core.topology.detecting or not _is_at_rest(core, after):
         return False
     primary = _primaries(core, after)[pair_of_the_vip(core.topology)]
@@ -35,8 +36,8 @@ def lacks_vip(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> boo
     return primary is not None and holders != [primary]
 
 
-def tells_otherwise(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    """A state says something else than what the hosts in sight have reported."""
+def states_contradict_reports(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """A state contradicts what the hosts in sight have reported."""
     if not _is_at_rest(core, after):
         return False
     in_sight, primaries = sides_in_sight(core, after), _primaries(core, after)
@@ -51,20 +52,20 @@ def tells_otherwise(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) 
     placed = {0: "unplaced", 1: f"together_{max(filter(None, primaries), default=0)}", 2: "apart"}
     if core.read(after, "placement") != placed[len({side for side in primaries if side})]:
         return True
-    debtor = "held" if len(in_sight) == 2 else "owed"
+    expected = "held" if len(in_sight) == 2 else "owed"
     primary, vip = primaries[pair_of_the_vip(core.topology)], core.read(after, "vip")
     if not vip.startswith(_VIP_AT_REST):
         return True
-    return primary is not None and bool(core.topology.detecting) and vip != f"{debtor}_{primary}"
+    return primary is not None and bool(core.topology.detecting) and vip != f"{expected}_{primary}"
 
 
-def half_done(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    """The VIP is on its way, and no script is under way that would bring it there."""
+def vip_in_transit(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """The VIP is moving between hosts, and no script is running that would complete the move."""
     return _is_at_rest(core, after) and not core.read(after, "vip").startswith((*AT_REST, "conflict"))
 
 
-def misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    """The primaries are on two hosts although one can take all, or on the worse one of two that can."""
+def primaries_misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """The primaries are on two hosts although one host can take all, or on the worse of two that can."""
     if not _is_at_rest(core, after):
         return False
     sides = {side for side in _primaries(core, after) if side}
@@ -81,24 +82,24 @@ def misplaced(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> boo
 def _is_at_rest(core: TabulatedCore, state: int) -> bool:
     if any(core.read(state, "link", side) in ("silent", "doubtful") for side in (0, 1)):
         return False
-    if any(core.read(state, "told", thing) for thing in core.things):
+    if any(core.read(state, "pending", target) for target in core.targets):
         return False
     return all(core.is_slow(timer) for timer in core.timers(state))
 
 
 def _primaries(core: TabulatedCore, state: int) -> list[int | None]:
-    """Of each pair the side in sight that is its only primary and that its state names; None if there is none."""
-    found: list[int | None] = []
+    """For each pair, the side in sight that is its only primary and is named by its state; None if there is none."""
+    primaries: list[int | None] = []
     for index in range(len(core.topology.pairs)):
         pair = core.read(state, "pair", index)
         sides = [side for side in sides_in_sight(core, state) if pair.modes[side - 1] is Mode.PRIMARY]
-        named = len(sides) == 1 and pair.state[-1] == str(sides[0])
-        found.append(sides[0] if named else None)
-    return found
+        is_named = len(sides) == 1 and pair.state[-1] == str(sides[0])
+        primaries.append(sides[0] if is_named else None)
+    return primaries
 
 
 def _redundancy(core: TabulatedCore, state: int, index: int, side: int) -> str:
-    """What the state of a pair must say whose primary is on this side, and nothing is under way."""
+    """The state that a pair must have at rest if its primary is on this side."""
     if 3 - side not in sides_in_sight(core, state):
         return f"peer_lost_{side}"
     is_down = core.read(state, "pair", index).modes[2 - side] is Mode.DOWN

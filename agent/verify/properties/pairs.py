@@ -1,4 +1,7 @@
-"""What breaks a rule about pairs: what they say, which side they make primary, and whom they obey."""
+"""Rules about pairs: their states, the side that they make primary, and the requests that they follow.
+
+Each public function returns True if its rule is broken, except `leaves_taking_over`, which selects steps.
+"""
 
 from ....fsm import (
     PAIR,
@@ -34,11 +37,11 @@ _REPORTED = {
     "out_of_service": (Mode.DOWN, Mode.DOWN),
     "out_of_sight": (None, None),
 }
-"""What the hosts have reported, *this* and *other*, when a pair is in a state, as the list in `pair` says."""
+"""For each state of a pair, the modes that its hosts have reported, *this* and *other*, as listed in `pair`."""
 
 
-def errs(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
-    """The state of a pair says something else than what the hosts have reported of it."""
+def contradicts_reports(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
+    """The state of a pair contradicts what the hosts have reported of it."""
     for index in range(len(core.topology.pairs)):
         pair = core.read(after, "pair", index)
         name, side = (pair.state[:-2], int(pair.state[-1])) if pair.state[-1] in "12" else (pair.state, 1)
@@ -47,8 +50,11 @@ def errs(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
     return False
 
 
-def wants_otherwise(leaf: Leaf) -> bool:
-    """A pair promotes a side that it does not want as primary, or demotes the one that it wants; or all pairs do so."""
+def promotes_unwanted_side(leaf: Leaf) -> bool:
+    """A pair promotes a side that it does not want as primary, or demotes the one it wants.
+
+    Or the placement gathers the pairs on another side than the one that its state names.
+    """
     for step in leaf.steps:
         if step.machine == PLACEMENT.name:
             gathered = [f"gathering_{output.side}" for output in step.decision.outputs if output.verb == "gather"]
@@ -63,8 +69,8 @@ def wants_otherwise(leaf: Leaf) -> bool:
     return False
 
 
-def refuses(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
-    """It is asked for while the pair is redundant, to a side that is no worse, and the pair does not switch."""
+def request_refused(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
+    """A redundant pair does not switch although it is asked to, and the side asked for is no worse."""
     asked = _asked_for(core, leaf)
     if asked is None:
         return False
@@ -76,8 +82,8 @@ def refuses(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
 
 
 def _asked_for(core: TabulatedCore, leaf: Leaf) -> tuple[int, int] | None:
-    """The redundant pair and the side that an operator, or a message, says is to be primary."""
-    match leaf.told[0]:
+    """The redundant pair, and the side that an operator or a message asks to be primary; None if there is none."""
+    match leaf.occurrence[0]:
         case SwitchoverRequested(application):
             return core.topology.find_redundant(application)
         case LogMessageReceived(message, application):
@@ -89,52 +95,52 @@ def _asked_for(core: TabulatedCore, leaf: Leaf) -> tuple[int, int] | None:
             return None
 
 
-def breaks_a_tie_otherwise(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
-    """Both are primary, or both backup, when both are seen again: and it is not the VIP's only holder that wins."""
-    said = leaf.told[0]
-    if not isinstance(said, HostConnected):
+def wrong_tie_break(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
+    """Both sides are primary, or both backup, when both are in sight again, and the VIP's only holder does not win."""
+    event = leaf.occurrence[0]
+    if not isinstance(event, HostConnected):
         return False
     for step in leaf.steps:
         target = step.decision.destination or ""
         if step.decision.source.startswith("first_seen") and target.startswith(("split_brain", "both_backup")):
             second = 3 - int(step.decision.source[-1])
-            held = {second: said.report.vip_held, 3 - second: core.read(before, "held", 2 - second)}
+            held = {second: event.report.vip_held, 3 - second: core.read(before, "held", 2 - second)}
             holders = [side for side, holds in held.items() if holds]
             if int(target[-1]) != (holders[0] if len(holders) == 1 else 1):
                 return True
     return False
 
 
-def same_turn(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
-    """One of two backups could not be promoted, or was looked at and is one still; it is not the other's turn."""
-    said = leaf.told[-1]
-    command, how = (said.command, said.how) if isinstance(said, Result) else (None, "")
+def same_backup_tried_again(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
+    """One of two backups could not be promoted, or a look shows it still in backup, and the other is not tried next."""
+    event = leaf.occurrence[-1]
+    command, how = (event.command, event.how) if isinstance(event, Result) else (None, "")
     if not isinstance(command, Promote | LookAt) or how != ("failed" if isinstance(command, Promote) else "done"):
         return False
     pair, side = core.topology.find(command.application)
     tried = f"both_backup_{side}", f"promoting_{side}"
-    told = core.read(after, "told", (command.host, command.application))
+    pending = core.read(after, "pending", (command.host, command.application))
     is_again = core.read(before, "pair", pair).state in tried and core.read(after, "pair", pair).state in tried
-    return is_again and not any(isinstance(each, Promote) for each in told)
+    return is_again and not any(isinstance(each, Promote) for each in pending)
 
 
-def switches_back(leaf: Leaf) -> bool:
-    """A pair is moved from where it was taking over: `strays` looks whether it may be."""
+def leaves_taking_over(leaf: Leaf) -> bool:
+    """A pair leaves the state in which it was taking over: `stray_promotion` judges whether it may."""
     return any(step.machine == PAIR.name and step.decision.source.startswith("taking_over") for step in leaf.steps)
 
 
-def strays(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
+def stray_promotion(core: TabulatedCore, before: int, _after: int, leaf: Leaf) -> bool:
     """A lost primary is taken back while its successor is being promoted and not demoted: both will be primary."""
     pairs = {pair.name: pair for pair in core.topology.pairs}
     for step in leaf.steps:
         source, target = step.decision.source, step.decision.destination or ""
         if step.machine == PAIR.name and source.startswith("taking_over") and target.startswith("redundant"):
             successor, old = int(source[-1]), int(target[-1])
-            thing = core.topology.hosts[successor - 1], pairs[step.subject].applications[successor - 1]
-            told = [each for each in core.read(before, "told", thing) if isinstance(each, Promote)]
-            said = leaf.told[0]
-            is_answered = isinstance(said, Result) and said.command in told
-            is_undone = any(isinstance(each, Demote) and each.application == thing[1] for each in leaf.commands)
-            if successor != old and told and not is_answered and not is_undone:
+            host, name = core.topology.hosts[successor - 1], pairs[step.subject].applications[successor - 1]
+            pending = [each for each in core.read(before, "pending", (host, name)) if isinstance(each, Promote)]
+            event = leaf.occurrence[0]
+            is_answered = isinstance(event, Result) and event.command in pending
+            is_undone = any(isinstance(each, Demote) and each.application == name for each in leaf.commands)
+            if successor != old and pending and not is_answered and not is_undone:
                 return True
     return False

@@ -1,4 +1,7 @@
-"""What breaks a rule about the Virtual IP: what its machine says, the order in which it moves, its announcements."""
+"""Rules about the Virtual IP: the state of its machine, the order in which it moves, its announcements.
+
+Each public function returns True if its rule is broken.
+"""
 
 from ....fsm import (
     VIP,
@@ -17,12 +20,12 @@ from ..model.core import Leaf, TabulatedCore
 from ..model.watched import Result
 
 
-def out_of_order(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
+def wrong_order(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
     """A reaction moves the VIP in another order than the configured one.
 
-    With `disable-first` it is not enabled here while it is held there; with `enable-first` it is not taken from here
-    for a host that has it not yet. (What is retried, or put back, serves before it is pure; and where scripts are
-    under way already, turning them round has no order.)
+    With `disable-first` it must not be enabled on one host while the other holds it; with `enable-first` it must not be
+    disabled on one host before the other holds it. (Exempt: retries and putting the VIP back, where service comes
+    before order; and reversing scripts that are already running.)
     """
     order, held = core.topology.vip_order, [core.read(after, "held", side) for side in (0, 1)]
     asked = [s for s in leaf.steps if s.machine == VIP.name and s.decision.trigger.endswith("_asked")]
@@ -30,8 +33,8 @@ def out_of_order(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> b
     for output in (output for step in steps for output in step.decision.outputs if output.side):
         side = output.side or 1
         here, there = held[side - 1], held[2 - side]
-        told_there = core.read(after, "told", (core.topology.hosts[2 - side], "VIP"))
-        is_leaving = any(isinstance(told, DisableVip) for told in told_there)
+        pending_there = core.read(after, "pending", (core.topology.hosts[2 - side], "VIP"))
+        is_leaving = any(isinstance(command, DisableVip) for command in pending_there)
         if order is VipOrder.DISABLE_FIRST and output.verb == "enable" and there and not is_leaving:
             return True
         is_wanted_there = any(step.decision.trigger == f"side{3 - side}_enable_asked" for step in steps)
@@ -40,18 +43,18 @@ def out_of_order(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> b
     return False
 
 
-def keeps_quiet(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
-    """The other host has released the VIP, or has come back, and the only holder does not announce it again."""
-    said, holder = leaf.told[-1], 0
-    if isinstance(said, Result) and said.how == "done" and isinstance(said.command, DisableVip):
-        holder = 3 - core.topology.side_of(said.command.host)
-    elif isinstance(said, HostConnected) and _links(core, after) == ["connected"] * 2 != _links(core, before):
+def not_announced_again(core: TabulatedCore, before: int, after: int, leaf: Leaf) -> bool:
+    """The other host has released the VIP, or is connected again, and the only holder does not announce it again."""
+    event, holder = leaf.occurrence[-1], 0
+    if isinstance(event, Result) and event.how == "done" and isinstance(event.command, DisableVip):
+        holder = 3 - core.topology.side_of(event.command.host)
+    elif isinstance(event, HostConnected) and _links(core, after) == ["connected"] * 2 != _links(core, before):
         holder = 1 if core.read(after, "held", 0) else 2
     held = [core.read(after, "held", side) for side in (0, 1)]
     if not holder or not held[holder - 1] or held[2 - holder] or core.read(after, "vip") != f"held_{holder}":
         return False
-    told = core.read(after, "told", (core.topology.hosts[holder - 1], "VIP"))
-    return not any(isinstance(command, AnnounceVip | EnableVip) for command in told)
+    pending = core.read(after, "pending", (core.topology.hosts[holder - 1], "VIP"))
+    return not any(isinstance(command, AnnounceVip | EnableVip) for command in pending)
 
 
 def _links(core: TabulatedCore, state: int) -> list[str]:
@@ -59,8 +62,8 @@ def _links(core: TabulatedCore, state: int) -> list[str]:
     return ["connected" if link in ("silent", "doubtful") else link for link in links]
 
 
-def old_wish(leaf: Leaf) -> bool:
-    """A reaction asks for the VIP here, or not here, and the machine wants otherwise, although the host is in sight."""
+def older_request_wins(leaf: Leaf) -> bool:
+    """A reaction requests or releases the VIP on a host in sight, and the machine does not follow it."""
     for step in leaf.steps:
         side, _, what = step.decision.trigger.partition("_")
         if step.machine == VIP.name and what in ("enable_asked", "disable_asked"):
@@ -72,11 +75,11 @@ def old_wish(leaf: Leaf) -> bool:
     return False
 
 
-def arrives_quietly(leaf: Leaf) -> bool:
-    """Clients may send to another host, and the one that has the VIP does not announce it.
+def not_announced(leaf: Leaf) -> bool:
+    """Clients may send to another host, and the one that holds the VIP does not announce it.
 
-    So it is if it came to a host otherwise than by a script that announces it, if it is held by one host after two, and
-    if a script failed that may have announced it elsewhere, or not have announced it here.
+    An announcement is due if the VIP came to a host other than by a script that announces it; if one host holds it
+    after two did; and if a script failed that may have announced it elsewhere, or may not have announced it here.
     """
     for step in leaf.steps:
         if step.machine == VIP.name and step.moved and step.decision.source != "out_of_sight":
@@ -104,46 +107,46 @@ def arrives_quietly(leaf: Leaf) -> bool:
 
 
 def loser_keeps_vip(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
-    """The loser of a split brain could not be demoted, and its VIP is not taken from it either."""
-    said = leaf.told[-1]
-    if not isinstance(said, Result) or not isinstance(said.command, Demote) or said.how == "done":
+    """The loser of a split brain could not be demoted, and keeps the VIP as well."""
+    event = leaf.occurrence[-1]
+    if not isinstance(event, Result) or not isinstance(event.command, Demote) or event.how == "done":
         return False
-    pair, side = core.topology.find(said.command.application)
+    pair, side = core.topology.find(event.command.application)
     if pair != pair_of_the_vip(core.topology) or core.read(after, "pair", pair).state != f"split_brain_{3 - side}":
         return False
     is_kept = core.read(after, "vip").startswith(("held", "owed", "enabling", "sharing", "conflict"))
-    told = core.read(after, "told", (said.command.host, "VIP"))
-    is_released = any(isinstance(each, DisableVip) for each in told)
+    pending = core.read(after, "pending", (event.command.host, "VIP"))
+    is_released = any(isinstance(each, DisableVip) for each in pending)
     return is_kept and bool(core.read(after, "held", side - 1)) and not is_released
 
 
-def errs(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
-    """The machine says that a host has the VIP, or not, the host said otherwise, and nothing there is under way."""
+def contradicts_reports(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
+    """The machine contradicts a host's report about the VIP, and neither a script nor a look is under way there."""
     state = core.read(after, "vip")
     for side, host in enumerate(core.topology.hosts, start=1):
-        says, is_so = _holds(state, side), core.read(after, "held", side - 1)
-        told = core.read(after, "told", (host, "VIP"))
-        is_changing = any(isinstance(each, EnableVip | DisableVip) for each in told)
-        is_looked_at = any(isinstance(each, LookAtVip) for each in told) or f"look {host}" in core.timers(after)
-        if None not in (says, is_so) and says is not is_so and not (is_changing or is_looked_at):
+        believed, reported = _holds(state, side), core.read(after, "held", side - 1)
+        pending = core.read(after, "pending", (host, "VIP"))
+        is_changing = any(isinstance(each, EnableVip | DisableVip) for each in pending)
+        is_looked_at = any(isinstance(each, LookAtVip) for each in pending) or f"look {host}" in core.timers(after)
+        if None not in (believed, reported) and believed is not reported and not (is_changing or is_looked_at):
             return True
-    return any(step.machine == VIP.name and _believes_otherwise(step) for step in leaf.steps)
+    return any(step.machine == VIP.name and _contradicts_release(step) for step in leaf.steps)
 
 
-def _believes_otherwise(step: Step) -> bool:
-    """It was told that the VIP is gone from a host, and says that it is there."""
+def _contradicts_release(step: Step) -> bool:
+    """The host reported that the VIP is gone, and the machine's new state says that it is there."""
     side, _, what = step.decision.trigger.partition("_")
     target = step.decision.destination or step.decision.source
     return what in ("free", "released") and _holds(target, int(side[-1])) is True
 
 
 def _wanted(state: str) -> int:
-    """The side that is to have the VIP, or 0."""
+    """The side that is to hold the VIP, or 0."""
     return 0 if state.startswith(("leaving", "absent", "off", "out")) else _side_of(state)
 
 
 def _holds(state: str, side: int) -> bool | None:
-    """Whether the host of a side has the VIP, as a state says it."""
+    """Whether the host of a side holds the VIP according to a state; None if the state leaves it open."""
     here, there = HELD.get(state.rstrip("_12"), (None, None))
     return here if _side_of(state) == side else there
 

@@ -1,1 +1,1 @@
-"""Traces: how a broken property came about, as text, as a file, and played again."""
+"""Traces: the steps that lead to a broken property, as text, as a file, and replayed."""

@@ -1,14 +1,14 @@
-"""The world written a second time, plainly, to judge the explorer by and to play traces.
+"""A second, plain implementation of the world, to check the explorer and to replay traces.
 
-Here the real `Solution` is told real events, and gives real commands with real ids: no tables made of it, no numbers,
-no arrays. Of the explorer's parts it takes `HostModel`, which says what a host can do and what is said of it; how the
-core is told that, which id a result has, how timers run, when two worlds are the same, the clients' ARP cache, the
-budget and the faults that concern no single host are written anew. It is slow and plain. If it counts other worlds than
-the explorer, one of them is wrong. What is wrong in `HostModel` itself, it cannot tell.
+Here the real `Solution` handles real events and returns real commands with real ids: no decision trees, no numbers, no
+arrays. The only part shared with the explorer is `HostModel`, which says what a host can do and report. How the core
+handles that, which id a result carries, how timers run, when two worlds are the same, the clients' ARP cache, the fault
+budget, and the faults that concern no single host are written a second time. It is slow and simple. If it counts other
+worlds than the explorer, one of them is wrong. It cannot detect mistakes in `HostModel` itself.
 
-Two worlds are the same if they go on alike. Hence of the core's state the commands under way stand in an order of the
-things that they are about, and are numbered anew in that order (a thing's own commands stay in the order given). A
-command that a host still has and of which the core wants to know nothing any more is number 0.
+Two worlds are the same if they behave alike from there on. So the core's pending commands are sorted by their targets
+and numbered again in that order (the commands of one target keep their order). A command that a host still has, but
+that the core has forgotten, is number 0.
 """
 
 import difflib
@@ -46,20 +46,20 @@ from .trace import (
     TraceError,
     TraceStep,
     digest,
-    told_step,
+    trace_step,
 )
 
 _SLOW_TIMES = 2
-"""A timer waits until nothing quicker is under way if it takes this many times as long as the core's other timers."""
+"""A timer of this many times the core's other timers is slow: it waits until nothing quicker is under way."""
 
 
 @frozen(cache_hash=True)
 class PlainWorld:
     """A state of the world in its canonical form.
 
-    `timers` are names and milliseconds, in the order of their start, the slow ones last. `ids` are those of the
-    commands that each host has received or will receive: ids take no part in comparisons of commands. `arp` is the side
-    that the clients send to (0: none yet); `budget`, how many faults are left.
+    `timers`: names and durations in ms, in the order of their start, slow ones last. `ids`: the ids of the commands
+    that each host has received or will receive (commands are compared without their ids). `arp`: the side that the
+    clients send to (0: none yet). `budget`: the faults left.
     """
 
     core: SolutionState
@@ -72,21 +72,21 @@ class PlainWorld:
 
 @frozen
 class PlainStep:
-    """A step: its words, who makes it, and all that comes of it."""
+    """A step: its text, who makes it, and its results."""
 
     text: str
     by: str
     world: PlainWorld
     is_fault: bool = False
     announces: bool = False
-    told: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()
     decisions: tuple[Step, ...] = ()
     commands: tuple[Command, ...] = ()
     error: str = ""
 
 
 class PlainModel:
-    """The steps of the world of a topology, under these kinds of faults."""
+    """The steps of a topology's world, with these kinds of faults."""
 
     def __init__(self, topology: Topology, faults: frozenset[Fault], slow_ms: int = 0) -> None:
         self.topology, self._faults = topology, faults
@@ -94,19 +94,19 @@ class PlainModel:
         self._slow_ms = slow_ms or _SLOW_TIMES * max(topology.settle_ms, topology.retry_ms, topology.drain_ms)
 
     def start(self) -> PlainWorld:
-        """A cold start without faults: the hosts are up, and the agent has just been started."""
+        """The initial world of a cold start without faults: the hosts are up, and the agent has just started."""
         hosts = self._models[0].start(), self._models[1].start()
         return self._canonical(PlainWorld(initial_state(self.topology), (), hosts, (), 0, 0))
 
     def successors(self, world: PlainWorld) -> Iterator[tuple[str, PlainWorld]]:
-        """Every step from a world, in words, and the world after it."""
+        """Every step from a world: its text, and the world after it."""
         return ((step.text, step.world) for step in self.steps(world))
 
     def steps(self, world: PlainWorld) -> Iterator[PlainStep]:
         """Every step from a world."""
         yield from self._host_steps(world)
         for timer in self._due(world):
-            yield self._told(PlainStep(f"the time is over: {timer}", AGENT, world, told=(TimerFired(timer),)))
+            yield self._handled(PlainStep(f"the time is over: {timer}", AGENT, world, events=(TimerFired(timer),)))
         if world.budget:
             yield from self._faults_of_no_host(evolve(world, budget=world.budget - 1))
 
@@ -120,11 +120,11 @@ class PlainModel:
                         arp=side if move.announces else world.arp,
                         budget=world.budget - move.fault,
                     )
-                    events = tuple(_event(said) if isinstance(said, Result) else said for said in move.told)
-                    yield self._told(PlainStep(move.text, model.name, after, move.fault, move.announces, events))
+                    events = tuple(_event(item) if isinstance(item, Result) else item for item in move.occurrence)
+                    yield self._handled(PlainStep(move.text, model.name, after, move.fault, move.announces, events))
 
     def _due(self, world: PlainWorld) -> Iterator[str]:
-        """The timers that can fire next: none that was started earlier and is no longer is still running."""
+        """The timers that can fire next: those that are shorter than every running timer started before them."""
         quick = [timer for timer in world.timers if timer[1] < self._slow_ms]
         waits = bool(quick) or not all(host.is_quiet for host in world.hosts)
         running = quick if waits else world.timers
@@ -133,15 +133,15 @@ class PlainModel:
                 yield name
 
     def _faults_of_no_host(self, world: PlainWorld) -> Iterator[PlainStep]:
-        """Faults that concern no single host; the world has paid for them already."""
+        """The faults that concern no single host; their cost is already deducted from the budget."""
         if Fault.OPERATOR in self._faults:
             for name in (name for pair in self.topology.pairs for name in pair.applications):
                 text = f"an operator asks for {name} to be primary"
-                yield self._told(PlainStep(text, OUTSIDE, world, True, told=(SwitchoverRequested(name),)))
+                yield self._handled(PlainStep(text, OUTSIDE, world, True, events=(SwitchoverRequested(name),)))
         if Fault.ALARM in self._faults:
             for message, name in self.topology.detecting:
                 text = f"the message {message} about {name} comes from outside"
-                yield self._told(PlainStep(text, OUTSIDE, world, True, told=(LogMessageReceived(message, name),)))
+                yield self._handled(PlainStep(text, OUTSIDE, world, True, events=(LogMessageReceived(message, name),)))
         if Fault.AGENT in self._faults:
             first, second = (evolve(host, link="new", wire=_emptied(host.wire)) for host in world.hosts)
             forgotten = evolve(world, core=initial_state(self.topology), timers=(), hosts=(first, second))
@@ -151,21 +151,21 @@ class PlainModel:
             parted = self._canonical(evolve(world, hosts=(first, second)))
             yield PlainStep("the network parts the agent from both hosts", AGENT, parted, True)
 
-    # The core is told.
+    # The core.
 
-    def _told(self, step: PlainStep) -> PlainStep:
-        """The step when the core was told of it, and the hosts have got what it then commands."""
+    def _handled(self, step: PlainStep) -> PlainStep:
+        """The step after the core has handled its events and the hosts have been sent its commands."""
         solution = Solution(self.topology, step.world.core)
         decisions: list[Step] = []
         commands: list[Command] = []
         error = ""
         try:
-            for event in step.told:
+            for event in step.events:
                 commands += solution.handle(event)
                 decisions += solution.steps
         except CoreError as refused:
             error = str(refused)
-        world = evolve(step.world, core=solution.state, timers=_restarted(step.world.timers, step.told, commands))
+        world = evolve(step.world, core=solution.state, timers=_restarted(step.world.timers, step.events, commands))
         return evolve(
             step,
             world=self._canonical(self._sent(world, commands)),
@@ -205,7 +205,7 @@ class PlainModel:
 
 
 def _event(result: Result) -> Event:
-    """The result of the very command that a host carried out: it is told with that one's id."""
+    """The event for the result of the command that a host carried out, with that command's id."""
     number = result.command.id
     match result.how:
         case "done":
@@ -219,10 +219,10 @@ def _event(result: Result) -> Event:
 
 
 def _restarted(
-    running: tuple[tuple[str, int], ...], told: tuple[Event, ...], commands: Iterable[Command]
+    running: tuple[tuple[str, int], ...], events: tuple[Event, ...], commands: Iterable[Command]
 ) -> tuple[tuple[str, int], ...]:
-    """The timers when what fired is over, and what was started has begun, anew if it was running."""
-    over = {event.timer for event in told if isinstance(event, TimerFired)}
+    """The timers after some have fired and others were started; one that was running begins again."""
+    over = {event.timer for event in events if isinstance(event, TimerFired)}
     timers = {name: after_ms for name, after_ms in running if name not in over}
     for command in commands:
         if isinstance(command, StartTimer):
@@ -239,32 +239,32 @@ def _emptied(lanes: Lanes) -> Lanes:
     return tuple(() for _ in lanes)
 
 
-# Traces, played again.
+# Replay of traces.
 
 
 @frozen
 class Replay:
-    """What came of playing a trace: the steps that were played, and what was other than in the trace (or nothing)."""
+    """The result of a replay: the steps that were replayed, and the first difference from the trace (or empty)."""
 
     steps: tuple[TraceStep, ...]
     difference: str = ""
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether the core decided and commanded the same all the way, and the world is the same at the end."""
+        """Whether all events, decisions and commands, and the world at the end, are as in the trace."""
         return not self.difference
 
     @property
     def records(self) -> tuple[str, ...]:
-        """What the core was told, decided and gave out, in the words of `records` in `switchover.fsm`."""
+        """The core's events, decisions and commands, in the words of `switchover.fsm.records`."""
         return tuple(record for step in self.steps for record in _records(step))
 
 
 def replay(trace: Trace) -> Replay:
-    """Play a trace through the very core that runs, as far as it goes as the trace says.
+    """Replay a trace through the real core, up to the first difference.
 
-    It is reproduced if the core is told, decides and commands the same in each step, and the world at the end is the
-    same. `TraceError` if a step is not possible although everything before it went as the trace says.
+    The trace is reproduced if the events, decisions and commands of each step and the world at the end are the same.
+    Raises `TraceError` if a step is not possible although all steps before it were as in the trace.
     """
     model = PlainModel(trace.topology, frozenset(trace.kinds), trace.slow_ms)
     played: list[TraceStep] = []
@@ -276,12 +276,12 @@ def replay(trace: Trace) -> Replay:
         worlds.append(world)
         played.append(step)
         if step != expected:
-            return Replay(tuple(played), f"{_place(trace, number)}: {_other(expected, step)}")
+            return Replay(tuple(played), f"{_place(trace, number)}: {_difference(expected, step)}")
     return Replay(tuple(played), _wrong_ending(trace, model, worlds))
 
 
 def _place(trace: Trace, number: int) -> str:
-    """Which step that is, numbered as in the trace's text."""
+    """The name of a step, numbered as in the trace's text."""
     if not trace.start:
         return f"step {number + 1}"
     opening = len(trace.opening)
@@ -289,53 +289,53 @@ def _place(trace: Trace, number: int) -> str:
 
 
 def _played(model: PlainModel, world: PlainWorld, expected: TraceStep, place: str) -> tuple[PlainWorld, TraceStep]:
-    """The world after the step with these words, and that step as it is told; best the one that was expected."""
+    """The world after the step with this text, and the step itself; the one equal to `expected` if there is one."""
     steps = [step for step in model.steps(world) if (step.text, step.is_fault) == (expected.text, expected.is_fault)]
     if not steps:
         close = difflib.get_close_matches(expected.text, [step.text for step in model.steps(world)], n=1, cutoff=0)
         possible = f"for one, {close[0]!r} is" if close else "nothing is"
         raise TraceError(f"{place} is not possible there: {expected.text!r}; {possible}")
-    found = [(step.world, _as_told(step, world)) for step in steps]
-    return next((each for each in found if each[1] == expected), found[0])
+    candidates = [(step.world, _trace_step(step, world)) for step in steps]
+    return next((each for each in candidates if each[1] == expected), candidates[0])
 
 
-def _as_told(step: PlainStep, before: PlainWorld) -> TraceStep:
-    happening = TraceStep(step.text, step.by, step.is_fault, step.announces)
-    return told_step(happening, step.told, before.core.pending, step.decisions, step.commands, step.error)
+def _trace_step(step: PlainStep, before: PlainWorld) -> TraceStep:
+    cause = TraceStep(step.text, step.by, step.is_fault, step.announces)
+    return trace_step(cause, step.events, before.core.pending, step.decisions, step.commands, step.error)
 
 
-def _other(expected: TraceStep, step: TraceStep) -> str:
+def _difference(expected: TraceStep, step: TraceStep) -> str:
     for what, before, now in (
-        ("it is told", expected.told, step.told),
+        ("the agent receives", expected.told, step.told),
         ("it decides", expected.decisions, step.decisions),
         ("it commands", [each.text for each in expected.commands], [each.text for each in step.commands]),
         ("it refuses", [expected.error], [step.error]),
     ):
         if list(before) != list(now):
             return f"{what} {_shown(now)}, where the trace says {_shown(before)}"
-    return "the trace calls it something else"
+    return "its cause is another than the trace says"
 
 
-def _shown(found: Iterable[object]) -> str:
-    return "; ".join(map(str, found)) or "nothing"
+def _shown(items: Iterable[object]) -> str:
+    return "; ".join(map(str, items)) or "nothing"
 
 
 def _records(step: TraceStep) -> Iterator[str]:
     yield from step.told
-    yield from (f"{found.subject} {found.source} -> {found.destination}: {found.reason}" for found in step.decisions)
+    yield from (f"{row.subject} {row.source} -> {row.destination}: {row.reason}" for row in step.decisions)
     yield from (command.text for command in step.commands)
 
 
 def _wrong_ending(trace: Trace, model: PlainModel, worlds: list[PlainWorld]) -> str:
-    """What at the end is not as the trace says, or not such that the property is broken there."""
+    """How the world at the end differs from the trace, or why the property is not broken there; empty if all agrees."""
     end = worlds[-1]
     timers = (name for name, _ in end.timers)
-    found = digest(trace.topology, end.core, timers, end.hosts, end.arp)
-    for name in (*found, *trace.ending):
-        if found.get(name) != trace.ending.get(name):
-            return f"at the end, {name}: {found.get(name)}, where the trace says {trace.ending.get(name)}"
+    ending = digest(trace.topology, end.core, timers, end.hosts, end.arp)
+    for name in (*ending, *trace.ending):
+        if ending.get(name) != trace.ending.get(name):
+            return f"at the end, {name}: {ending.get(name)}, where the trace says {trace.ending.get(name)}"
     if trace.broken in HEALED and not all(step.is_fault for step in model.steps(end)):
-        return "at the end something goes on: it is too early to say that nothing heals it"
+        return "at the end there is still activity: it is too early to say that the solution does not recover"
     if trace.broken == AT_REST and end not in worlds[:-1]:
-        return "at the end nothing has come back: it does not go on in a circle"
+        return "at the end the world is not one of the earlier ones: the steps are no cycle"
     return ""

@@ -1,4 +1,4 @@
-"""Traces for people: as text, and as a Mermaid sequence diagram."""
+"""Traces for people to read: as text, and as a Mermaid sequence diagram."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ _DECISIVE = (LINK.name, PAIR.name, PLACEMENT.name, VIP.name)
 
 
 def as_text(trace: Trace) -> str:
-    """The trace for people: what is broken, where it starts, the numbered steps, and the world at the end."""
+    """The trace as text: the broken property, the start, the numbered steps, and the world at the end."""
     return "\n".join(_lines(trace)) + "\n"
 
 
@@ -21,18 +21,18 @@ def _lines(trace: Trace) -> Iterator[str]:
         yield f"{pair.name}: {', '.join(f'{application} on {host}' for application, host in where)}"
     yield f"VIP order {topology.vip_order}, reactions {topology.reactions}; faults allowed: {trace.budget or 'none'}"
     yield f"at the start {trace.start or COLD_START}"
-    told = trace.steps if trace.start else (*trace.opening, *trace.steps)
-    for number, step in enumerate(told, start=1):
+    steps = trace.steps if trace.start else (*trace.opening, *trace.steps)
+    for number, step in enumerate(steps, start=1):
         yield ""
-        yield from _told_lines(number, step)
+        yield from _step_lines(number, step)
     yield ""
     yield "at the end"
-    yield from (f"      {name}: {what}" for name, what in trace.ending.items())
+    yield from (f"      {name}: {text}" for name, text in trace.ending.items())
 
 
-def _told_lines(number: int, step: TraceStep) -> Iterator[str]:
+def _step_lines(number: int, step: TraceStep) -> Iterator[str]:
     yield f"{number:3}. {step.text}{' [fault]' if step.is_fault else ''}"
-    yield from (f"      the agent is told: {event}" for event in step.told)
+    yield from (f"      the agent receives: {event}" for event in step.told)
     yield from (f"      {decision}" for decision in step.decisions)
     yield from (f"      => {command.text}" for command in step.commands)
     if step.error:
@@ -52,12 +52,12 @@ def _diagram(trace: Trace) -> Iterator[str]:
     yield "participant C as clients"
     yield f"Note over O,C: at the start {_plain(trace.start or COLD_START)}"
     for step in trace.steps if trace.start else (*trace.opening, *trace.steps):
-        yield from _happening(step, who[step.by])
-        yield from _answer(step, who)
+        yield from _cause(step, who[step.by])
+        yield from _effect(step, who)
     yield f"Note over O,C: broken: {_plain(trace.broken.text)}"
 
 
-def _happening(step: TraceStep, who: str) -> Iterator[str]:
+def _cause(step: TraceStep, who: str) -> Iterator[str]:
     if step.by == OUTSIDE or (step.by == AGENT and step.told):
         yield f"{who}->>A: {_plain(step.text)}"
         return
@@ -68,11 +68,11 @@ def _happening(step: TraceStep, who: str) -> Iterator[str]:
     yield from (f"{who}->>A: {_plain(event)}" for event in step.told)
 
 
-def _answer(step: TraceStep, who: Mapping[str, str]) -> Iterator[str]:
+def _effect(step: TraceStep, who: Mapping[str, str]) -> Iterator[str]:
     changes = [
-        f"{found.subject} {found.source} -> {found.destination}"
-        for found in step.decisions
-        if found.machine in _DECISIVE and found.source != found.destination
+        f"{decision.subject} {decision.source} -> {decision.destination}"
+        for decision in step.decisions
+        if decision.machine in _DECISIVE and decision.source != decision.destination
     ]
     shown = [each.text for each in step.commands if not each.host and not each.text.startswith("start timer")]
     for texts in (changes, shown, [f"refused: {step.error}"] if step.error else []):
@@ -82,5 +82,5 @@ def _answer(step: TraceStep, who: Mapping[str, str]) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Text without what Mermaid takes for the end of a statement, or for a character's code."""
+    """Text without the characters that Mermaid reads as the end of a statement or as a character code."""
     return text.replace(";", ",").replace("#", "#35;").replace("\n", " ")

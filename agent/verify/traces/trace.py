@@ -1,8 +1,8 @@
-"""Traces: how a property comes to be broken, step by step.
+"""Traces: the steps that lead to a broken property.
 
-A trace holds all that is needed to play it again through the very core that runs (`plain.replay`), and what was told,
-decided and commanded on the way, so that it can be read without playing it. It begins with a cold start. Where that
-comes to rest in the healthy state, as it should, it is told in one line: the story begins with the first fault.
+A trace contains everything needed to replay it through the real core (`plain.replay`), and the events, decisions and
+commands on the way, so it can be read without a replay. It begins with a cold start. If that comes to rest in the
+healthy state, as it should, the text sums it up in one line and begins with the first fault.
 """
 
 import itertools
@@ -24,18 +24,18 @@ from ..model.watched import Result
 from ..properties.always import Property, is_healed
 
 AGENT, OUTSIDE = "agent", "outside"
-"""Who makes a step that no host makes: the agent itself (its timers, its crash), or the world outside, an operator."""
+"""Who makes a step that no host makes: the agent itself (its timers, its crash), or the outside world (an operator)."""
 
 COLD_START = "everything runs in backup mode, nobody has the VIP, and the agent has just been started"
 
 
 class TraceError(Exception):
-    """A trace cannot be made, read or played; the text says in one line what is wrong, and where."""
+    """A trace cannot be made, read or replayed. The message says in one line what is wrong and where."""
 
 
 @frozen
-class ToldDecision:
-    """A row that fired: its machine, whose it is, from where to where, why, and the source of that."""
+class TraceDecision:
+    """A row that fired: its machine, its subject, the states before and after, the reason, and the cited source."""
 
     machine: str
     subject: str
@@ -49,8 +49,8 @@ class ToldDecision:
 
 
 @frozen
-class ToldCommand:
-    """What the core gave out, and to which host; empty: it concerns no host (a log message, an alarm, a timer)."""
+class TraceCommand:
+    """An output of the core, and the host it goes to; `host` is empty for a log message, an alarm, or a timer."""
 
     text: str
     host: str
@@ -58,24 +58,29 @@ class ToldCommand:
 
 @frozen
 class TraceStep:
-    """What happens, who makes it happen (a host by its name, `AGENT`, `OUTSIDE`), and what the core makes of it."""
+    """A step: its text, who makes it (a host by its name, `AGENT`, `OUTSIDE`), and how the core responds.
+
+    `told`: the events that the core handles. `announces`: the clients hear an announcement of the VIP. `error`: the
+    core's message if it refused an event.
+    """
 
     text: str
     by: str
     is_fault: bool
     announces: bool = False
     told: tuple[str, ...] = ()
-    decisions: tuple[ToldDecision, ...] = ()
-    commands: tuple[ToldCommand, ...] = ()
+    decisions: tuple[TraceDecision, ...] = ()
+    commands: tuple[TraceCommand, ...] = ()
     error: str = ""
 
 
 @frozen
 class Trace:
-    """How `broken` comes to be broken: the cold start (`opening`), then, with a budget of faults, the `steps`.
+    """The steps that break the property `broken`: a cold start (`opening`), then `steps` with a budget of faults.
 
-    `kinds` are the faults that may happen; timers of `slow_ms` wait for everything else (`space`). `start` says where
-    the opening ends if that is the healthy state at rest. `ending` is the world at the end, as `digest` describes it.
+    `kinds` are the faults that may happen; timers of `slow_ms` or more wait for everything else (`space`). `start`
+    describes the end of the opening if that is the healthy state at rest, and is empty otherwise. `ending` is the world
+    at the end, as described by `digest`.
     """
 
     broken: Property
@@ -89,25 +94,25 @@ class Trace:
     ending: Mapping[str, str]
 
 
-def told_step(
-    happening: TraceStep,
+def trace_step(
+    cause: TraceStep,
     events: Iterable[Event],
     pending: tuple[HostCommand, ...],
     steps: Iterable[Step],
     commands: Iterable[Command],
     error: str = "",
 ) -> TraceStep:
-    """What happens, with what the core was told of it, decided and gave out; `pending` was under way before."""
+    """A step with the core's events, decisions and commands added; `pending` are the commands pending before it."""
     decisions = (
-        ToldDecision(step.machine, step.subject, found.source, found.destination, found.reason, found.cite)
+        TraceDecision(step.machine, step.subject, row.source, row.destination, row.reason, row.cite)
         for step in steps
-        if (found := step.decision).destination is not None
+        if (row := step.decision).destination is not None
     )
     return evolve(
-        happening,
+        cause,
         told=tuple(describe_event(event, pending) for event in events),
         decisions=tuple(decisions),
-        commands=tuple(ToldCommand(describe_command(each), getattr(each, "host", "")) for each in commands),
+        commands=tuple(TraceCommand(describe_command(each), getattr(each, "host", "")) for each in commands),
         error=error,
     )
 
@@ -118,80 +123,81 @@ def told_step(
 def digest(
     topology: Topology, state: SolutionState, timers: Iterable[str], hosts: tuple[Host, Host], arp: int
 ) -> dict[str, str]:
-    """All that is so in a world, by what it concerns. Two worlds with the same digest go on alike."""
+    """A world in words, by subject. Worlds with equal digests behave alike from there on."""
     names = topology.hosts
-    said = {f"link to {name}": link for name, link in zip(names, state.links, strict=True)}
-    for pair, found in zip(topology.pairs, state.pairs, strict=True):
-        modes = zip(pair.applications, found.modes, strict=True)
-        said[pair.name] = f"{found.state}; known: {', '.join(f'{name} {mode}' for name, mode in modes)}"
-    said["applications"] = _listed(zip(topology.applications, state.applications, strict=True))
+    texts = {f"link to {name}": link for name, link in zip(names, state.links, strict=True)}
+    for pair, current in zip(topology.pairs, state.pairs, strict=True):
+        modes = zip(pair.applications, current.modes, strict=True)
+        texts[pair.name] = f"{current.state}; known: {', '.join(f'{name} {mode}' for name, mode in modes)}"
+    texts["applications"] = _listed(zip(topology.applications, state.applications, strict=True))
     alarms = zip(topology.alarms, state.alarms, strict=True)
-    said["alarms"] = _listed((alarm.name, found) for alarm, found in alarms if found != ALARM.initial)
+    texts["alarms"] = _listed((alarm.name, condition) for alarm, condition in alarms if condition != ALARM.initial)
     held = {True: "held", False: "free", None: "unknown"}
-    said["VIP"] = f"{state.vip}; known: {_listed((n, held[h]) for n, h in zip(names, state.vip_held, strict=True))}"
-    said["placement"] = f"{state.placement}; view: {state.view or 'none'}"
+    texts["VIP"] = f"{state.vip}; known: {_listed((n, held[h]) for n, h in zip(names, state.vip_held, strict=True))}"
+    texts["placement"] = f"{state.placement}; view: {state.view or 'none'}"
     under_way = sorted(state.pending, key=lambda each: (each.host, getattr(each, "application", "")))
-    said["under way"] = ", ".join(map(describe_command, under_way)) or "nothing"
-    said["timers"] = ", ".join(timers) or "none"
+    texts["under way"] = ", ".join(map(describe_command, under_way)) or "nothing"
+    texts["timers"] = ", ".join(timers) or "none"
     for side, (name, host) in enumerate(zip(names, hosts, strict=True)):
         applications = (pair.applications[side] for pair in topology.components)
         modes = _listed(zip(applications, host.modes, strict=True))
         lanes = f"received: {_queued(host.lanes)}; sent: {_queued(host.wire)}"
-        said[name] = f"network {host.net}, connection {host.link}, VIP {host.vip}; {modes}; {lanes}"
-    said["clients"] = f"send to {names[arp - 1]}" if arp else "have not heard of the VIP"
-    return said
+        texts[name] = f"network {host.net}, connection {host.link}, VIP {host.vip}; {modes}; {lanes}"
+    texts["clients"] = f"send to {names[arp - 1]}" if arp else "have not heard of the VIP"
+    return texts
 
 
-def _listed(found: Iterable[tuple[str, Any]]) -> str:
-    return ", ".join(f"{name} {what}" for name, what in found) or "none"
+def _listed(items: Iterable[tuple[str, Any]]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in items) or "none"
 
 
 def _queued(lanes: Iterable[Iterable[HostCommand]]) -> str:
     return ", ".join(describe_command(command) for lane in lanes for command in lane) or "nothing"
 
 
-# From what was explored to a trace.
+# From an exploration to a trace.
 
 
-def trace_of(found: Exploration, verdict: Verdict, machines: Machines = MACHINES) -> Trace:
-    """The shortest way to where a property is broken; `machines` are the tables that were explored.
+def trace_of(exploration: Exploration, verdict: Verdict, machines: Machines = MACHINES) -> Trace:
+    """The trace of the shortest path to a violation of a property; `machines` are the tables that were explored.
 
-    `TraceError` if the property holds.
+    Raises `TraceError` if the property holds.
     """
     if verdict.world < 0:
-        raise TraceError(f"{verdict.property.name!r} holds: there is nothing to tell")
-    numbers = [*found.path(verdict.world), *verdict.then]
-    keys = [int(found.worlds.keys.all[number]) for number in numbers]
+        raise TraceError(f"{verdict.property.name!r} holds: there is no trace of a violation")
+    numbers = [*exploration.path(verdict.world), *verdict.then]
+    keys = [int(exploration.worlds.keys.all[number]) for number in numbers]
     budgets = [world_of(key).budget for key in keys]
     rest = next((at for at in range(len(keys) - 1) if budgets[at + 1] > budgets[at]), -1)
-    teller = _Teller(found, verdict, machines)
+    builder = _TraceBuilder(exploration, verdict, machines)
     return Trace(
         broken=verdict.property,
-        topology=found.space.topology,
-        kinds=tuple(sorted(found.bounds.kinds)),
+        topology=exploration.space.topology,
+        kinds=tuple(sorted(exploration.bounds.kinds)),
         budget=budgets[rest + 1] if rest >= 0 else 0,
-        slow_ms=found.bounds.slow_ms,
-        start=teller.healthy(keys[rest]) if rest >= 0 else "",
-        opening=tuple(teller.steps(keys[: rest + 1])),
-        steps=tuple(teller.steps(keys[rest + 1 :])),
-        ending=teller.digest(keys[-1]),
+        slow_ms=exploration.bounds.slow_ms,
+        start=builder.healthy(keys[rest]) if rest >= 0 else "",
+        opening=tuple(builder.steps(keys[: rest + 1])),
+        steps=tuple(builder.steps(keys[rest + 1 :])),
+        ending=builder.digest(keys[-1]),
     )
 
 
-class _Teller:
-    """Tells the steps between worlds that were explored."""
+class _TraceBuilder:
+    """Describes the steps between explored worlds."""
 
-    def __init__(self, found: Exploration, verdict: Verdict, machines: Machines) -> None:
-        self._space, self._topology, self._machines = found.space, found.space.topology, machines
-        self._models = tuple(HostModel(self._topology, side, found.space.faults) for side in (1, 2))
-        self._rule = next((rule for rule in found.space.rules if rule.property == verdict.property), None)
+    def __init__(self, exploration: Exploration, verdict: Verdict, machines: Machines) -> None:
+        space = exploration.space
+        self._space, self._topology, self._machines = space, space.topology, machines
+        self._models = tuple(HostModel(self._topology, side, space.faults) for side in (1, 2))
+        self._rule = next((rule for rule in space.rules if rule.property == verdict.property), None)
 
     def _hosts(self, key: int) -> tuple[Host, Host]:
         numbers, sides = world_of(key).hosts, self._space.sides
         return sides[0].values[numbers[0]], sides[1].values[numbers[1]]
 
     def healthy(self, key: int) -> str:
-        """The healthy state at rest in a sentence; empty if this world is not that."""
+        """A sentence about the healthy state at rest; empty if this world is not in it."""
         world = world_of(key)
         if not all(is_healed(self._space.core, world.agent, self._hosts(key), world.arp)):
             return ""
@@ -208,7 +214,7 @@ class _Teller:
         """The steps from each world to the next."""
         for at, (before, after) in enumerate(itertools.pairwise(keys)):
             ways = [(text, leaf) for text, leaf, to in self._space.steps_from(before) if to == after]
-            if at == len(keys) - 2:  # several steps may lead there; the one that is to be told breaks the rule
+            if at == len(keys) - 2:  # several steps may lead there; show one that breaks the rule
                 ways.sort(key=lambda way: not self._breaks(before, after, way[1]))
             yield self._step(before, after, *ways[0])
 
@@ -223,31 +229,31 @@ class _Teller:
         is_fault = world_of(after).budget < world.budget
         name, move = self._move(self._hosts(before), text, is_fault)
         by = name or (OUTSIDE if leaf and is_fault else AGENT)
-        happening = TraceStep(text, by, is_fault, move is not None and move.announces)
-        return self._told(happening, self._space.core.state_of(world.agent), leaf) if leaf else happening
+        cause = TraceStep(text, by, is_fault, move is not None and move.announces)
+        return self._handled(cause, self._space.core.state_of(world.agent), leaf) if leaf else cause
 
     def _move(self, hosts: tuple[Host, Host], text: str, is_fault: bool) -> tuple[str, Move | None]:
-        """The host's move that has this text, if it is one."""
+        """The host and its move with this text, if the step is a move of a host."""
         for model, host in zip(self._models, hosts, strict=True):
             for move in model.moves(host):
                 if (move.text, move.fault) == (text, is_fault):
                     return model.name, move
         return "", None
 
-    def _told(self, happening: TraceStep, state: SolutionState, leaf: Leaf) -> TraceStep:
-        """The core is run again for what a leaf does not keep: log messages, alarms, reactions."""
+    def _handled(self, cause: TraceStep, state: SolutionState, leaf: Leaf) -> TraceStep:
+        """The step with the core's response. The core runs again: a leaf does not keep the order of all commands."""
         events: list[Event] = []
         steps: list[Step] = []
         commands: list[Command] = []
         pending = state.pending
-        for said in leaf.told:
-            events.append(said.as_event(state) if isinstance(said, Result) else said)
+        for item in leaf.occurrence:
+            events.append(item.as_event(state) if isinstance(item, Result) else item)
             handling = Handling(self._topology, state, self._machines)
             try:
                 handling.take(events[-1])
             except CoreError as error:
-                return told_step(happening, events, pending, steps, commands, str(error))
+                return trace_step(cause, events, pending, steps, commands, str(error))
             state, steps, commands = handling.state, [*steps, *handling.steps], [*commands, *handling.commands]
         if tuple(steps) != leaf.steps:
-            raise TraceError("other tables were explored than those that run: give them to trace_of")
-        return told_step(happening, events, pending, steps, commands)
+            raise TraceError("the exploration used other tables than those given: pass its tables to trace_of")
+        return trace_step(cause, events, pending, steps, commands)
