@@ -1,1 +1,1 @@
-"""The configuration file: its keys, how it is read and checked, and the examples."""
+"""The configuration file: its keys, how it is read and checked, and the example files."""

@@ -1,4 +1,4 @@
-"""What the sections of a configuration must agree on, and what is allowed and may still go wrong in service."""
+"""Checks across the sections of a configuration: contradictions are errors, risky settings are warnings."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -24,14 +24,14 @@ from .toml_source import Fault, TomlPath
 from .toml_structure import label, shown, suggestion
 
 LATCHED_MS = 5000
-"""An alarm that stays active for longer than this after it was detected may still be so when it is needed again."""
+"""The longest harmless cancel timeout, in ms: an alarm that stays active longer may block its own next reaction."""
 
 _INTERFACE = re.compile(r"[^\s/]{1,15}")
 
 
 @frozen
 class Sections:
-    """The sections that must agree with each other; empty where one is unsound or not there."""
+    """The sections that must agree with each other; a section that is missing or has errors is empty here."""
 
     solution: SolutionSettings | None = None
     vip: VipSettings | None = None
@@ -41,7 +41,7 @@ class Sections:
     page: PageSettings | None = None
 
     def host_names(self) -> list[str]:
-        """The names that others may refer to; empty while the hosts themselves are in warning."""
+        """The two hosts' names, for references to them; empty if the hosts themselves are wrong."""
         names = [host.name for host in self.hosts]
         return names if len(set(names)) == len(names) == 2 else []
 
@@ -62,9 +62,9 @@ class Sections:
 
 
 def mistakes(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
-    """What does not fit together. A check is left out where a section that it needs is empty.
+    """All contradictions between sections. A check is skipped if a section that it needs is empty.
 
-    `with_mlcmd`: the file has the section on mlcmd, be it sound or not.
+    `with_mlcmd`: the file has the table [mlcmd], whether or not it has errors.
     """
     hosts, pairs, alarms, members = sections.hosts, sections.pairs, sections.alarms, list(sections.members())
     yield from _repeated("host", ((("hosts", i, "name"), host.name) for i, host in enumerate(hosts)))
@@ -86,7 +86,7 @@ def mistakes(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
             if pair.kind is PairKind.REDUNDANT and member.mlcmd is not None and not with_mlcmd:
                 yield Fault((*path, "mlcmd"), "mlcmd needs the table [mlcmd], which says how to call it; add it")
     if pairs and not sections.applications((PairKind.REDUNDANT,)):
-        yield Fault(("pairs", 0), "every pair is monitored; a solution has at least one redundant pair")
+        yield Fault(("pairs", 0), "every pair is monitored; a solution needs at least one redundant pair")
     yield from _outside_mistakes(sections)
     yield from _member_mistakes(members, sections.host_names())
     for index, alarm in enumerate(alarms):
@@ -94,7 +94,7 @@ def mistakes(sections: Sections, with_mlcmd: bool) -> Iterator[Fault]:
 
 
 def _two(path: TomlPath, table: str, count: int, owner: str) -> Iterator[Fault]:
-    """The fault of too many is at the third, of too few at the first."""
+    """Exactly two items: too many are reported at the third, too few at the first."""
     if count != 2:
         yield Fault((*path, 2 if count > 2 else 0), f"the number of [[{table}]] is {count}; {owner} has exactly two")
 
@@ -103,7 +103,9 @@ def _repeated(kind: str, names: Iterable[tuple[TomlPath, str]]) -> Iterator[Faul
     seen: set[str] = set()
     for path, name in names:
         if name in seen:
-            yield Fault(path, f"{label(path)} is {name!r}, as for another {kind}; each {kind} needs a name of its own")
+            yield Fault(
+                path, f"{label(path)} is {name!r}, the name of another {kind}; each {kind} needs a name of its own"
+            )
         seen.add(name)
 
 
@@ -117,8 +119,8 @@ def _host_mistakes(hosts: tuple[Host, ...]) -> Iterator[Fault]:
         yield from _two(("hosts",), "hosts", len(hosts), "a solution")
     for index, host in enumerate(hosts[1:], start=1):
         if (host.address, host.port) == (hosts[0].address, hosts[0].port):
-            what = f"address and port are those of host {hosts[0].name!r}; each LCA needs its own"
-            yield Fault(("hosts", index, "address"), what)
+            text = f"address and port are those of host {hosts[0].name!r}; each LCA needs its own"
+            yield Fault(("hosts", index, "address"), text)
 
 
 def _vip_mistakes(vip: VipSettings, hosts: tuple[Host, ...]) -> Iterator[Fault]:
@@ -131,99 +133,97 @@ def _vip_mistakes(vip: VipSettings, hosts: tuple[Host, ...]) -> Iterator[Fault]:
         yield from _subnet_mistakes(path, address, hosts)
     for index, host in enumerate(hosts):
         if vip.addresses_by is not AddressesBy.NETSH and not _INTERFACE.fullmatch(host.interface):
-            what = (
-                f"interface is {shown(host.interface)}; a Linux interface has 1 to 15 characters, no blank and no slash"
-            )
-            yield Fault(("hosts", index, "interface"), what)
+            text = f"interface is {shown(host.interface)}; a Linux interface has 1 to 15 characters, no space, no slash"
+            yield Fault(("hosts", index, "interface"), text)
 
 
 def _subnet_mistakes(path: TomlPath, vip: IPv4Interface | IPv6Interface, hosts: tuple[Host, ...]) -> Iterator[Fault]:
-    """A VIP can move only within a subnet that both hosts are on. Hosts of the other IP family say nothing about it."""
+    """A VIP can only move within a subnet that both hosts are in. Hosts of the other IP family are not compared."""
     family = [(index, host) for index, host in enumerate(hosts) if host.address.version == vip.version]
     outside = [(index, host) for index, host in family if host.address not in vip.network]
     for _, host in family:
         if host.address == vip.ip:
             yield Fault(
-                path, f"{label(path)} is {vip.ip}, which is {host.name!r} itself; the VIP needs its own address"
+                path, f"{label(path)} is {vip.ip}, the address of {host.name!r}; the VIP needs an address of its own"
             )
     if len(outside) == len(family) > 0:
-        where = ", ".join(str(host.address) for _, host in family)
-        yield Fault(path, f"{label(path)} is in the subnet {vip.network}; it must be in that of the hosts ({where})")
+        hosts_at = ", ".join(str(host.address) for _, host in family)
+        yield Fault(path, f"{label(path)} is in the subnet {vip.network}; it must be in the hosts' subnet ({hosts_at})")
     else:
         for index, host in outside:
-            what = f"address is {host.address}; it must be in the subnet of the VIP, {vip.network}"
-            yield Fault(("hosts", index, "address"), what)
+            text = f"address is {host.address}; it must be in the subnet of the VIP, {vip.network}"
+            yield Fault(("hosts", index, "address"), text)
 
 
 def _page_mistakes(page: PageSettings) -> Iterator[Fault]:
-    """Who reaches the page can switch the solution over: from elsewhere only with a secret, and not in the clear."""
+    """Anyone who reaches the page can order a switchover: beyond loopback it needs a token, and TLS to protect it."""
     needed = {"tls_certificate": page.tls_certificate, "tls_key": page.tls_key, "token_file": page.token_file}
     missing = [name for name, given in needed.items() if given is None]
     if not page.address.is_loopback and missing:
-        what = f"address is {page.address}, which is not loopback: that needs TLS and a token; add"
-        yield Fault(("page", "address"), f"{what} {' and '.join(missing)}")
+        text = f"address is {page.address}, which is not loopback: that needs TLS and a token; add"
+        yield Fault(("page", "address"), f"{text} {' and '.join(missing)}")
     for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         if needed[name] and not needed[other] and page.address.is_loopback:
-            yield Fault(("page", name), f"{name} is nothing without {other}; add it")
+            yield Fault(("page", name), f"{name} needs {other} as well; add it")
 
 
 def _pair_mistakes(path: TomlPath, pair: PairSettings) -> Iterator[Fault]:
     yield from _two(path, "pairs.members", len(pair.members), "a pair")
     with_mlcmd = [member.mlcmd is not None for member in pair.members]
     if pair.kind is PairKind.REDUNDANT and any(with_mlcmd) and not all(with_mlcmd):
-        what = "has no mlcmd, as its peer has; both members of a pair are controlled by it, or neither"
+        text = "has no mlcmd, but its peer does; use mlcmd for both members of a pair, or for neither"
         number = with_mlcmd.index(False)
-        yield Fault((*path, number, "application"), f"{pair.members[number].application!r} {what}")
+        yield Fault((*path, number, "application"), f"{pair.members[number].application!r} {text}")
     taken: set[str] = set()
     for number, member in enumerate(pair.members):
         if member.host in taken:
-            what = f"host is {member.host!r}, as for another member of the pair; each runs on a host of its own"
-            yield Fault((*path, number, "host"), what)
+            text = f"host is {member.host!r}, as for another member of the pair; members must run on different hosts"
+            yield Fault((*path, number, "host"), text)
         taken.add(member.host)
 
 
 def _control_mistakes(path: TomlPath, member: Member, kind: PairKind) -> Iterator[Fault]:
-    """A redundant application is controlled in one way, and a monitored one has no mode to be controlled."""
+    """A redundant application needs exactly one way to change its mode; a monitored one has no mode."""
     own = {"to_primary": member.to_primary, "to_backup": member.to_backup}
     ways = [name for name, given in (*own.items(), ("ocf", member.ocf), ("mlcmd", member.mlcmd)) if given is not None]
     if kind is PairKind.REDUNDANT:
         if ways not in (list(own), ["ocf"], ["mlcmd"]):
-            what = "needs to_primary and to_backup, or ocf, or mlcmd, to change its mode"
-            yield Fault((*path, "application"), f"{member.application!r} {what}; it has {' and '.join(ways) or 'none'}")
+            text = "needs to_primary and to_backup, or ocf, or mlcmd, to change its mode"
+            yield Fault((*path, "application"), f"{member.application!r} {text}; it has {' and '.join(ways) or 'none'}")
     else:
         for name in ways:
             if name != "ocf":
-                yield Fault((*path, name), f"{name} is for redundant pairs; what is only monitored has no mode")
+                yield Fault((*path, name), f"{name} is for redundant pairs; a monitored application has no mode")
     for way, others in (("ocf", ("status", "start", "stop")), ("mlcmd", ("status",))):
         for name in others:
             if way in ways and getattr(member, name) is not None:
-                yield Fault((*path, name), f"{name} has no place beside {way}, which does it; remove it")
+                yield Fault((*path, name), f"{name} cannot be combined with {way}, which does the same; remove it")
     for number, parameter in enumerate(member.ocf.parameters if member.ocf else ()):
         if not PARAMETER.fullmatch(parameter):
-            what = f"item {number + 1} of parameters is {shown(parameter)}; it must be 'name=value'"
-            yield Fault((*path, "ocf", "parameters", number), what)
+            text = f"item {number + 1} of parameters is {shown(parameter)}; it must be 'name=value'"
+            yield Fault((*path, "ocf", "parameters", number), text)
 
 
 def _watch_mistakes(path: TomlPath, member: Member) -> Iterator[Fault]:
-    """It must be seen whether an application runs."""
+    """There must be a way to see whether an application runs."""
     if member.pidfile is not None:
         return
     if member.mlcmd is not None:
-        yield Fault((*path, "mlcmd"), f"mlcmd needs a pidfile: the LCA watches {member.application!r} by it")
+        yield Fault((*path, "mlcmd"), f"mlcmd needs a pidfile, by which the LCA watches {member.application!r}; add it")
     elif member.ocf is None and member.status is None:
-        what = "needs a pidfile, a status command or ocf, by which it is seen whether it runs"
-        yield Fault((*path, "application"), f"{member.application!r} {what}")
+        text = "needs a pidfile, a status command or ocf, to see whether it runs"
+        yield Fault((*path, "application"), f"{member.application!r} {text}")
 
 
 def _outside_mistakes(sections: Sections) -> Iterator[Fault]:
     inside = sections.applications()
     for path, name in sections.outside():
         if name in inside:
-            yield Fault(path, f"{label(path)} is {name!r}, a member of a pair; name only what is on neither host")
+            yield Fault(path, f"{label(path)} is {name!r}, a member of a pair; name only applications on neither host")
 
 
 def _member_mistakes(members: Iterable[tuple[TomlPath, Member]], hosts: list[str]) -> Iterator[Fault]:
-    """Two applications with one pidfile would be watched as one process."""
+    """Each host must exist; and no two applications of a host share a pidfile, or they would be watched as one."""
     watched: dict[tuple[str, Path], str] = {}
     for path, member in members:
         yield from _unknown((*path, "host"), "host", member.host, hosts)
@@ -243,11 +243,11 @@ def _alarm_mistakes(path: TomlPath, alarm: Alarm, sections: Sections) -> Iterato
 
 
 def _reaction_mistakes(path: TomlPath, reaction: Reaction, sections: Sections) -> Iterator[Fault]:
-    """A VIP script runs on a host, and on nothing else; an application is switched, wherever it is."""
+    """A VIP script needs a host and nothing else; a switch to primary needs an application, wherever that runs."""
     wanted, other = ("application", "host") if reaction.do is ReactionKind.TO_PRIMARY else ("host", "application")
     if getattr(reaction, other):
-        what = f"has no place in a reaction that does {str(reaction.do)!r}; it names {wanted}"
-        yield Fault((*path, other), f"{other} {what}")
+        text = f"does not belong in a reaction with do = {str(reaction.do)!r}; name {wanted} instead"
+        yield Fault((*path, other), f"{other} {text}")
     if not reaction.target:
         yield Fault((*path, "do"), f"do is {str(reaction.do)!r}, which needs {wanted}; add it")
     elif wanted == "host":
@@ -265,26 +265,29 @@ def _members(configuration: Configuration) -> Iterator[tuple[TomlPath, PairSetti
 
 
 def warnings(configuration: Configuration) -> Iterator[Fault]:
-    """An alarm that an SCS has configured alike, and that is still active when it is needed, does not react there."""
+    """Settings that are allowed but may go wrong in service.
+
+    One concerns alarms: with the same settings, an SCS does not react to an alarm that is still active from before.
+    """
     if configuration.solution.reactions is ReactionPolicy.LITERAL:
-        what = "reactions is 'literal': alarms latch and scripts run needlessly, as with an SCS; for comparison only"
-        yield Fault(("solution", "reactions"), what)
+        text = "reactions is 'literal': alarms latch and scripts run needlessly, as with an SCS; for comparison only"
+        yield Fault(("solution", "reactions"), text)
     solution = configuration.solution
     if configuration.mlcmd and solution.settle_ms <= solution.command_deadline_ms:
-        what = (
-            f"mlcmd may take {solution.command_deadline_ms} ms to tell a mode, and a host is waited for no longer than"
+        text = (
+            f"mlcmd may take {solution.command_deadline_ms} ms to report a mode, but the agent waits for a host only"
             f" {solution.settle_ms} ms; make settle_ms greater than command_deadline_ms"
         )
-        yield Fault(("mlcmd",), what)
+        yield Fault(("mlcmd",), text)
     for path, pair, member in _members(configuration):
         if pair.kind is PairKind.MONITORED and member.pidfile and member.status:
-            what = f"status is never asked: {member.application!r} is only monitored, and its pidfile says if it runs"
-            yield Fault((*path, "status"), what)
+            text = f"status is never used: {member.application!r} is only monitored, and its pidfile shows if it runs"
+            yield Fault((*path, "status"), text)
     for index, alarm in enumerate(configuration.alarms or ()):
         if alarm.cancel_timeout_ms > LATCHED_MS:
             cancelled = f"unless {alarm.cancel} comes, which a lost host cannot send" if alarm.cancel else "at least"
-            what = (
+            text = (
                 f"alarm {alarm.name!r} stays active for {alarm.cancel_timeout_ms / 1000:g} s, {cancelled}: an SCS does"
-                f" not react to it again meanwhile, so a switch back may not be made; {LATCHED_MS} ms are enough"
+                f" not react to it again until then, so it may not switch back; {LATCHED_MS} ms are enough"
             )
-            yield Fault(("alarms", index, "cancel_timeout_ms"), what)
+            yield Fault(("alarms", index, "cancel_timeout_ms"), text)

@@ -8,29 +8,29 @@ from ...fsm.alarms import Alarm, Reaction, ReactionKind
 from ...fsm.documented.voicemail import voicemail_topology
 
 EXAMPLES = ("sip", "voicemail")
-"""The solution of [S2], a pair of SIP Servers with a VIP, and that of [S1], a whole voicemail solution."""
+"""The examples by name: the solution of [S2] (a pair of SIP Servers with a VIP), and the voicemail solution of [S1]."""
 
 WARNED_OF = {
-    "vip-on-monitored": "the VIP scripts hang on Resource Manager and Media Control Platform as well",
-    "vip-on-vm-server": "the VIP scripts hang on the VM Servers instead",
+    "vip-on-monitored": "Resource Manager and Media Control Platform trigger the VIP scripts as well",
+    "vip-on-vm-server": "the VM Servers trigger the VIP scripts instead",
 }
-"""What the wirings are that [S1] warns of."""
+"""The wirings that [S1] warns of, each with a description."""
 
 _TIMEOUT_MS = fields(Alarm).cancel_timeout_ms.default
 
 
 def example_text(name: str = "sip", wiring: str = "documented") -> str:
-    """The example of this name; the voicemail solution's with one of the wirings of `fsm.voicemail`."""
+    """The text of an example; for the voicemail solution, with one of the wirings of `fsm.documented.voicemail`."""
     text = resources.files(__name__.rpartition(".")[0]).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     if name == "voicemail":
         if wiring in WARNED_OF:
-            text += f"#\n# But here, to show what [S1] warns of, {WARNED_OF[wiring]}.\n"
+            text += f"#\n# But here, as an example of what [S1] warns of, {WARNED_OF[wiring]}.\n"
         text += "".join(f"\n{alarm_text(alarm)}" for alarm in voicemail_topology(wiring).alarms)
     return text
 
 
 def alarm_text(alarm: Alarm) -> str:
-    """An alarm condition as it stands in the file, without what is the default."""
+    """An alarm condition as TOML, without the keys that have their default."""
     lines = [
         "[[alarms]]",
         *(f'{key} = "{getattr(alarm, key)}"' for key in ("name", "detect", "application")),

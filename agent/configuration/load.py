@@ -1,6 +1,6 @@
-"""The configuration: one TOML file for the agent and for the LCA of both hosts (`examples` explains every key).
+"""Reads and checks the configuration: one TOML file for the agent and for the LCAs of both hosts.
 
-`settings` says what may stand in the file; here it is read, and what its sections must agree on is checked.
+`settings` defines the keys, `checks` what the sections must agree on, and the `examples` explain every key.
 """
 
 from collections.abc import Mapping
@@ -45,20 +45,20 @@ _STRUCTURER = Structurer(TYPES)
 
 
 def load(path: str | Path) -> Configuration:
-    """The configuration in the TOML file at `path`; `ConfigurationError` tells everything that is wrong with it.
+    """The configuration in the TOML file at `path`. Raises `ConfigurationError` with all its problems.
 
-    What sections must agree on is checked among those that are sound in themselves, so that a problem between two
-    sections may only come to light once the problems within them are solved.
+    Checks between sections only use sections without errors of their own, so a problem between two sections may only
+    appear once the problems within them are solved.
     """
     return check(path)[0]
 
 
 def check(path: str | Path) -> tuple[Configuration, list[Problem]]:
-    """As `load`, and besides what is allowed and may still go wrong in service."""
+    """As `load`, with warnings: settings that are allowed but may go wrong in service."""
     source = read_toml(path)
     configuration, faults = _STRUCTURER.structure(source.values, Configuration)
-    unsound = {fault.path[0] for fault in faults}
-    shared = {section.name for section in fields(Sections)} - unsound
+    with_errors = {fault.path[0] for fault in faults}
+    shared = {section.name for section in fields(Sections)} - with_errors
     sections, _ = _STRUCTURER.structure({name: source.values[name] for name in shared & source.values.keys()}, Sections)
     faults += mistakes(sections or Sections(), with_mlcmd="mlcmd" in source.values)
     if faults or not configuration:

@@ -1,13 +1,13 @@
-"""A TOML file: its values, and where in the file each of them stands.
+"""A TOML file: its values, and the position of each of them in the file.
 
-`tomllib` reads the values but forgets where they stood. tree-sitter keeps positions but is lenient about what is TOML,
-so it is asked only *where* something stands, never *what* the file says. A fault that is found at a path becomes a
-line of the form
+`tomllib` reads the values but does not keep their positions. tree-sitter keeps positions but also accepts text that is
+not TOML, so it only answers *where* something stands, never *what* the file says. A fault at a path becomes a line of
+the form
 
     file:line:column: what is wrong; what would be right
 
-Should tree-sitter's grammar ever trip over something legal, the position is that of the nearest enclosing table. It
-did not in half a million random mutations that tomllib accepted; on 30 ways to write keys and values it agreed as well.
+If tree-sitter's grammar should fail on legal TOML, the position is that of the nearest enclosing table. This did not
+happen in half a million random mutations that tomllib accepted, nor in 30 ways to write keys and values.
 """
 
 import re
@@ -21,15 +21,15 @@ from attrs import frozen
 from tree_sitter import Language, Node, Parser
 
 MAX_BYTES = 1 << 20
-"""The largest file that is read: beyond it the path is a mistake (a device, a log), not a configuration."""
+"""The largest file that is read, in bytes: a larger one is a mistake (a device, a log), not a configuration."""
 
 TomlPath = tuple[str | int, ...]
-"""Where a value is in the document: keys, and indexes of arrays from 0, such as `("hosts", 0, "address")`."""
+"""The path of a value in the document: keys, and array indexes from 0, such as `("hosts", 0, "address")`."""
 
 
 @frozen(order=True)
 class Position:
-    """A place in a text file; both count from 1, columns in characters."""
+    """A position in a text file. Lines and columns count from 1, columns in characters."""
 
     line: int
     column: int
@@ -37,7 +37,7 @@ class Position:
 
 @frozen
 class Problem:
-    """One thing that is wrong with a file; `str()` of it is the one line to show. No position: it cannot be read."""
+    """One problem in a file; `str()` gives the line to show. Without a position, it concerns the whole file."""
 
     file: str
     position: Position | None
@@ -49,7 +49,7 @@ class Problem:
 
 
 class ConfigurationError(Exception):
-    """A configuration that cannot be used: `problems` holds everything that is wrong with it, in file order."""
+    """The configuration cannot be used. `problems` holds everything that is wrong with it, in the file's order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.position or Position(1, 1)))
@@ -58,7 +58,7 @@ class ConfigurationError(Exception):
 
 @frozen
 class Fault:
-    """What is wrong with the value at `path`, or with the key itself (`at_key`)."""
+    """A problem with the value at `path`, or with the key itself (`at_key`)."""
 
     path: TomlPath
     what: str
@@ -67,7 +67,7 @@ class Fault:
 
 @frozen
 class TomlSource:
-    """What a TOML file says (`values`) and where it says so (`keys` and `places`, the positions of keys and values)."""
+    """The `values` of a TOML file, and the positions of its keys (`keys`) and values (`places`)."""
 
     file: str
     values: Mapping[str, Any]
@@ -75,11 +75,11 @@ class TomlSource:
     places: Mapping[TomlPath, Position]
 
     def problem(self, fault: Fault) -> Problem:
-        """The fault with its place in the file."""
+        """The fault as a problem, with its position in the file."""
         return Problem(self.file, self.position(fault.path, at_key=fault.at_key), fault.what)
 
     def position(self, path: TomlPath, *, at_key: bool = False) -> Position:
-        """Where the value or key at `path` stands; for what is not in the file, where its enclosing table begins."""
+        """The position of the value or key at `path`; if it is not in the file, that of its enclosing table."""
         key = self.keys.get(path)
         place = key if at_key else self.places.get(path, key)  # [a.b] alone makes a table `a` that is only a key there
         if place or not path:
@@ -88,7 +88,7 @@ class TomlSource:
 
 
 def read_toml(path: str | Path) -> TomlSource:
-    """The TOML file at `path`. `ConfigurationError` if it cannot be read, is not UTF-8 or not TOML."""
+    """The TOML file at `path`. Raises `ConfigurationError` if it cannot be read, is not UTF-8, or is not TOML."""
     file = str(path)
     text = _text(file)
     try:
@@ -120,17 +120,17 @@ def _text(file: str) -> str:
 def _values(file: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except ValueError as error:  # not only TOMLDecodeError: an integer of 5000 digits is one as well
+    except ValueError as error:  # not only TOMLDecodeError: an integer of 5000 digits raises it as well
         raise ConfigurationError([_not_toml(file, text, str(error))]) from None
 
 
 def _end(text: str) -> Position:
-    """The position of whatever follows `text`."""
+    """The position right after `text`."""
     return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 
 def _not_toml(file: str, text: str, message: str) -> Problem:
-    """tomllib's message as a problem: it writes the position in brackets behind the message."""
+    """tomllib's message as a problem; the message ends with the position in brackets."""
     what, _, place = message.rpartition(" (at ")
     found = re.fullmatch(r"line (\d+), column (\d+)\)", place)
     if found:
@@ -141,7 +141,7 @@ def _not_toml(file: str, text: str, message: str) -> Problem:
 
 
 class _Locator:
-    """Collects the positions of all keys and values of a text that tomllib has accepted."""
+    """Collects the positions of all keys and values in a text that tomllib has accepted."""
 
     def __init__(self, text: str) -> None:
         self._data = text.encode()
@@ -186,7 +186,7 @@ class _Locator:
                 self._pair(child, path)
 
     def _key(self, node: Node, path: TomlPath) -> TomlPath:
-        """The path of a key in the table at `path`. What a header names lies in the latest table of an array so far."""
+        """The path of a key in the table at `path`. A header's path goes through the latest table of each array."""
         for part in _parts(node):
             if path in self._lengths:
                 path = (*path, self._lengths[path] - 1)

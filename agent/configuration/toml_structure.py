@@ -1,6 +1,6 @@
-"""TOML's values as attrs classes, through cattrs, with every fault named by its path in the document.
+"""Turns TOML values into attrs classes, through cattrs, and reports every fault with its path in the document.
 
-It is strict: TOML says what type a value has, so "300" for 300 is a mistake to report and not to repair.
+It is strict: TOML has types, so "300" in place of 300 is reported as a mistake and not converted.
 """
 
 import difflib
@@ -28,15 +28,15 @@ _KINDS: dict[type, str] = {
 
 
 class UnfitError(ValueError):
-    """A value that does not fit its key. The text continues a sentence that begins with the key: 'is 5; it must be'."""
+    """A value does not fit its key. The text continues a sentence that begins with the key: 'is 5; it must be'."""
 
 
 @frozen
 class Rule:
-    """How a value is written, for `Annotated`: its TOML type, what to tell people, and what makes a value of it.
+    """How a value is written, for `Annotated`: its TOML type, its description for messages, and its conversion.
 
-    `read` raises `UnfitError`, or any `ValueError` if the description says it all. `limits`: the lowest and the highest
-    integer, both allowed; None for what is no integer.
+    `read` raises `UnfitError`, or any other `ValueError` if the description is enough of an explanation. `limits`: the
+    lowest and the highest integer, both allowed; None for values that are not integers.
     """
 
     toml: type
@@ -46,13 +46,13 @@ class Rule:
 
 
 def shown(value: object) -> str:
-    """The value for a message: on one line, and cut short if it is long."""
+    """The value for a message: on one line, and shortened to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """What was probably meant by `word`, or all that is known.
+    """A hint for an unknown word: the known word that was probably meant, or all known ones.
 
     >>> suggestion("adress", ["address", "name"]), suggestion("x", ["address", "name"])
     ("did you mean 'address'?", "known are 'address', 'name'")
@@ -63,10 +63,10 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Structurer:
-    """Makes attrs classes of TOML values by cattrs, with exact types, known keys only, and the `Rule`s of types.
+    """Makes instances of attrs classes from TOML values: exact types, known keys only, and the `Rule`s of types.
 
-    `types` gives attributes of classes that know nothing of TOML the annotated type to read them as.
-    Arrays become tuples and have at least one item; a validator of an attribute runs as well.
+    `types` gives the annotated types for attributes of classes that do not have them themselves. Arrays become tuples
+    and must have at least one item. The attributes' validators run as well.
     """
 
     def __init__(self, types: Mapping[type, Mapping[str, Any]]) -> None:
@@ -81,7 +81,7 @@ class Structurer:
         converter.register_structure_hook_func(lambda cls: bool(rules(cls)), _ruled)
 
     def structure(self, values: object, cls: type[T]) -> tuple[T | None, list[Fault]]:
-        """An instance of the class; or None, and every fault that keeps the values from being one."""
+        """An instance of the class and no faults; or None and every fault in the values."""
         try:
             return self._converter.structure(values, cls), []
         except (BaseValidationError, UnfitError) as error:
@@ -128,7 +128,7 @@ class Structurer:
 
 
 def describe(cls: Any) -> str:
-    """What to write for a value of this type."""
+    """A description of the values of this type, for messages."""
     for rule in rules(cls):
         return rule.description
     if get_origin(cls) is tuple:
@@ -144,20 +144,20 @@ def rules(cls: Any) -> list[Rule]:
 
 
 def choices(cls: Any) -> dict[Any, object]:
-    """What is written for each value of an enumeration or of a `Literal`; empty for other types."""
+    """The values of an enumeration or a `Literal` by their spelling; empty for other types."""
     if get_origin(cls) is Literal:
         return {choice: choice for choice in get_args(cls)}
     return {str(choice): choice for choice in cls} if isinstance(cls, type) and issubclass(cls, enum.StrEnum) else {}
 
 
 def _expect(toml: type, value: object, description: str) -> None:
-    """Exactly that type, so that true is no integer."""
+    """Raise `UnfitError` unless the value has exactly this type (true is not an integer)."""
     if type(value) is not toml:
         raise UnfitError(f"is {_KINDS.get(type(value), 'a date or time')}; it must be {description}")
 
 
 def _complaint(name: str, error: ValueError) -> str:
-    """A validator's message as part of ours: those of attrs are like "'count' must be >= 1: 0"."""
+    """A validator's message, adapted to ours: attrs writes "'count' must be >= 1: 0"."""
     return str(error).rpartition(":")[0].replace(repr(name), "it") or str(error)
 
 
@@ -186,7 +186,7 @@ def _ruled(value: Any, cls: Any) -> object:
 
 
 def _faults(error: BaseException, path: TomlPath) -> Iterator[Fault]:
-    """The leaves of cattrs' group of errors; the last note of each tells the attribute or index that leads to it."""
+    """The leaves of cattrs' group of errors; the last note of each error names its attribute or index."""
     note: Any = getattr(error, "__notes__", [None])[-1]
     if isinstance(note, AttributeValidationNote):
         path = (*path, note.name)
@@ -215,6 +215,6 @@ def _missing(path: TomlPath, cls: Any) -> str:
 
 
 def label(path: TomlPath) -> str:
-    """How a message names a value: by its key alone, since the position in the file says the rest."""
+    """The name of a value in messages: its key alone, because the position in the file gives the rest."""
     *_, parent, last = ("the file", *path)
     return last if isinstance(last, str) else f"item {last + 1} of {parent}"

@@ -122,7 +122,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ('name = "SIP Server"', f'name = »"{"x" * 65}"', [f"name is '{'x' * 56}...; it must be {NAME}"]),
     ('interface = "eth0"', 'interface = »""', [f"interface is ''; it must be {WORD}"]),
     ('interface = "eth0"', 'interface = »"Local Area"', [
-        "interface is 'Local Area'; a Linux interface has 1 to 15 characters, no blank and no slash",
+        "interface is 'Local Area'; a Linux interface has 1 to 15 characters, no space, no slash",
     ]),
     ('keys = "/etc/switchover/keys"', 'keys = »"keys"', [f"keys is 'keys'; it must be {PATH_FORM}"]),
     ('keys = "/etc/switchover/keys"', 'keys = »"/\\u0000"', [f"keys is '/\\x00'; it must be {PATH_FORM}"]),
@@ -171,10 +171,10 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ]),
     (VIP, 'addresses = [»"203.0.113.10/24", "2001:db8::10/64"]', [
         "item 1 of addresses is in the subnet 203.0.113.0/24; "
-        "it must be in that of the hosts (198.51.100.11, 198.51.100.12)",
+        "it must be in the hosts' subnet (198.51.100.11, 198.51.100.12)",
     ]),
     (VIP, 'addresses = [»"198.51.100.12/24"]', [
-        "item 1 of addresses is 198.51.100.12, which is 'host2' itself; the VIP needs its own address",
+        "item 1 of addresses is 198.51.100.12, the address of 'host2'; the VIP needs an address of its own",
     ]),
     (HOST_2, HOST_2.replace('"198.51.100.12"', '»"198.51.101.12"'), [
         "address is 198.51.101.12; it must be in the subnet of the VIP, 198.51.100.0/24",
@@ -191,27 +191,27 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ]),
     (HOST_2, f"{HOST_2}»{HOST_2.replace('2', '3')}", ["the number of [[hosts]] is 3; a solution has exactly two"]),
     (HOST_2, HOST_2.replace('"host2"', '»"host1"'), [
-        "name is 'host1', as for another host; each host needs a name of its own",
+        "name is 'host1', the name of another host; each host needs a name of its own",
     ]),
     (MEMBER_2, f"{MEMBER_2}»" + MEMBER_2.replace("SIP_Server_2", "SIP_Server_3").replace('"host2"', '»"host2"'), [
         "the number of [[pairs.members]] is 3; a pair has exactly two",
-        "host is 'host2', as for another member of the pair; each runs on a host of its own",
+        "host is 'host2', as for another member of the pair; members must run on different hosts",
     ]),
     (MEMBER_2, MEMBER_2.replace('"host2"', '»"hots2"'), ["host is 'hots2', an unknown host; did you mean 'host2'?"]),
     (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"'), [
-        "host is 'host1', as for another member of the pair; each runs on a host of its own",
+        "host is 'host1', as for another member of the pair; members must run on different hosts",
     ]),
     (MEMBER_2, MEMBER_2.replace('"host2"', '»"host1"').replace('"/run/sip-server/SIP_Server_2', f"»{PIDFILE_1}"), [
-        "host is 'host1', as for another member of the pair; each runs on a host of its own",
+        "host is 'host1', as for another member of the pair; members must run on different hosts",
         "pidfile is that of 'SIP_Server_1'; each application of a host needs its own",
     ]),
     (MEMBER_2, f'{MEMBER_2}{PAIR_AGAIN}»' + MEMBER_2.replace("application = ", "application = »"), [
-        "name is 'SIP Server', as for another pair; each pair needs a name of its own",
+        "name is 'SIP Server', the name of another pair; each pair needs a name of its own",
         "the number of [[pairs.members]] is 1; a pair has exactly two",
-        "application is 'SIP_Server_2', as for another application; each application needs a name of its own",
+        "application is 'SIP_Server_2', the name of another application; each application needs a name of its own",
     ]),
     ('name = "SIP_Server_1 backup"', 'name = »"SIP_Server_1 primary"', [
-        "name is 'SIP_Server_1 primary', as for another alarm; each alarm needs a name of its own",
+        "name is 'SIP_Server_1 primary', the name of another alarm; each alarm needs a name of its own",
     ]),
     (ALARM_1, ALARM_1.replace('"SIP_Server_1"', '»"SIP_Server_3"'), [
         "application is 'SIP_Server_3', an unknown application; did you mean 'SIP_Server_2'?",
@@ -232,10 +232,10 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (PAGE, f'address = »"198.51.100.20"\n{PAGE_TLS}', [f"{FAR_PAGE} token_file"]),
     (PAGE, f'address = »"198.51.100.20"\n{PAGE_TOKEN}', [f"{FAR_PAGE} tls_certificate and tls_key"]),
     (PAGE, PAGE_TLS.partition("tls_key")[0].replace('= "', '= »"'), [
-        "tls_certificate is nothing without tls_key; add it",
+        "tls_certificate needs tls_key as well; add it",
     ]),
     (PAGE, "tls_key" + PAGE_TLS.partition("tls_key")[2].replace('= "', '= »"'), [
-        "tls_key is nothing without tls_certificate; add it",
+        "tls_key needs tls_certificate as well; add it",
     ]),
     (PAGE, 'address = »"::"\n', [f"address is '::'; it must be {UNICAST}"]),
 ]
@@ -264,7 +264,7 @@ def test_all_mistakes_are_told_at_once(file: Path) -> None:
         [
             "detection_ms is 1; it must be an integer from 30 to 60000 ms",
             "item 1 of addresses is in the subnet 203.0.113.0/24; "
-            "it must be in that of the hosts (198.51.100.11, 198.51.100.12)",
+            "it must be in the hosts' subnet (198.51.100.11, 198.51.100.12)",
             "do is 'disable'; did you mean 'disable_vip'?",
         ],
     )

@@ -56,7 +56,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         f"{NEEDS_CONTROL}; it has to_primary and to_backup and ocf",
     ]),
     (SIP_1, marked(without(SIP_1, "to_primary", "to_backup"), "status", "start", "stop") + OCF, [
-        f"{name} has no place beside ocf, which does it; remove it" for name in ("status", "start", "stop")
+        f"{name} cannot be combined with ocf, which does the same; remove it" for name in ("status", "start", "stop")
     ]),
     (SIP_1, without(SIP_1, *CONTROL, "start", "stop") + 'ocf = { agent = »"redis" }\n', [
         f"agent is 'redis'; it must be {PATH_FORM}",
@@ -66,11 +66,11 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "item 3 of parameters is '1=b'; it must be 'name=value'",
     ]),
     (RM_1, f'{RM_1}to_primary = »["true"]\nto_backup = »["true"]\nmlcmd = »"RM_1"\n', [
-        f"{name} is for redundant pairs; what is only monitored has no mode"
+        f"{name} is for redundant pairs; a monitored application has no mode"
         for name in ("to_primary", "to_backup", "mlcmd")
     ]),
     (RM_1, marked(without(RM_1, "pidfile"), "application"), [
-        "'RM_1' needs a pidfile, a status command or ocf, by which it is seen whether it runs",
+        "'RM_1' needs a pidfile, a status command or ocf, to see whether it runs",
     ]),
     # mlcmd
     (SIPS, marked(BY_MLCMD, "mlcmd"), [NEEDS_MLCMD, NEEDS_MLCMD]),
@@ -78,24 +78,24 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "missing key 'csport'; add it: an integer",
     ]),
     (SIPS, marked(without(BY_MLCMD, "pidfile"), "mlcmd") + MLCMD_TABLE, [
-        f"mlcmd needs a pidfile: the LCA watches 'VM_SIP_Server_{side}' by it" for side in (1, 2)
+        f"mlcmd needs a pidfile, by which the LCA watches 'VM_SIP_Server_{side}'; add it" for side in (1, 2)
     ]),
     (SIPS, f'{BY_MLCMD}status = »["true"]\n{MLCMD_TABLE}', [
-        "status has no place beside mlcmd, which does it; remove it",
+        "status cannot be combined with mlcmd, which does the same; remove it",
     ]),
     (SIPS, f"{MLCMD_1}[[pairs.members]]\n{marked(SIP_2, 'application')}{MLCMD_TABLE}", [
-        "'VM_SIP_Server_2' has no mlcmd, as its peer has; both members of a pair are controlled by it, or neither",
+        "'VM_SIP_Server_2' has no mlcmd, but its peer does; use mlcmd for both members of a pair, or for neither",
     ]),
     # which applications there are
     (OUTSIDE, 'outside = ["A", »"RM_1", »"A", »"VM_Server_2", "Premise_SIP_Server"]', [
-        "item 2 of outside is 'RM_1', a member of a pair; name only what is on neither host",
-        "item 3 of outside is 'A', as for another application; each application needs a name of its own",
-        "item 4 of outside is 'VM_Server_2', a member of a pair; name only what is on neither host",
+        "item 2 of outside is 'RM_1', a member of a pair; name only applications on neither host",
+        "item 3 of outside is 'A', the name of another application; each application needs a name of its own",
+        "item 4 of outside is 'VM_Server_2', a member of a pair; name only applications on neither host",
     ]),
     (OUTSIDE, 'outside = [»"VIP"]', [
         "item 1 of outside is 'VIP', which is what the Virtual IP is called; choose another",
     ]),
-    (FROM_PAIRS, MARK + MONITORED_PAIRS, ["every pair is monitored; a solution has at least one redundant pair"]),
+    (FROM_PAIRS, MARK + MONITORED_PAIRS, ["every pair is monitored; a solution needs at least one redundant pair"]),
     # alarms
     (FAILED, marked_in(FAILED, '"VM_SIP_Server_2"', '"MCP_2"'), [
         f"application is 'MCP_2', an unknown application of a redundant pair; {REDUNDANT}",
@@ -110,11 +110,11 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "do is 'to_primary', which needs application; add it",
     ]),
     (FAILED, FAILED.replace(" }", ', host = »"host1" }'), [
-        "host has no place in a reaction that does 'to_primary'; it names application",
+        "host does not belong in a reaction with do = 'to_primary'; name application instead",
     ]),
     (FAILED, marked_in(FAILED, '"VM_SIP_Server_2"', '"VM_SIP_Server_2", host = "host2"')
         .replace("to_primary", "enable_vip"), [
-        "application has no place in a reaction that does 'enable_vip'; it names host",
+        "application does not belong in a reaction with do = 'enable_vip'; name host instead",
     ]),
     (FAILED, marked_in(FAILED, '"RM_1"', '"RM_3"'), [
         "application is 'RM_3', an unknown application; did you mean 'RM_2'?",
