@@ -1,1 +1,1 @@
-"""The documented workflows, played and judged on a stage; the real stage is made of network namespaces."""
+"""The lab: plays and judges the documented workflows on a stage; the real stage is built from network namespaces."""

@@ -1,4 +1,4 @@
-"""Plays the documented workflows on a stage: brings the prior state about, acts as the outside world, and looks."""
+"""Plays the documented workflows on a stage: sets up the prior state, acts as the outside world, and observes."""
 
 import asyncio
 import time
@@ -17,10 +17,10 @@ from .stage import Stage
 from .verdict import Run, judge
 
 PATIENCE_S = 15.0
-"""How long a workflow, or the way back to the prior state, may take before it counts as failed."""
+"""How long a workflow, or the return to the prior state, may take before it counts as failed, in seconds."""
 
 REVERSE = "reverse-"
-"""Before a scenario's name: with the second side as primary before it."""
+"""The prefix of a scenario's name for its reverse direction: the second side is primary before it."""
 
 _ACTS = {
     "switch": "an operator asks for {}",
@@ -32,25 +32,28 @@ _ACTS = {
 }
 
 _LOOK_EVERY_S = 0.05
-_BEFORE_S, _AFTER_S = 0.3, 0.7  # the client asks this much longer than the workflow lasts; more than SIP's T1 after it
+_BEFORE_S, _AFTER_S = 0.3, 0.7  # the client starts this much earlier and stops this much later (more than SIP's T1)
 
 Show = Callable[[str], None]
-"""Shows a line of what is happening while it happens."""
+"""Called with a line of text for each event, as it happens."""
 
 
 def playable(solution: str) -> tuple[str, ...]:
-    """What can be played with the `sip` or the `voicemail` solution, in a good order.
+    """The names of the workflows that can be played with the `sip` or the `voicemail` solution, in a suitable order.
 
-    In the former each workflow goes from whichever side is primary; in the latter the sides are named, as [S1] has it.
+    With `sip`, each workflow starts from the side that is primary; with `voicemail`, the sides are fixed, as in [S1].
     """
     if solution == "sip":
         return tuple(WORKFLOWS)
-    of_primary = [n for n, found in SCENARIOS.items() if found.scripts and not found.acts[0].startswith("switch")]
+    of_primary = [name for name, each in SCENARIOS.items() if each.scripts and not each.acts[0].startswith("switch")]
     return (*SCENARIOS, *(f"{REVERSE}{name}" for name in of_primary))
 
 
 async def play(stage: Stage, names: Sequence[str], repeat: int, show: Show) -> AsyncIterator[Outcome]:
-    """Play workflows by name, each so many times, and yield what each run came to."""
+    """Play workflows by name, each `repeat` times, and yield the outcome of each run.
+
+    Raises `LabError` if the prior state of a workflow cannot be reached.
+    """
     player = _Player(stage, show)
     for name in names:
         for number in range(1, repeat + 1):
@@ -61,11 +64,11 @@ class _Player:
     def __init__(self, stage: Stage, show: Show) -> None:
         self._stage = stage
         self._show = show
-        self._shown = 0  # the number of the last journal entry that was shown
+        self._shown = 0  # the number of the last journal entry shown
         self._lost: int | None = None  # the side that is lost
 
     async def play(self, name: str, count: str) -> Outcome:
-        """Play one workflow; `count` goes with its title."""
+        """Play one workflow; `count` is appended to its title."""
         workflow = (WORKFLOWS | SCENARIOS)[name.removeprefix(REVERSE)]
         title = f"{workflow.title}{', in the reverse direction' if name.startswith(REVERSE) else ''}{count}"
         run = Run(name, title, workflow, self._stage.topology, await self._prior_state_of(workflow, name))
@@ -73,35 +76,35 @@ class _Player:
         await self._stage.begin()
         await asyncio.sleep(_BEFORE_S)
         for number, act in enumerate(workflow.acts):
-            verb, _, what = act.format(**run.roles).partition(" ")
-            acted = await self._act(verb, what)
+            verb, _, name_of = act.format(**run.roles).partition(" ")
+            acted = await self._act(verb, name_of)
             if number == 0:
                 run = evolve(run, began=acted)
-                self._show(f"{title}: {_ACTS[verb].format(what)}")
+                self._show(f"{title}: {_ACTS[verb].format(name_of)}")
             else:
-                self._show_moment(run.after_ms(int(acted * 1e9)), "act", _ACTS[verb].format(what))
-            await self._await(self._after(verb, what), run)
+                self._show_moment(run.after_ms(int(acted * 1e9)), "act", _ACTS[verb].format(name_of))
+            await self._await(self._after(verb, name_of), run)
         await self._await(run.ends, run)
         await asyncio.sleep(_AFTER_S)
-        self._show_news(run)
+        self._show_new_entries(run)
         measured = await self._stage.measure(run.began)
         entries = [entry for _, entry in read(self._stage.journal, first)]
         return judge(run, measured, entries, await self._states())
 
-    # The outside world acts.
+    # Acts of the outside world. Their subject is an application, a host, or an event id with an application.
 
-    async def _act(self, verb: str, what: str) -> float:
-        side = self._stage.topology.hosts.index(what) + 1 if verb in ("lose", "return") else 0
+    async def _act(self, verb: str, subject: str) -> float:
+        side = self._stage.topology.hosts.index(subject) + 1 if verb in ("lose", "return") else 0
         match verb:
             case "switch":
                 now = time.monotonic()
-                await self._stage.ask({"do": "switch", "to": what})
+                await self._stage.ask({"do": "switch", "to": subject})
                 return now
             case "fail":
-                return await self._stage.crash(what)
+                return await self._stage.crash(subject)
             case "start":
                 now = time.monotonic()
-                await self._stage.start_application(what)
+                await self._stage.start_application(subject)
                 return now
             case "lose":
                 self._lost = side
@@ -110,19 +113,19 @@ class _Player:
                 self._lost = None
                 return await self._stage.restore(side)
             case _:
-                return await self._stage.say(*what.split())
+                return await self._stage.log_message(*subject.split())
 
-    def _after(self, verb: str, what: str) -> set[str]:
-        """What the agent has to know before the outside world acts again."""
-        return {f"{what} {'down' if verb == 'fail' else 'up'}"} if verb in ("fail", "start") else set()
+    def _after(self, verb: str, subject: str) -> set[str]:
+        """The states that the agent must report before the next act."""
+        return {f"{subject} {'down' if verb == 'fail' else 'up'}"} if verb in ("fail", "start") else set()
 
-    async def _prepare(self, verb: str, what: str) -> None:
-        """An act that brings the prior state about, and is none of the workflow's."""
-        self._show(f"before it: {_ACTS[verb].format(what)}")
-        await self._act(verb, what)
+    async def _prepare(self, verb: str, subject: str) -> None:
+        """Act to set up the prior state, before the workflow itself."""
+        self._show(f"before it: {_ACTS[verb].format(subject)}")
+        await self._act(verb, subject)
 
     async def _prior_state_of(self, workflow: Workflow, name: str) -> int:
-        """Bring about the state prior to a workflow; returns the side from which it goes."""
+        """Set up the state prior to a workflow; returns the side from which it starts."""
         hosts = self._stage.topology.hosts
         if workflow.name == "reconnection":
             if self._lost is None:
@@ -139,7 +142,7 @@ class _Player:
         return old
 
     async def _prior_state(self) -> int:
-        """Bring about the state prior to a switchover, on whichever side; returns the side of the primaries."""
+        """Set up the state prior to a switchover; returns the side of the primaries, which may be either."""
         if self._lost is not None:
             await self._prepare("return", self._stage.topology.hosts[self._lost - 1])
         for application in await self._down():
@@ -157,7 +160,7 @@ class _Player:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _rearm(self) -> None:
-        """Wait until no alarm is active if it would then, as with an SCS, not react to what it detects."""
+        """With the policy `literal`, wait until no alarm is active: as with an SCS, an active one does not react."""
         if self._stage.topology.reactions is ReactionPolicy.LITERAL:
             longest_s = max(alarm.cancel_timeout_ms for alarm in self._stage.topology.alarms) / 1000
             deadline = time.monotonic() + longest_s + PATIENCE_S
@@ -166,7 +169,7 @@ class _Player:
                     raise LabError("the alarms stay active: the state prior to a switchover is not reached")
                 await asyncio.sleep(_LOOK_EVERY_S)
 
-    # What the agent knows.
+    # The agent's status and journal.
 
     async def _status(self) -> Reply:
         return (await self._stage.ask({"do": "status"}))["status"]
@@ -176,12 +179,11 @@ class _Player:
         status = await self._status()
         states = {f"VIP {status['vip']['state']}"} | {f"{pair['name']} {pair['state']}" for pair in status["pairs"]}
         for pair in status["pairs"]:
-            for found in pair["applications"]:
-                if found["mode"] is not None:
-                    states.add(f"{found['name']} {'down' if found['mode'] == 'down' else 'up'}")
-        return states | {
-            f"{found['name']} {found['state']}" for pair in status["monitored"] for found in pair["applications"]
-        }
+            for each in pair["applications"]:
+                if each["mode"] is not None:
+                    states.add(f"{each['name']} {'down' if each['mode'] == 'down' else 'up'}")
+        monitored = (each for pair in status["monitored"] for each in pair["applications"])
+        return states | {f"{each['name']} {each['state']}" for each in monitored}
 
     async def _down(self) -> list[str]:
         return sorted(state.removesuffix(" down") for state in await self._states() if state.endswith(" down"))
@@ -189,14 +191,14 @@ class _Player:
     async def _await(self, states: set[str], run: Run) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not states <= await self._states() and time.monotonic() < deadline:
-            self._show_news(run)
+            self._show_new_entries(run)
             await asyncio.sleep(_LOOK_EVERY_S)
-        self._show_news(run)
+        self._show_new_entries(run)
 
     def _last_entry(self) -> int:
         return max((number for number, _ in read(self._stage.journal)), default=0)
 
-    def _show_news(self, run: Run) -> None:
+    def _show_new_entries(self, run: Run) -> None:
         for number, entry in read(self._stage.journal, self._shown):
             self._shown = number
             self._show_moment(run.after_ms(entry.mono_ns), entry.kind, entry.text)

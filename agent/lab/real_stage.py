@@ -1,4 +1,4 @@
-"""The real stage: the real agent and LCAs, real keys, SIP servers and addresses, in the namespaces of `network`."""
+"""The real stage: the real agent and LCAs, with real keys, SIP servers and addresses, in network namespaces."""
 
 import asyncio
 import shutil
@@ -52,7 +52,7 @@ _START_S = 10.0
 
 
 class RealStage:
-    """See `Stage`. `directory` is where all files of the lab are; it must exist, and vanish by itself afterwards."""
+    """See `Stage`. `directory` holds all files of the lab; it must exist, and is not deleted here."""
 
     def __init__(self, directory: Path, settings: LabSettings) -> None:
         self._directory = directory
@@ -60,7 +60,7 @@ class RealStage:
         self._network = Network(VOICEMAIL_STATIONS if self._is_voicemail else STATIONS)
         self._addresses = AddressObserver(self._network)
         self._arp = ArpObserver(self._network)
-        self._applications = {found.name: found for found in self._cast()}
+        self._applications = {application.name: application for application in self._applications_on_hosts()}
         self._configuration_file = directory / "switchover.toml"
         self._configuration_file.write_text(self._configuration_text(settings))
         self.configuration: Configuration = load(self._configuration_file)
@@ -72,8 +72,7 @@ class RealStage:
         self._premise = premise_sip_server(self._network, directory) if self._is_voicemail else None
         self._caller: Caller | None = None
 
-    def _cast(self) -> list[Application]:
-        """The applications on the two hosts."""
+    def _applications_on_hosts(self) -> list[Application]:
         if self._is_voicemail:
             hosts = [voicemail_host(self._network, side, self._directory) for side in (1, 2)]
             return [application for host in hosts for application in host.applications]
@@ -84,23 +83,23 @@ class RealStage:
 
     @property
     def implementation(self) -> str:
-        """Which SIP server serves on the hosts."""
+        """The SIP server that runs on the hosts: `kamailio` or `responder`."""
         return KAMAILIO if self._is_voicemail else implementations()[0]
 
     async def start(self) -> None:
-        """Bring everything up, the LCAs before the agent."""
+        """Start everything, the LCAs before the agent. Raises `LabError` if something does not start."""
         await self._network.build()
         await self._addresses.start()
         await self._arp.start()
         premise = [self._premise] if self._premise else []
-        await asyncio.gather(*(found.start() for found in (*self._applications.values(), *premise)))
+        await asyncio.gather(*(application.start() for application in (*self._applications.values(), *premise)))
         make_keys(self.configuration.agent.keys, HOSTS)
         (self._directory / SCS_LOG).touch()
         await asyncio.gather(*(self._start_lca(host) for host in HOSTS))
         await self._daemon("scs", "the agent is ready", "agent")
 
     async def close(self) -> None:
-        """Take everything down again; what the fence encloses, vanishes with it in any case."""
+        """Stop everything. What is still left ends with the lab's PID namespace in any case."""
         with suppress(LabError):  # a namespace that was never built cannot be deleted
             await self._network.teardown()
 
@@ -108,30 +107,30 @@ class RealStage:
         """Copy the daemons' and servers' logs, the configuration and the journal to a directory."""
         target.mkdir(parents=True, exist_ok=True)
         names = ("*.log", "journal.sqlite*", "switchover.toml", "requests.json", "*/log")
-        for path in (found for pattern in names for found in self._directory.glob(pattern)):
+        for path in (match for pattern in names for match in self._directory.glob(pattern)):
             name = path.name if path.parent == self._directory else f"{path.parent.name}.log"
             shutil.copyfile(path, target / name)
 
     async def ask(self, request: Reply) -> Reply:
-        """Ask the agent as an operator does, through its socket."""
+        """Send a request to the agent over the operators' socket. Raises `LabError` if the agent refuses it."""
         try:
-            return operator_client.ask(self.configuration.agent.socket, request)  # a millisecond, on this machine
+            return operator_client.ask(self.configuration.agent.socket, request)  # blocks, for about a millisecond
         except OperatorError as error:
             raise LabError(str(error)) from error
 
     async def crash(self, application: str) -> float:
-        """kill -9 to every process of the application."""
+        """Kill every process of the application with SIGKILL."""
         return await self._applications[application].kill()
 
     async def start_application(self, application: str) -> None:
-        """Start it again; one with a mode starts in backup mode."""
+        """Start an application again; one with a mode starts in backup mode."""
         await self._applications[application].start()
 
     async def lose(self, side: int) -> float:
-        """No frame passes between the host and the bridge any more; the carrier stays.
+        """Block all frames between the host and the bridge; the carrier stays.
 
-        A host of the voicemail solution fails whole: kill -9 to everything on it, its LCA as well. What its kernel has
-        on the interface stays, and the VIP with it.
+        A host of the voicemail solution fails completely: everything on it is killed with SIGKILL, its LCA as well. The
+        addresses on its interface stay, the VIP among them.
         """
         host = HOSTS[side - 1]
         lost = await self._network.cut(host)
@@ -143,17 +142,17 @@ class RealStage:
         return lost
 
     async def restore(self, side: int) -> float:
-        """Frames pass again; a host that failed whole starts what it runs."""
+        """Let frames pass again; a host that failed completely also starts its applications and its LCA."""
         host = HOSTS[side - 1]
         back = await self._network.heal(host)
         if self._is_voicemail:
             await asyncio.gather(*(application.start() for application in self._on(host)), self._start_lca(host))
         return back
 
-    async def say(self, event_id: str, application: str) -> float:
-        """kill -9 to the premise SIP Server, and the line that an SCS writes about it in its log, which is followed."""
+    async def log_message(self, event_id: str, application: str) -> float:
+        """Kill the premise SIP Server, and write the SCS's line about it to the log that the agent follows."""
         if self._premise is None:
-            raise LabError("there is nothing outside of this solution")
+            raise LabError("this solution has no application outside the two hosts")
         now = await self._premise.kill()
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         kind, _, number = event_id.partition("-")
@@ -166,7 +165,7 @@ class RealStage:
         return [application for application in self._applications.values() if application.host == host]
 
     async def begin(self) -> None:
-        """Start a client that asks the VIP every millisecond, and the callers; returns when both have begun."""
+        """Start a client that sends a request to the VIP every millisecond, and the callers; wait until both run."""
         self._client = await self._network.spawn("client", client_argv(VIP[0], self._requests), stdout=PIPE)
         stream = self._client.stdout
         if stream is None or (await stream.readline()).decode().strip() != READY:
@@ -176,22 +175,22 @@ class RealStage:
             await self._caller.start()
 
     async def measure(self, since: float) -> Measured:
-        """End the client, and put together what it and the observers saw."""
+        """End the client, and combine its results with those of the observers."""
         if self._client is None:
-            raise LabError("no client was begun")
+            raise LabError("there is no client: call begin() first")
         cache = await arp_cache(VIP[0])
         await end(self._client)
         now = time.monotonic()
         calls = await self._caller.stop() if self._caller else None
         summary = summarise(read_requests(self._requests))
         events, cuts, window = self._addresses.events, self._network.cuts, (since, now)
-        heard = [a for a in self._arp.announcements if since <= a.time <= now and a.kind != "advertisement"]
+        arps = [a for a in self._arp.announcements if since <= a.time <= now and a.kind != "advertisement"]
         return Measured(
             outage_ms=summary.outage_ms,
             lost=summary.lost,
             two_holders_ms=two_holders_ms(events, cuts, window),
             no_holder_ms=no_holder_ms(events, cuts, window),
-            gratuitous_arps=len(heard),
+            gratuitous_arps=len(arps),
             arp_cache=cache,
             answered_by=summary.last_server and summary.last_server.split()[0],
             holders=frozenset[str]().union(*(holders(events, cuts, now, address) for address in VIP)),
@@ -202,14 +201,14 @@ class RealStage:
     def _configuration_text(self, settings: LabSettings) -> str:
         addresses = [f"{address}/{prefix}" for address, prefix in zip(VIP, PREFIXES, strict=True)]
         members: dict[str, MemberTexts] = {
-            found.name: (
-                found.name,
-                found.pidfile,
-                found.controls.to_primary,
-                found.controls.to_backup,
-                found.controls.status,
+            each.name: (
+                each.name,
+                each.pidfile,
+                each.controls.to_primary,
+                each.controls.to_backup,
+                each.controls.status,
             )
-            for found in self._applications.values()
+            for each in self._applications.values()
         }
         hosts = [ADDRESSES[host][0] for host in HOSTS]
         if self._is_voicemail:
@@ -220,7 +219,7 @@ class RealStage:
         self._lcas[host] = await self._daemon(host, "the LCA is ready", "lca", host)
 
     async def _daemon(self, namespace: str, ready: str, *arguments: str) -> Process:
-        """Start one of our own daemons and wait until its log says that it is ready."""
+        """Start a daemon of switchover and wait until its log contains the text `ready`."""
         log = self._directory / f"{'-'.join(arguments)}.log"
         argv = [sys.executable, "-m", "switchover.agent", *arguments, "-c", str(self._configuration_file)]
         with log.open("ab") as output:
@@ -236,4 +235,4 @@ class RealStage:
 
 def _last_line(log: Path) -> str:
     lines: Sequence[str] = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "its log is empty"

@@ -1,4 +1,4 @@
-"""What a played workflow comes to, for people and for programs."""
+"""The outcome of a played workflow, as text and as JSON."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from .stage import Measured
 
 @frozen
 class PlayedStep:
-    """A documented step, and when it was seen: in milliseconds after the outside world acted, or None if never."""
+    """A documented step, and when it was seen, in ms after the first act; None if it was not seen."""
 
     number: int
     text: str
@@ -23,8 +23,8 @@ class PlayedStep:
 class Outcome:
     """One run of one workflow.
 
-    `scripts` tells by host how often each VIP script ran; `wrong` says what of the end state was not as documented, a
-    line each.
+    `scripts` counts how often each VIP script ran on each host; `wrong` lists the differences between the end and the
+    documents, one line each.
     """
 
     workflow: str
@@ -36,11 +36,11 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether every documented step and the end state were seen."""
+        """Whether every documented step was seen and the end is as documented."""
         return not self.wrong and all(step.at_ms is not None for step in self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        """The outcome for programs; times in milliseconds."""
+        """The outcome as JSON values; times in milliseconds."""
         measured = self.measured
         return {
             "workflow": self.workflow,
@@ -80,7 +80,7 @@ def step_line(step: PlayedStep) -> str:
 
 
 def summary_lines(outcome: Outcome) -> list[str]:
-    """What was measured in a run, and what was wrong with it."""
+    """The measurements of a run, and what was wrong with it, as lines of the report."""
     measured = outcome.measured
     return [
         f"{'client':>12}  outage {measured.outage_ms:.1f} ms, {measured.lost} requests lost,"
@@ -97,7 +97,7 @@ def summary_lines(outcome: Outcome) -> list[str]:
 
 
 def _scripts_text(scripts: Mapping[str, Mapping[str, int]]) -> str:
-    ran = [f"{name} on {host}: {count}" for host, found in scripts.items() for name, count in found.items() if count]
+    ran = [f"{name} on {host}: {count}" for host, counts in scripts.items() for name, count in counts.items() if count]
     return f"ran {', '.join(ran)}" if ran else "none ran"
 
 
@@ -114,9 +114,9 @@ def _calls_text(calls: Calls, first_call_ms: float | None) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
-    """One line a workflow, and one more for its calls if there were any.
+    """A table with one line per workflow, and a second table about calls if there were any.
 
-    Of several runs: medians with the worst in brackets, and of countable things about calls the sums.
+    For several runs it shows medians, with the worst value in brackets; for the counts of calls, the sums.
     """
     groups = {name: [outcome for outcome in outcomes if outcome.workflow == name] for name in _names(outcomes)}
     lines = _columns(_HEADS, [(name, *_cells(runs)) for name, runs in groups.items()])
@@ -149,7 +149,7 @@ def _cells(runs: Sequence[Outcome]) -> tuple[str, ...]:
         _median([m.two_holders_ms for m in measured]),
         _median([m.no_holder_ms for m in measured]),
         _median([m.gratuitous_arps for m in measured]),
-        _median([sum(n for found in outcome.scripts.values() for n in found.values()) for outcome in runs]),
+        _median([sum(n for counts in outcome.scripts.values() for n in counts.values()) for outcome in runs]),
     )
 
 

@@ -1,4 +1,4 @@
-"""How a lab is set up: its options, and the configuration file that its agent and LCAs read."""
+"""The options of a lab, and the configuration file that its agent and LCAs read."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ MemberTexts = tuple[str, Path, Sequence[str], Sequence[str], Sequence[str]]
 """An application's name, its pidfile, and its control commands: to primary, to backup, status."""
 
 SCS_LOG = "scs.log"
-"""The log of what stands for an SCS, in the lab's directory."""
+"""The name of the log file that stands in for that of an SCS, in the lab's directory."""
 
 
 @frozen
 class LabSettings:
-    """The lab's options. `detection_ms`: a host that is silent for so long is lost, 30..60000.
+    """The lab's options. `detection_ms`: how long a host is silent until it is lost, 30 to 60000 ms.
 
-    `solution` is the one of [S2], `sip`, or that of [S1], `voicemail`; `wiring` and `reactions` are the latter's.
+    `solution` is `sip`, that of [S2], or `voicemail`, that of [S1]; `wiring` and `reactions` apply to `voicemail` only.
     """
 
     detection_ms: int = 100
@@ -38,7 +38,7 @@ def configuration_text(
     hosts: Sequence[str],
     members: Sequence[MemberTexts],
 ) -> str:
-    """The lab's configuration as TOML, for one pair. JSON's strings and arrays of strings are TOML's as well."""
+    """The lab's configuration as TOML, for one pair. Strings and arrays of strings in JSON are valid TOML."""
     return "\n".join([*_head(directory, settings, vip, hosts), *_pair("SIP Server", members)]) + "\n"
 
 
@@ -49,7 +49,7 @@ def voicemail_text(
     hosts: Sequence[str],
     members: Mapping[str, MemberTexts],
 ) -> str:
-    """As `configuration_text`, for the voicemail solution; `members` by the applications' names."""
+    """As `configuration_text`, for the voicemail solution; `members` are keyed by the applications' names."""
     topology = voicemail_topology(settings.wiring)
     outside = [f"outside = {json.dumps(topology.outside)}", f"reactions = {json.dumps(settings.reactions)}"]
     lines = _head(directory, settings, vip, hosts, outside)

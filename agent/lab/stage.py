@@ -1,4 +1,4 @@
-"""Where the workflows are played: on real hosts made of namespaces, or on simulated ones; the player cannot tell."""
+"""The interface between the player and what it plays on: real hosts in namespaces, or simulated ones."""
 
 from pathlib import Path
 from typing import Protocol
@@ -13,13 +13,13 @@ from .network.calls import Calls
 
 @frozen
 class Measured:
-    """What was measured between two moments, by eyes other than the agent's.
+    """The measurements of a run between two moments, made independently of the agent.
 
-    `outage_ms` and `lost` are the client's (`client.Summary`); `two_holders_ms` and `no_holder_ms` tell for how long
-    two reachable hosts held the VIP, or none; `gratuitous_arps` are the frames that reached the client; `arp_cache` is
-    the host to which its ARP cache points at the end, `answered_by` the server whose answer came last, and `holders`
-    the reachable hosts that hold the VIP at the end. `calls` are those that SIPp made, and `first_call_ms` is how long
-    after the fault the first one that was begun after it was answered; None where no calls are made.
+    `outage_ms` and `lost` come from the client (`client.Summary`); `two_holders_ms` and `no_holder_ms` are the times in
+    which two reachable hosts held the VIP, or none; `gratuitous_arps` counts the frames that reached the client. At the
+    end, `arp_cache` is the host to which the client's ARP cache points, `answered_by` the server of the last answer,
+    and `holders` the reachable hosts that hold the VIP. `calls` are SIPp's calls, and `first_call_ms` is the time from
+    the fault to the first answer to a call started after it; both are None if no calls are made.
     """
 
     outage_ms: float
@@ -35,9 +35,9 @@ class Measured:
 
 
 class Stage(Protocol):
-    """A solution in operation, with its client, whose faults can be injected. Sides are 1 and 2.
+    """A running solution with its client, in which faults can be injected. Sides are 1 and 2.
 
-    What injects a fault returns the moment at which that happened, in seconds of `time.monotonic`.
+    Methods that inject a fault return its moment, in seconds of `time.monotonic`.
     """
 
     configuration: Configuration
@@ -45,19 +45,19 @@ class Stage(Protocol):
     journal: Path
 
     async def start(self) -> None:
-        """Bring up both hosts, the agent and its observers."""
+        """Start both hosts, the agent and the observers."""
         ...
 
     async def close(self) -> None:
-        """Take everything down again."""
+        """Stop everything."""
         ...
 
     async def ask(self, request: Reply) -> Reply:
-        """Ask the agent as an operator does."""
+        """Send a request to the agent, as an operator's command does."""
         ...
 
     async def crash(self, application: str) -> float:
-        """Kill an application, without a chance to say goodbye."""
+        """Kill an application without warning."""
         ...
 
     async def start_application(self, application: str) -> None:
@@ -65,21 +65,21 @@ class Stage(Protocol):
         ...
 
     async def lose(self, side: int) -> float:
-        """Let the host of this side be lost: its network fails silently, or it fails with everything on it."""
+        """Make the host of this side unreachable: its network fails silently, or the whole host fails."""
         ...
 
     async def restore(self, side: int) -> float:
-        """Let the host of this side return as it is then."""
+        """Make the host of this side reachable again, in the state in which it is then."""
         ...
 
-    async def say(self, event_id: str, application: str) -> float:
-        """Let an application outside fail, and the SCS say so in its log."""
+    async def log_message(self, event_id: str, application: str) -> float:
+        """Let an application outside the hosts fail, and the SCS log a message about it."""
         ...
 
     async def begin(self) -> None:
-        """Let a client begin to ask the VIP, about every millisecond."""
+        """Start a client that sends a request to the VIP about every millisecond."""
         ...
 
     async def measure(self, since: float) -> Measured:
-        """End that client, and tell what was measured from `since` until now."""
+        """Stop the client, and return the measurements from `since` until now."""
         ...

@@ -179,7 +179,7 @@ class _Simulation(SimulatedSolution):
             case "switch":
                 await self.ask({"do": "switch", "to": what})
             case "message":
-                await self.say(*what.split(" ", 1))
+                await self.log_message(*what.split(" ", 1))
             case _:
                 fault = fault_of(act.words, self.topology)
                 self.set_failing(fault.host, fault.command, fails=verb.endswith("-fails"))

@@ -113,7 +113,7 @@ class SimulatedSolution:
         self._hosts[side - 1].set_reachable(True)
         return now
 
-    async def say(self, event_id: str, application: str) -> float:
+    async def log_message(self, event_id: str, application: str) -> float:
         """A log message of the SCS reaches the agent."""
         now = _now()
         self._agent.take_log_message(event_id, application)

@@ -53,7 +53,7 @@ def test_the_first_microsecond_of_a_second_is_written_as_nothing():
     "line", ["", "invited", "invited 1 7.0", "invited 1 x 0", "answered 1 7.0 0.0 MCP_1", "begun 1 7.0 0.0"]
 )
 def test_a_log_that_no_caller_wrote_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match="this is not what the lab's callers log"):
+    with pytest.raises(ValueError, match="this is not a line of the callers' log"):
         calls.parse_calls([line])
 
 
@@ -61,7 +61,7 @@ def test_a_log_that_no_caller_wrote_is_refused(line: str) -> None:
 def test_statistics_that_sipp_did_not_write_are_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "calls.csv"
     path.write_text(text)
-    with pytest.raises(ValueError, match="has no statistics of SIPp"):
+    with pytest.raises(ValueError, match="contains no statistics of SIPp"):
         calls.read_retransmissions(path)
 
 
@@ -78,7 +78,7 @@ def test_a_call_is_failed_or_broken_or_delayed_or_none_of_it() -> None:
 
 @pytest.mark.parametrize(("rate", "hold_ms", "limit_s"), [(0, 1, 1), (1001, 1, 1), (1, 10_001, 1), (1, 1, 3601)])
 def test_callers_are_bounded(rate: int, hold_ms: int, limit_s: int) -> None:
-    with pytest.raises(namespaces.LabError, match="no callers make"):
+    with pytest.raises(namespaces.LabError, match="out of range; allowed are"):
         Caller(Network(), Path(), rate=rate, hold_ms=hold_ms, limit_s=limit_s)
 
 

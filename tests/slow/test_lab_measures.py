@@ -71,7 +71,7 @@ def test_the_outage_is_the_longest_stretch_of_lost_requests(
 def test_a_file_that_no_client_wrote_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "answers"
     path.write_text(text)
-    with pytest.raises(ValueError, match="is not what the lab's client writes"):
+    with pytest.raises(ValueError, match="is not a file of the lab's client"):
         client.read_requests(path)
 
 

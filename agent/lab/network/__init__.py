@@ -1,1 +1,1 @@
-"""The lab's hosts and wire as network namespaces, the client and the callers on it, and independent observers."""
+"""The lab's network: hosts and their segment as network namespaces, the SIP client and callers, and the observers."""

@@ -1,14 +1,14 @@
-"""The voicemail lab's callers: SIPp (https://sipp.readthedocs.io) sets up real calls to the VIP, many a second.
+"""The voicemail lab's callers: SIPp (https://sipp.readthedocs.io) makes many real calls per second to the VIP.
 
-Every call is the one of `call.xml`. SIPp sends again over UDP what is not answered, after 0.5, 1, 2, 4, 8 and 16 s for
-an INVITE, as RFC 3261 section 17.1.1.2 has it. What becomes of a call is told apart:
+Every call follows `call.xml`. Over UDP, SIPp retransmits unanswered messages, an INVITE after 0.5, 1, 2, 4, 8 and 16 s,
+as in RFC 3261 section 17.1.1.2. Calls that go wrong are counted in two groups:
 
-- *failed*: it was never set up. No 200 came within 32 s, or an error did.
-- *broken*: it was set up, but its BYE was never answered, or its media endpoint did not know it: the endpoint died, or
-  its host was lost. Nobody can save such a call, so it is no fault of the switchover, but it is not hidden either.
+- *failed*: the call was never set up. There was no 200 within 32 s, or an error.
+- *broken*: the call was set up, but its BYE was never answered, or its media endpoint did not know it: the endpoint
+  died, or its host was lost. Nothing can save such a call, so it is not held against the switchover, but it is shown.
 
-Times are seconds of `time.monotonic`. SIPp logs the wall clock, which is converted when the run has ended: whoever sets
-the clock meanwhile shifts them.
+Times are seconds of `time.monotonic`. SIPp logs the wall clock, which is converted after the run: setting the clock
+during a run shifts the times.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from .namespaces import LabError
 from .segment import ADDRESSES, VIP, Network, end
 
 T1_MS = 500
-"""After so long the first INVITE is sent again."""
+"""The time after which an INVITE is first sent again, in ms."""
 
 _SCENARIO = Path(__file__).resolve().with_name("call.xml")
-_BYE_RETRANSMISSIONS = 3  # unanswered, a BYE is given up after 7.5 s and not after 32 s, which a lab would wait for
-_LAST_CALL_S = 45.0  # 32 s for an INVITE, and then whatever else
+_BYE_RETRANSMISSIONS = 3  # an unanswered BYE is given up after 7.5 s instead of 32 s, for which a lab would wait
+_LAST_CALL_S = 45.0  # 32 s for an INVITE, and some time for the rest of the call
 _START_S = 5.0
 
 
 @frozen
 class Call:
-    """One call: when its INVITE was first sent, when its 200 came and from whom, and when its BYE was answered."""
+    """One call: when its INVITE was first sent, when its 200 came and from which server, when its BYE was answered."""
 
     started: float
     answered: float | None = None
@@ -46,13 +46,13 @@ class Call:
 
     @property
     def setup_ms(self) -> float | None:
-        """How long the caller waited; None if nobody answered."""
+        """How long the caller waited for the answer, in ms; None if there was none."""
         return None if self.answered is None else 1000 * (self.answered - self.started)
 
 
 @frozen
 class Calls:
-    """All calls of a run, in the order in which they were started, and SIPp's own count of what it sent again.
+    """All calls of a run, in the order of their start, and SIPp's own count of retransmissions.
 
     >>> calls = Calls((Call(1.0, 1.001, "MCP_1", 1.2), Call(2.0, 2.501, "MCP_2"), Call(2.1)), retransmissions=8)
     >>> calls.attempted, calls.failed, calls.broken, calls.delayed
@@ -66,51 +66,54 @@ class Calls:
 
     @property
     def attempted(self) -> int:
-        """How many were started."""
+        """The number of calls started."""
         return len(self.calls)
 
     @property
     def failed(self) -> int:
-        """How many were never set up."""
+        """The number of calls that were never set up."""
         return sum(call.answered is None for call in self.calls)
 
     @property
     def broken(self) -> int:
-        """How many were set up, but could not be ended as a call ends."""
+        """The number of calls that were set up, but not ended properly."""
         return sum(call.answered is not None and call.ended is None for call in self.calls)
 
     @property
     def delayed(self) -> int:
-        """How many were set up, but not before their INVITE was sent again."""
+        """The number of calls whose INVITE had to be sent again before they were set up."""
         return sum((call.setup_ms or 0) >= T1_MS for call in self.calls)
 
     @property
     def answered_by(self) -> str | None:
-        """Who answered the last call that was answered, in its own words."""
+        """The server that answered the last answered call, as it calls itself; None if no call was answered."""
         return next((call.answered_by for call in reversed(self.calls) if call.answered is not None), None)
 
     def since(self, moment: float) -> "Calls":
-        """The calls that were started at a moment or later. The retransmissions are still those of the whole run."""
+        """The calls started at a moment or later; the number of retransmissions remains that of the whole run."""
         return evolve(self, calls=tuple(call for call in self.calls if call.started >= moment))
 
     def first_success_after_ms(self, moment: float) -> float | None:
-        """How long after a moment the first 200 came to a call that was started after it; None if none came."""
+        """The time from a moment to the first 200 for a call started after it, in ms; None if there is none."""
         answers = [call.answered for call in self.since(moment).calls if call.answered is not None]
         return 1000 * (min(answers) - moment) if answers else None
 
 
 class Caller:
-    """A SIPp in the client's namespace that calls the VIP until it is stopped.
+    """SIPp in the client's namespace, which calls the VIP until it is stopped. Its files are in `directory`.
 
-    `rate` is in calls a second, 1 to 1000; `hold_ms` is how long a call lasts once it is answered, 0 to 10000; after
-    `limit_s`, 1 to 3600, no new calls are started. Its files are in `directory`. `LabError` for any other number.
+    `rate`: calls per second, 1 to 1000. `hold_ms`: how long an answered call lasts, 0 to 10000. `limit_s`: after this
+    time no new calls are started, 1 to 3600. Raises `LabError` for other values.
     """
 
     def __init__(
         self, network: Network, directory: Path, *, rate: int = 50, hold_ms: int = 150, limit_s: int = 300
     ) -> None:
         if not (1 <= rate <= 1000 and 0 <= hold_ms <= 10_000 and 1 <= limit_s <= 3600):
-            raise LabError(f"no callers make {rate} calls/s of {hold_ms} ms for {limit_s} s")
+            raise LabError(
+                f"{rate} calls/s of {hold_ms} ms for {limit_s} s are out of range; allowed are 1 to 1000 calls/s,"
+                " 0 to 10000 ms, and 1 to 3600 s"
+            )
         self._network = network
         self._log = directory / "calls.log"
         self._statistics = directory / "calls.csv"
@@ -119,7 +122,7 @@ class Caller:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Start to call; returns when the first call was started. `LabError` with SIPp's own words if it does not."""
+        """Start calling; returns after the first call was started. Raises `LabError` with SIPp's output on failure."""
         for file in (self._log, self._statistics):
             file.unlink(missing_ok=True)
         with self._output.open("wb") as output:
@@ -131,10 +134,10 @@ class Caller:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> Calls:
-        """Start no more calls, wait for those that are up or wait for an answer, and tell what became of all.
+        """Start no more calls, wait for the open ones to end, and return all calls.
 
-        That takes as long as a call lasts; up to 8 s if a BYE is not answered, and 32 s if an INVITE is not.
-        `LabError` if SIPp had to be killed, or ended with an error of its own.
+        This takes as long as a call lasts; up to 8 s if a BYE is not answered, and 32 s if an INVITE is not.
+        Raises `LabError` if SIPp had to be killed, or failed.
         """
         process = self._process
         if process is None:
@@ -147,12 +150,12 @@ class Caller:
         ended = process.returncode
         await end(process)
         if ended not in (0, 1):  # 1: at least one call failed
-            raise LabError(f"SIPp did not end in order ({ended}): {self._last_words()}")
+            raise LabError(f"SIPp failed with exit status {ended}: {self._last_words()}")
         return Calls(read_calls(self._log), read_retransmissions(self._statistics))
 
     def _command(self, rate: int, hold_ms: int, limit_s: int) -> list[str]:
         own = ADDRESSES["client"][0]
-        # As many calls as it can have open when nobody answers: SIPp would otherwise start no more after a few dozen.
+        # The largest number of open calls if nobody answers; by default SIPp starts no more after a few dozen.
         limits = ["-l", str(int(rate * _LAST_CALL_S)), "-m", str(rate * limit_s), "-timeout", f"{limit_s}s"]
         return [
             *("sipp", VIP[0], "-sf", str(_SCENARIO), "-i", own, "-p", "5060", "-nostdin"),
@@ -164,22 +167,22 @@ class Caller:
 
     def _last_words(self) -> str:
         lines = self._output.read_text(errors="replace").split("\n")
-        return " ".join(line.strip() for line in lines[-5:] if line.strip()) or "it says nothing"
+        return " ".join(line.strip() for line in lines[-5:] if line.strip()) or "it printed nothing"
 
 
 def why_no_calls() -> str | None:
-    """One line that says why no calls can be made on this machine, or None if they can."""
+    """The reason why this machine cannot make calls, in one line; None if it can."""
     return None if shutil.which("sipp") else "calls need SIPp (Debian package sip-tester)"
 
 
 def read_calls(log: Path) -> tuple[Call, ...]:
-    """The calls that a run of `call.xml` has logged. `ValueError` if the file is none of its logs."""
+    """The calls logged by a run of `call.xml`. Raises `ValueError` if the file is not such a log."""
     with log.open(errors="replace") as lines:
         return parse_calls(lines, time.monotonic() - time.time())
 
 
 def parse_calls(lines: Iterable[str], offset_s: float = 0.0) -> tuple[Call, ...]:
-    """The calls out of the lines that `call.xml` explains; `offset_s` is added to their times.
+    """The calls in the log lines described in `call.xml`; `offset_s` is added to their times.
 
     >>> parse_calls(["invited 1 7.0 500000.0", "answered 1 7.0 750000.0 MCP_1"])
     (Call(started=7.5, answered=7.75, answered_by='MCP_1', ended=None),)
@@ -187,34 +190,34 @@ def parse_calls(lines: Iterable[str], offset_s: float = 0.0) -> tuple[Call, ...]
     calls: dict[str, Call] = {}
     for line in lines:
         try:
-            what, number, seconds, microseconds, *who = line.strip("\n").split(" ", 4)
-            # Where a number is 0, as the microseconds of a second's first one, SIPp writes nothing.
+            event, number, seconds, microseconds, *server = line.strip("\n").split(" ", 4)
+            # SIPp writes nothing in place of a 0, such as 0 microseconds.
             moment = float(seconds) + float(microseconds or 0) / 1e6 + offset_s
-            calls[number] = _changed(calls.get(number), what, moment, " ".join(who).strip())
+            calls[number] = _changed(calls.get(number), event, moment, " ".join(server).strip())
         except ValueError:
-            raise ValueError(f"this is not what the lab's callers log: {line!r}") from None
+            raise ValueError(f"this is not a line of the callers' log: {line!r}") from None
     return tuple(calls.values())
 
 
-def _changed(call: Call | None, what: str, moment: float, who: str) -> Call:
-    match what:
+def _changed(call: Call | None, event: str, moment: float, server: str) -> Call:
+    match event:
         case "invited" if call is None:
             return Call(moment)
         case "answered" if call is not None:
-            return evolve(call, answered=moment, answered_by=who)
+            return evolve(call, answered=moment, answered_by=server)
         case "ended" if call is not None:
             return evolve(call, ended=moment)
         case "broken" if call is not None:
             return call
         case _:
-            raise ValueError(what)
+            raise ValueError(event)
 
 
 def read_retransmissions(statistics: Path) -> int:
-    """How many messages SIPp sent again in all, by its own statistics. `ValueError` if the file has none."""
+    """The total number of retransmissions in SIPp's statistics. Raises `ValueError` if the file has none."""
     with statistics.open(newline="") as file:
         rows = list(DictReader(file, delimiter=";"))
     try:
         return int(rows[-1]["Retransmissions(C)"])
     except (IndexError, KeyError, TypeError, ValueError):
-        raise ValueError(f"{statistics} has no statistics of SIPp") from None
+        raise ValueError(f"{statistics} contains no statistics of SIPp") from None

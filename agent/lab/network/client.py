@@ -1,12 +1,11 @@
-"""The lab's client: asks the VIP over SIP a thousand times a second, and writes down which question was answered when.
+"""The lab's client: sends a thousand SIP requests per second to the VIP, and records when each one was answered.
 
 It runs as a process of its own in the client's namespace (`python -m switchover.agent.lab.network.client`), knows
-nothing of the hosts behind the VIP, and takes no part in moving it. What it measures is therefore what a telephone
-would notice.
+nothing about the hosts behind the VIP, and plays no part in moving it. So it measures what a telephone would notice.
 
-Every request is an OPTIONS (RFC 3261 section 11) with a Call-ID, branch and CSeq of its own, and is never sent again.
-One that has no answer after `ANSWER_WITHIN_MS` is lost. Times are nanoseconds of CLOCK_MONOTONIC, which all namespaces
-of a machine share.
+Every request is an OPTIONS (RFC 3261 section 11) with its own Call-ID, branch and CSeq, and is never sent again. A
+request without an answer within `ANSWER_WITHIN_MS` is lost. Times are nanoseconds of CLOCK_MONOTONIC, which is the same
+in all namespaces of a machine.
 """
 
 import argparse
@@ -45,7 +44,7 @@ _LONGEST_S = 3600.0
 
 
 class Request(NamedTuple):
-    """One request: when it was sent, when its answer came (None: never) and which server answered, in its own words."""
+    """One request: when it was sent and answered (None: never), and the answering server's name for itself."""
 
     sent_ns: int
     answered_ns: int | None
@@ -53,12 +52,11 @@ class Request(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What the client went through.
+    """The client's measurements.
 
-    `outage_ms` is the longest stretch in which no request that was sent got an answer: from the sending of the first
-    lost request to the sending of the first request after it that was answered, in milliseconds, 0.0 if none was lost.
-    `outage_began` is when that was, in seconds of `time.monotonic`. A stretch that lasts until the last request has
-    no such end; it is measured until the last request, and `recovered` is False.
+    `outage_ms` is the longest period without answers, in milliseconds: from sending the first lost request to sending
+    the next request that was answered; 0.0 if none was lost. `outage_began` is its start, in seconds of
+    `time.monotonic`. A period that lasts until the last request is measured until then, and `recovered` is False.
     """
 
     sent: int
@@ -71,7 +69,7 @@ class Summary(NamedTuple):
 
 
 def summarise(requests: Iterable[Request]) -> Summary:
-    """Sum up the requests of one run, in the order in which they were sent; see `Summary`."""
+    """The summary of a run's requests, given in the order in which they were sent."""
     kept = [_within_t1(request) for request in requests]
     answered = [request for request in kept if request.answered_ns is not None]
     began_ns, ended_ns = max(_stretches(kept), key=lambda stretch: stretch[1] - stretch[0], default=(None, None))
@@ -88,7 +86,7 @@ def summarise(requests: Iterable[Request]) -> Summary:
 
 
 def read_requests(path: Path) -> list[Request]:
-    """The requests that a client wrote to a file. `ValueError` if the file is not a client's."""
+    """The requests that a client wrote to a file. Raises `ValueError` if the file is not from a client."""
     try:
         data = json.loads(path.read_text())
         names = [*data["servers"], None]  # -1: answered by nobody
@@ -97,11 +95,11 @@ def read_requests(path: Path) -> list[Request]:
             for sent, answered, server in zip(data["sent"], data["answered"], data["server"], strict=True)
         ]
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise ValueError(f"{path} is not what the lab's client writes: {error}") from None
+        raise ValueError(f"{path} is not a file of the lab's client: {error}") from None
 
 
 def client_argv(target: str, output: Path, *, interval_us: int = 1000, limit_s: float = 120.0) -> list[str]:
-    """The command line of a client that asks `target` (an IPv4 address) and writes to `output` when SIGTERM ends it."""
+    """The command line of a client that sends to `target` (IPv4); it writes `output` when SIGTERM ends it."""
     options = [f"--interval-us={interval_us}", f"--limit-s={limit_s}"]
     return [sys.executable, "-m", __name__, *options, target, str(output)]
 
@@ -113,7 +111,7 @@ def _within_t1(request: Request) -> Request:
 
 
 def _stretches(requests: list[Request]) -> Iterable[tuple[int, int]]:
-    """Each run of lost requests, as the sending of its first and of the first answered after it (or of its last)."""
+    """Each run of lost requests: when its first was sent, and when the next answered one was (or else the last)."""
     first = None
     for lost, group in groupby(requests, key=lambda request: request.answered_ns is None):
         members = list(group)
@@ -161,27 +159,27 @@ class _Client:
             self._send_again(request)
 
     def _send_again(self, request: bytes) -> None:
-        """A failed send may only tell what an earlier request met (an ICMP error), and has then sent nothing."""
+        """Retry a failed send: the error may be that of an earlier request (from ICMP), and then nothing was sent."""
         try:
             self._socket.send(request)
         except OSError:
             return  # the request is lost, which is what is being measured
 
     def listen(self, until_ns: int) -> None:
-        """Take in answers until a moment."""
+        """Receive answers until a moment."""
         while (left_ns := until_ns - time.monotonic_ns()) > 0:
             if select.select((self._socket,), (), (), left_ns / 1e9)[0]:
-                self._take_in()
+                self._receive_all()
 
-    def _take_in(self) -> None:
+    def _receive_all(self) -> None:
         try:
             while True:
-                self._note(self._socket.recv(2048), time.monotonic_ns())
+                self._record(self._socket.recv(2048), time.monotonic_ns())
         except OSError:
             return  # nothing more to read, or an ICMP error such as "connection refused", which is no answer
 
-    def _note(self, answer: bytes, now_ns: int) -> None:
-        """Pair an answer with its request, by Call-ID and CSeq; what belongs to no open request is ignored."""
+    def _record(self, answer: bytes, now_ns: int) -> None:
+        """Match an answer to its request by Call-ID and CSeq; answers without an open request are ignored."""
         try:
             number = int(_header(answer, b"CSeq: ").split(b" ", 1)[0])
             if not answer.startswith(b"SIP/2.0 200 ") or b"Call-ID: %d%b" % (number, self._call_id_tail) not in answer:
@@ -198,7 +196,7 @@ class _Client:
         return self.servers.index(server)
 
     def write(self, output: Path) -> None:
-        """Write everything down, compactly; the file is whole as soon as it has its name."""
+        """Write all requests to a file, which appears under its name when it is complete."""
         data = {
             "sent": self.sent.tolist(),
             "answered": self.answered.tolist(),
@@ -216,7 +214,7 @@ def _header(message: bytes, name: bytes) -> bytes:
 
 
 def _ask_until(client: _Client, interval_ns: int, end_ns: int, stopped: list[int]) -> None:
-    """Send a request at each multiple of the interval; moments that were missed are left out, not made up for."""
+    """Send a request at each multiple of the interval; missed moments are skipped, not caught up with."""
     begin_ns = next_ns = time.monotonic_ns()
     while not stopped and next_ns < end_ns:
         client.listen(next_ns)
@@ -227,7 +225,7 @@ def _ask_until(client: _Client, interval_ns: int, end_ns: int, stopped: list[int
 
 
 def _be_punctual() -> None:
-    """Ask the scheduler to be served at once, so that what is measured is the VIP and not this process's turn."""
+    """Ask for real-time scheduling, or a high priority, so that waiting for the CPU does not distort the results."""
     gc.disable()  # nothing here makes cycles
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
@@ -235,7 +233,7 @@ def _be_punctual() -> None:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, -10)
         except OSError:
-            return  # it works without, only less evenly
+            return  # it works without, but less evenly
 
 
 def main() -> None:
@@ -244,7 +242,7 @@ def main() -> None:
     parser.add_argument("target", help="the VIP, an IPv4 address")
     parser.add_argument("output", type=Path, help="the file to write when it ends")
     parser.add_argument("--interval-us", type=int, default=1000, help="time between two requests, in microseconds")
-    parser.add_argument("--limit-s", type=float, default=120.0, help="the longest that it runs, in seconds")
+    parser.add_argument("--limit-s", type=float, default=120.0, help="the maximum duration, in seconds")
     options = parser.parse_args()
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):

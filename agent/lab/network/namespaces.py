@@ -1,13 +1,13 @@
-"""The fence round the lab: the whole of `switchover lab` runs where nothing can touch the machine's own network.
+"""The fence around the lab: `switchover lab` runs in namespaces of its own and cannot touch the machine's own network.
 
 The lab moves real addresses and sends real gratuitous ARP, so it never runs in the machine's own network namespace.
-The command starts itself a second time through `unshare` (util-linux): a fresh network namespace without any link to
-the outside, a private mount table and a PID namespace of its own.
+The command starts itself a second time through `unshare` (util-linux): in a new network namespace without any link to
+the outside, with a private mount table and a PID namespace of its own.
 
-- *Outside* stays the process that the user started. It waits, passes signals and the exit status on, and keeps the
-  tripwire: should one of the lab's addresses ever show up in the machine's own namespace, the lab is killed.
-- *Inside* is process 1 of the PID namespace. However the lab ends, even by SIGKILL of either process, the kernel then
-  ends every process inside, and the network namespaces vanish with the last of them and the private mounts.
+- *Outside*: the process that the user started. It waits, passes signals and the exit status on, and watches the
+  machine's own namespace: if one of the lab's addresses ever appears there, the lab is killed.
+- *Inside*: process 1 of the PID namespace. However the lab ends, even by SIGKILL of either process, the kernel ends
+  every process inside, and with the last of them the network namespaces and the private mounts disappear.
 
 The addresses are those for documentation (RFC 5737 and RFC 3849), which no real network should use.
 """
@@ -30,12 +30,12 @@ from types import FrameType
 LAB_NETWORKS = (ipaddress.ip_network("198.51.100.0/24"), ipaddress.ip_network("2001:db8::/32"))
 
 STATE = Path("/dev/shm/switchover-lab")  # noqa: S108  # on a tmpfs that only the lab sees, see `prepare`
-"""Where the lab keeps sockets, pidfiles and logs; only there inside, and gone when the lab ends."""
+"""The directory of the lab's sockets, pidfiles and logs; it only exists inside, and is gone when the lab ends."""
 
 GRACE_S = 5.0
-"""How long the inside may tidy up after the first Ctrl-C before it is killed, in seconds."""
+"""How long the inside may clean up after the first Ctrl-C before it is killed, in seconds."""
 
-_OUTSIDE = "SWITCHOVER_LAB_OUTSIDE"  # the environment variable that tells the inside what not to be in
+_OUTSIDE = "SWITCHOVER_LAB_OUTSIDE"  # the environment variable with the machine's own network namespace, for the inside
 _NETNS = Path("/run/netns")  # where `ip netns` keeps its names
 _COMMANDS = ("ip", "bridge", "mount", "nsenter", "setpriv", "sysctl", "unshare")
 _UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
@@ -49,11 +49,11 @@ address add 2001:db8::1/64 dev probe0 nodad
 
 
 class LabError(Exception):
-    """The lab cannot start or go on; the message says why, in one line."""
+    """The lab cannot start or continue. The message says why, in one line."""
 
 
 def why_not() -> str | None:
-    """One line that says why the lab cannot run here, or None if it can. It tries, and leaves nothing behind."""
+    """The reason why the lab cannot run here, in one line; None if it can. Tries it out and leaves nothing behind."""
     if sys.platform != "linux":
         return f"the lab needs Linux and its network namespaces; this is {sys.platform}"
     if os.geteuid() != 0:
@@ -63,18 +63,19 @@ def why_not() -> str | None:
         return f"the lab needs {', '.join(missing)} (Debian packages iproute2, util-linux, mount and procps)"
     probe = _run((*_UNSHARE, "ip", "-batch", "-"), _PROBE)
     if probe.returncode != 0:
-        return f"the lab may not make namespaces, bridges or IPv6 addresses on this machine: {_reason(probe)}"
+        return f"the lab cannot make namespaces, bridges or IPv6 addresses on this machine: {_reason(probe)}"
     return None
 
 
 def enter(argv: Sequence[str]) -> int:
-    """Run `argv` fenced in, wait for it, and return the exit status for the caller to end with.
+    """Run `argv` inside the fence, wait for it, and return the exit status for the caller to end with.
 
-    SIGINT, SIGTERM and SIGHUP reach `argv` as one SIGINT (process 1 ignores what it has no handler for, and Python has
-    one for SIGINT); the status is then 128 plus the signal. A second signal, or `GRACE_S` without an end, kills.
+    SIGINT, SIGTERM and SIGHUP reach `argv` as one SIGINT (process 1 ignores signals without a handler, and Python has
+    one for SIGINT); the status is then 128 plus the signal's number. A second signal, or `GRACE_S` seconds without an
+    end, kills it.
 
     Call it from the main thread. Raises `LabError` if the lab cannot run here, if one of its addresses is in the
-    machine's own network already, or if one shows up there while the lab runs (the lab is dead then).
+    machine's own network already, or if one appears there while the lab runs (the lab has been killed then).
     """
     reason = why_not()
     if reason is not None:
@@ -82,7 +83,7 @@ def enter(argv: Sequence[str]) -> int:
     with _monitor() as monitor:
         strays = lab_addresses()
         if strays:
-            raise LabError(f"{_named(strays)} that this machine has already: the lab will not start")
+            raise LabError(f"{_named(strays)} and already configured on this machine: the lab does not start")
         environment = _environment() | {_OUTSIDE: network_namespace()}
         inside = subprocess.Popen(  # noqa: S603  # argv is the caller's own
             [*_DIE_WITH_PARENT, *_UNSHARE, *argv], env=environment, stdin=subprocess.DEVNULL, process_group=0
@@ -90,7 +91,7 @@ def enter(argv: Sequence[str]) -> int:
         try:
             return _wait(inside, monitor)
         finally:
-            inside.kill()  # its death is the death of everything inside
+            inside.kill()  # the kernel then ends everything inside
             inside.wait()
 
 
@@ -100,9 +101,10 @@ def is_inside() -> bool:
 
 
 def prepare() -> Path:
-    """Make the private mounts, inside and before anything else; returns `STATE`. `LabError` if this is not inside.
+    """Make the private mounts; call it inside, before anything else. Returns `STATE`.
 
-    An empty /run/netns is left on a machine that had none, as any use of `ip netns` leaves it.
+    Raises `LabError` if this process is not inside. On a machine without /run/netns an empty one is left behind, as
+    after any use of `ip netns`.
     """
     if not is_inside():
         raise LabError("this process is in the machine's own network: the lab's network is only made inside `enter`")
@@ -114,15 +116,15 @@ def prepare() -> Path:
 
 
 def network_namespace() -> str:
-    """What the kernel calls the network namespace of this process, e.g. `net:[4026531840]`."""
+    """The kernel's name for the network namespace of this process, e.g. `net:[4026531840]`."""
     return os.readlink("/proc/self/ns/net")
 
 
 def lab_addresses() -> list[str]:
-    """The addresses out of the lab's networks that exist in the network namespace of this process."""
+    """The addresses from the lab's networks that exist in the network namespace of this process."""
     interfaces = json.loads(_checked(("ip", "-json", "address", "show")))
-    found = [entry.get("local", "") for interface in interfaces for entry in interface.get("addr_info", [])]
-    return [address for address in found if in_lab(address)]
+    addresses = [entry.get("local", "") for interface in interfaces for entry in interface.get("addr_info", [])]
+    return [address for address in addresses if in_lab(address)]
 
 
 def in_lab(address: str) -> bool:
@@ -139,7 +141,7 @@ def in_lab(address: str) -> bool:
 
 
 def stray_in(line: str) -> str | None:
-    """The lab's address that a line of `ip -oneline monitor address` says was added, if it says so.
+    """The lab's address that was added according to a line of `ip -oneline monitor address`; None if there is none.
 
     >>> stray_in("2: eth0    inet 198.51.100.10/24 scope global eth0")
     '198.51.100.10'
@@ -151,9 +153,9 @@ def stray_in(line: str) -> str | None:
 
 @contextmanager
 def _monitor() -> Generator[int]:
-    """A resident `ip monitor` in the machine's own namespace; yields the descriptor its lines come from."""
+    """Runs `ip monitor` in the machine's own namespace; yields the file descriptor of its output."""
     argv = (*_DIE_WITH_PARENT, "ip", "-oneline", "monitor", "address")
-    # In a process group of its own, or Ctrl-C would end the watch before the lab.
+    # In a process group of its own, or Ctrl-C would end the monitor before the lab.
     monitor = subprocess.Popen(  # noqa: S603  # constant arguments
         argv, env=_environment(), stdout=subprocess.PIPE, process_group=0
     )
@@ -169,7 +171,7 @@ def _monitor() -> Generator[int]:
 
 
 def _wait(inside: subprocess.Popen[bytes], monitor: int) -> int:
-    """Wait for the inside, with the tripwire and the signals looked after; returns the exit status."""
+    """Wait for the inside while handling the monitor's output and signals; returns the exit status."""
     with selectors.DefaultSelector() as selector, _Signals(inside) as signals:
         pidfd = os.pidfd_open(inside.pid)
         try:
@@ -186,12 +188,12 @@ def _wait(inside: subprocess.Popen[bytes], monitor: int) -> int:
 
 
 def _check(output: bytes) -> None:
-    """The tripwire: `LabError` if the monitor saw a lab's address come, or if it ended and sees nothing any more.
+    """Raise `LabError` if the monitor saw one of the lab's addresses, or if the monitor itself has ended.
 
-    A line that a read cuts in two is no hole: every wake-up also looks at the addresses that are there.
+    A line that is split between two reads is not missed: each call also checks the addresses that exist now.
     """
     if not output:
-        raise LabError("the watch over this machine's own addresses ended: the lab was killed")
+        raise LabError("`ip monitor` for this machine's own addresses ended: the lab was killed")
     strays = [stray for stray in map(stray_in, output.decode(errors="replace").splitlines()) if stray]
     strays = strays or lab_addresses()
     if strays:
@@ -201,8 +203,8 @@ def _check(output: bytes) -> None:
 class _Signals:
     """Passes the user's signals on to the inside while it runs.
 
-    The inside is no member of the terminal's foreground group, so that Ctrl-C reaches it once, from here, and its
-    children not at all. Ctrl-Z is ignored: a lab that measures time cannot be suspended, and its fence must not be.
+    The inside is not in the terminal's foreground process group, so Ctrl-C reaches it once, from here, and does not
+    reach its children. Ctrl-Z is ignored: a lab that measures time cannot be suspended, and its fence must not be.
     """
 
     def __init__(self, inside: subprocess.Popen[bytes]) -> None:
@@ -230,12 +232,12 @@ class _Signals:
         _interrupt_child_of(self._inside)
 
     def enforce(self) -> None:
-        """Kill an inside that did not end in time after a signal."""
+        """Kill the inside if it did not end in time after a signal."""
         if self._received is not None and time.monotonic() > self._deadline:
             self._inside.kill()
 
     def status(self, returncode: int) -> int:
-        """The exit status, in the shell's convention, for what the inside ended with."""
+        """The exit status by the shell's convention, from the return code of the inside."""
         if self._received is not None:
             return 128 + self._received
         return returncode if returncode >= 0 else 128 - returncode
@@ -245,7 +247,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _interrupt_child_of(unshare: subprocess.Popen[bytes]) -> None:
-    """Send SIGINT to process 1 inside; kill `unshare` if it has not come that far, for there is nothing to tidy up."""
+    """Send SIGINT to process 1 inside; if that does not exist yet, kill `unshare`: there is nothing to clean up."""
     children = Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children")
     try:
         os.kill(int(children.read_text().split()[0]), signal.SIGINT)
@@ -258,7 +260,7 @@ def _named(addresses: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The environment with the directories of system commands on the path, which `su` may have left out."""
+    """The environment, with the directories of system commands on the path (`su` may omit them)."""
     return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 
 
@@ -269,7 +271,7 @@ def _run(argv: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str
 
 
 def _checked(argv: Sequence[str]) -> str:
-    """The output of a command; `LabError` if it fails."""
+    """The output of a command. Raises `LabError` if it fails."""
     done = _run(argv)
     if done.returncode != 0:
         raise LabError(f"{' '.join(argv)} failed: {_reason(done)}")

@@ -1,10 +1,10 @@
-"""Independent eyes on the lab: what really happened on the hosts and on the wire, whatever the agent says.
+"""The lab's observers: what really happens on the hosts and on the wire, measured independently of the agent.
 
-- `AddressObserver` sees each host's kernel add and remove the VIP; from that and the cuts follow the times in which
-  two reachable hosts held it, or none.
-- `ArpObserver` sees in the client's namespace which announcements arrive: gratuitous ARP and unsolicited neighbour
-  advertisements. Run as `python -m switchover.agent.lab.network.observers` it is the process that listens there.
-- `arp_cache` tells whose MAC the client has for the VIP.
+- `AddressObserver` watches each host's kernel add and remove the VIP; with the cuts, this gives the times in which two
+  reachable hosts held it, or none.
+- `ArpObserver` watches which announcements arrive in the client's namespace: gratuitous ARP and unsolicited neighbour
+  advertisements. Run as `python -m switchover.agent.lab.network.observers`, this module is the process that listens.
+- `arp_cache` returns whose MAC the client's neighbour cache has for the VIP.
 
 All times are seconds of `time.monotonic`.
 """
@@ -40,7 +40,7 @@ _LINE = re.compile(r"\[(?P<stamp>\S+)\] (?P<deleted>Deleted )?\d+: \S+\s+inet6? 
 
 @frozen
 class AddressEvent:
-    """A host's kernel has added (or confirmed) an address, or removed it."""
+    """A host's kernel has added (or confirmed) an address, or removed it; `time` in seconds of `time.monotonic`."""
 
     time: float
     host: str
@@ -50,7 +50,7 @@ class AddressEvent:
 
 @frozen
 class Announcement:
-    """A frame that tells the segment which MAC an address has now; `kind` is `request`, `reply` or `advertisement`."""
+    """A frame that announces the MAC of an address to the segment; `kind`: `request`, `reply` or `advertisement`."""
 
     time: float
     kind: str
@@ -64,19 +64,19 @@ Window = tuple[float, float]
 def two_holders_ms(
     events: Sequence[AddressEvent], cuts: Sequence[Cut], window: Window, addresses: Sequence[str] = VIP
 ) -> float:
-    """For how long within the window some address of the VIP was on more than one reachable host, in milliseconds."""
+    """The time within the window, in ms, in which some address of the VIP was on more than one reachable host."""
     return _total_ms(events, cuts, window, lambda at: any(len(at(address)) > 1 for address in addresses))
 
 
 def no_holder_ms(
     events: Sequence[AddressEvent], cuts: Sequence[Cut], window: Window, addresses: Sequence[str] = VIP
 ) -> float:
-    """For how long within the window some address of the VIP was on no reachable host, in milliseconds."""
+    """The time within the window, in ms, in which some address of the VIP was on no reachable host."""
     return _total_ms(events, cuts, window, lambda at: any(not at(address) for address in addresses))
 
 
 def holders(events: Iterable[AddressEvent], cuts: Iterable[Cut], moment: float, address: str) -> set[str]:
-    """The hosts that held an address at a moment and could be reached. The events are in order of time."""
+    """The reachable hosts that held an address at a moment. The events must be in order of time."""
     held: set[str] = set()
     for event in events:
         if event.time <= moment and event.address == address:
@@ -88,21 +88,21 @@ def _total_ms(
     events: Sequence[AddressEvent],
     cuts: Sequence[Cut],
     window: Window,
-    wanted: Callable[[Callable[[str], set[str]]], bool],
+    condition: Callable[[Callable[[str], set[str]]], bool],
 ) -> float:
-    """Sum up the parts of the window in which `wanted`, given the holders of an address, is true.
+    """The total time, in ms, in which `condition` holds; it is given a function from an address to its holders.
 
-    Nothing changes between two neighbouring moments of the sorted list, so each stretch is looked at once.
+    Nothing changes between two neighbouring moments of the sorted list, so each interval is evaluated once.
     """
     begin, finish = window
     changes = {event.time for event in events} | {end for cut in cuts for end in (cut.start, cut.end)}
     moments = [begin, *sorted(moment for moment in changes if begin < moment < finish), finish]
     ordered = sorted(events, key=lambda event: event.time)
-    return 1000 * sum(b - a for a, b in pairwise(moments) if wanted(partial(holders, ordered, cuts, a)))
+    return 1000 * sum(b - a for a, b in pairwise(moments) if condition(partial(holders, ordered, cuts, a)))
 
 
 class AddressObserver:
-    """A resident `ip monitor` on each host; `events` grows while it runs, in the order in which the lines came."""
+    """Runs `ip monitor` on each host; `events` grows while it runs, in the order in which lines arrive."""
 
     def __init__(self, network: Network, addresses: Sequence[str] = VIP) -> None:
         self.events: list[AddressEvent] = []
@@ -112,7 +112,7 @@ class AddressObserver:
         self._readers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start watching; when it returns, no later change is missed. Start it before the VIP is anywhere."""
+        """Start watching; after it returns, no change is missed. Call it before the VIP is on any host."""
         for host in HOSTS:
             argv = ["ip", "-oneline", "-tshort", "monitor", "address"]
             monitor = await self._network.spawn(host, argv, stdout=PIPE, env={"TZ": "UTC"})
@@ -121,7 +121,7 @@ class AddressObserver:
             await _subscribed(monitor)
 
     async def stop(self) -> None:
-        """Stop watching, with every change that came before in `events`."""
+        """Stop watching; `events` then contains every earlier change."""
         await asyncio.gather(*(end(monitor) for monitor in self._monitors))
         await asyncio.gather(*self._readers)
 
@@ -134,11 +134,10 @@ class AddressObserver:
 
 
 def address_event(host: str, line: str) -> AddressEvent | None:
-    """The event that a line of `ip -oneline -tshort monitor address` tells of (in UTC); None if it tells of none.
+    """The event in a line of `ip -oneline -tshort monitor address` (in UTC); None if there is none.
 
-    The stamp is of the wall clock at the moment `ip` wrote the line; how long ago that is carries it over to the
-    monotonic clock, so that it does not matter when the line was read. If the wall clock was set in between, the
-    moment of reading is taken.
+    The time stamp is the wall clock when `ip` wrote the line. Its age converts it to the monotonic clock, so it does
+    not matter when the line is read. If the wall clock was set in between, the moment of reading is used.
     """
     match = _LINE.match(line)
     if match is None:
@@ -149,7 +148,7 @@ def address_event(host: str, line: str) -> AddressEvent | None:
 
 
 async def _subscribed(monitor: Process) -> None:
-    """Wait until the kernel lists the monitor's netlink socket with a multicast group. `LabError` after 5 s."""
+    """Wait until the kernel lists the monitor's netlink socket with a multicast group. Raises `LabError` after 5 s."""
     table = Path(f"/proc/{monitor.pid}/net/netlink")
     for _ in range(1000):
         with suppress(OSError):
@@ -161,7 +160,7 @@ async def _subscribed(monitor: Process) -> None:
 
 
 class ArpObserver:
-    """Listens in the client's namespace; `announcements` grows while it runs."""
+    """Listens for announcements in the client's namespace; `announcements` grows while it runs."""
 
     def __init__(self, network: Network) -> None:
         self.announcements: list[Announcement] = []
@@ -170,7 +169,7 @@ class ArpObserver:
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start listening; when it returns, no later announcement is missed."""
+        """Start listening; after it returns, no announcement is missed."""
         argv = [sys.executable, "-m", __name__, *VIP]
         self._listener = await self._network.spawn("client", argv, stdout=PIPE)
         stream = self._listener.stdout
@@ -179,7 +178,7 @@ class ArpObserver:
         self._reader = asyncio.create_task(self._read(stream))
 
     async def stop(self) -> None:
-        """Stop listening, with everything that was heard in `announcements`."""
+        """Stop listening; `announcements` then contains all that arrived."""
         if self._listener is not None and self._reader is not None:
             await end(self._listener)
             await self._reader
@@ -190,9 +189,9 @@ class ArpObserver:
 
 
 async def arp_cache(address: str = VIP[0]) -> str | None:
-    """Which station's MAC the client has for an address (by name, e.g. `host1`), or the MAC if it is nobody's.
+    """The station (e.g. `host1`) whose MAC the client's neighbour cache has for an address; an unknown MAC as it is.
 
-    None if the client has no MAC for it. This looks at the cache and asks nobody.
+    None if the cache has no MAC for it. This only reads the cache and sends nothing.
     """
     output = await run(["ip", "-n", "client", "-json", "neighbour", "show", "to", address, "dev", "eth0"])
     for entry in json.loads(output):
@@ -203,21 +202,21 @@ async def arp_cache(address: str = VIP[0]) -> str | None:
 
 
 def announcement_in(frame: bytes, now: float, addresses: Sequence[str]) -> Announcement | None:
-    """What an Ethernet frame announces about one of the addresses, if it does: gratuitous ARP or an unsolicited NA.
+    """The announcement of one of the addresses in an Ethernet frame: gratuitous ARP or an unsolicited NA; or None.
 
-    Gratuitous is an ARP request or reply in which the sender's address is also the target (RFC 5227 section 2.3).
+    In a gratuitous ARP request or reply, the sender's address is also the target (RFC 5227 section 2.3).
     """
     if len(frame) < 14:
         return None
     (kind,) = struct.unpack_from("!H", frame, 12)
-    found = _arp(frame) if kind == _ETH_P_ARP else _advertisement(frame) if kind == _ETH_P_IPV6 else None
-    if found is None or found[1] not in addresses:
+    fields = _arp(frame) if kind == _ETH_P_ARP else _advertisement(frame) if kind == _ETH_P_IPV6 else None
+    if fields is None or fields[1] not in addresses:
         return None
-    return Announcement(now, *found)
+    return Announcement(now, *fields)
 
 
 def _arp(frame: bytes) -> tuple[str, str, str] | None:
-    """Kind, address and MAC of a gratuitous ARP frame."""
+    """The kind, address and MAC of a gratuitous ARP frame; None for any other frame."""
     if len(frame) < 42:
         return None
     operation, mac, sender, _, target = struct.unpack_from("!H6s4s6s4s", frame, 20)
@@ -227,7 +226,7 @@ def _arp(frame: bytes) -> tuple[str, str, str] | None:
 
 
 def _advertisement(frame: bytes) -> tuple[str, str, str] | None:
-    """Kind, address and MAC of an unsolicited neighbour advertisement (RFC 4861 section 4.4)."""
+    """The kind, address and MAC of an unsolicited neighbour advertisement (RFC 4861 section 4.4); None otherwise."""
     if len(frame) < 78 or frame[20] != _ICMPV6 or frame[54] != _NEIGHBOUR_ADVERTISEMENT or frame[58] & _SOLICITED:
         return None
     has_option = len(frame) >= 86 and frame[78] == _TARGET_LINK_LAYER_ADDRESS
@@ -236,9 +235,9 @@ def _advertisement(frame: bytes) -> tuple[str, str, str] | None:
 
 
 def _listen(addresses: Sequence[str]) -> None:
-    """Write a line of JSON for each announcement, until the process is ended.
+    """Print a line of JSON for each announcement until the process is ended.
 
-    One socket for each protocol, so that the kernel leaves out what the client's own SIP traffic is made of.
+    There is one socket for each protocol, so that the kernel filters out the client's own SIP traffic over IPv4.
     """
     sockets = [
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind)) for kind in (_ETH_P_ARP, _ETH_P_IPV6)

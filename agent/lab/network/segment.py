@@ -7,11 +7,11 @@
      |  wire: a namespace that is a bridge                      |
      +----------------------------------------------------------+
 
-The premise SIP Server's station is there in the voicemail lab only.
+The premise SIP Server's station only exists in the voicemail lab.
 
-The bridge has a namespace of its own, so that no station can see or change it. A link is cut at the bridge's port: the
-frames vanish in both directions while the host still sees a carrier, which is what a failed switch or line card looks
-like from a host, and the hardest case for a controller.
+The bridge has a namespace of its own, so that no station can see or change it. A link is cut at the bridge's port:
+frames are lost in both directions while the host still sees a carrier. To a host, this looks like a failed switch or
+line card, and it is the hardest case for a controller.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from .namespaces import LabError, is_inside
 HOSTS = ("host1", "host2")
 WIRE = "wire"
 VIP = ("198.51.100.10", "2001:db8::10")
-"""The Virtual IP: both of its addresses, without the prefix lengths of `PREFIXES`."""
+"""The two addresses of the Virtual IP; their prefix lengths are in `PREFIXES`."""
 PREFIXES = (24, 64)
 ADDRESSES: Mapping[str, tuple[str, str]] = {
     "host1":   ("198.51.100.11", "2001:db8::11"),
@@ -43,21 +43,21 @@ ADDRESSES: Mapping[str, tuple[str, str]] = {
 STATIONS = (*HOSTS, "scs", "client")
 VOICEMAIL_STATIONS = (*STATIONS, "premise")
 MACS: Mapping[str, str] = {name: f"00:00:5e:00:53:{v4.rpartition('.')[2]}" for name, (v4, _) in ADDRESSES.items()}
-"""Addresses for documentation (RFC 7042 section 2.1.2); the last two digits are those of the IPv4 address."""
+"""MAC addresses for documentation (RFC 7042 section 2.1.2); the last two digits are those of the IPv4 address."""
 
 _COMMAND_TIMEOUT_S = 10.0
 _STOP_S = 2.0
 _PORT_DISABLED, _PORT_FORWARDING = 0, 3  # BR_STATE_* in linux/if_bridge.h
 
-# No duplicate address detection: an address is usable at once, and what it costs is not what the lab measures.
+# No duplicate address detection: an address is usable at once, because its delay is not what the lab measures.
 _QUIET = tuple(f"net.ipv6.conf.default.{key}=0" for key in ("accept_dad", "accept_ra", "router_solicitations"))
-# A server is bound to the VIP on both hosts all the time, also where the VIP is not.
+# The servers on both hosts are always bound to the VIP, even while it is not on their host.
 _NONLOCAL = ("net.ipv4.ip_nonlocal_bind=1", "net.ipv6.ip_nonlocal_bind=1")
 
 
 @frozen
 class Cut:
-    """A time in which a host's link did not work: from `start` until `end`, in seconds of `time.monotonic`."""
+    """A period in which a host's link was cut: from `start` until `end`, in seconds of `time.monotonic`."""
 
     host: str
     start: float
@@ -65,15 +65,15 @@ class Cut:
 
 
 class Network:
-    """The namespaces and links, and every process that was started in them. Use it with `async with`.
+    """The namespaces and links, and all processes started in them. Use it with `async with`.
 
-    `stations` are names out of `ADDRESSES`, the hosts among them.
+    `stations` are names from `ADDRESSES` and must include the hosts.
     """
 
     def __init__(self, stations: Sequence[str] = STATIONS) -> None:
         self.stations = tuple(stations)
         self.cuts: list[Cut] = []
-        """Every cut so far; one that is not healed has no end yet."""
+        """All cuts so far; the end of one that is not healed is infinite."""
         self._children: list[Process] = []
 
     async def __aenter__(self) -> "Network":
@@ -84,7 +84,7 @@ class Network:
         await self.teardown()
 
     async def build(self) -> None:
-        """Make the namespaces and wire them up. `LabError` outside of the fence, or if a command fails."""
+        """Make the namespaces and connect them. Raises `LabError` outside the fence, or if a command fails."""
         if not is_inside():
             raise LabError("the lab's network is only built inside its own namespaces, never in the machine's")
         for name in (*self.stations, WIRE):
@@ -103,21 +103,21 @@ class Network:
         await _batch(WIRE, [f"link set {name} master bridge", f"link set {name} up"])
 
     async def teardown(self) -> None:
-        """End every process that was started here, then remove the namespaces."""
+        """End all processes started here, then remove the namespaces."""
         await asyncio.gather(*(end(child) for child in self._children))
         self._children.clear()
         for name in (*self.stations, WIRE):
             await run(["ip", "netns", "delete", name])
 
     async def cut(self, host: str) -> float:
-        """Let the host's link fail without a sign: no frame passes, the carrier stays. Returns when it was done."""
+        """Cut the host's link silently: no frame passes, but the carrier stays. Returns the moment after the cut."""
         await self._set_port(host, _PORT_DISABLED)
         now = time.monotonic()
         self.cuts.append(Cut(host, now))
         return now
 
     async def heal(self, host: str) -> float:
-        """Let the host's link work again, at once and in both directions. Returns when it was ordered."""
+        """Restore the host's link in both directions at once. Returns the moment before it was restored."""
         now = time.monotonic()
         await self._set_port(host, _PORT_FORWARDING)
         self.cuts = [evolve(cut, end=min(cut.end, now)) if cut.host == host else cut for cut in self.cuts]
@@ -137,9 +137,9 @@ class Network:
         stderr: int | IO[bytes] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Process:
-        """Start a process in a namespace, in a session of its own; `teardown` ends it if nobody did before.
+        """Start a process in a namespace, in a session of its own. `teardown` ends it if it still runs.
 
-        `env` is added to the environment. The process is `argv` itself: its pid is the one to watch and to signal.
+        `env` is added to the environment. The process is `argv` itself, so its pid can be watched and signalled.
         """
         environment = os.environ | (env or {})
         command = run_in(namespace, argv)
@@ -156,13 +156,13 @@ def run_in(namespace: str, argv: Sequence[str]) -> list[str]:
     >>> run_in("client", ["ip", "neigh"])
     ['nsenter', '--net=/run/netns/client', '--', 'ip', 'neigh']
 
-    Not `ip netns exec`: that takes a mount namespace and a sysfs of its own each time, and more than twice as long.
+    `ip netns exec` would make a mount namespace and a sysfs each time, and take more than twice as long.
     """
     return ["nsenter", f"--net=/run/netns/{namespace}", "--", *argv]
 
 
 async def run(argv: Sequence[str], text: str = "") -> str:
-    """Run a command to its end and return its output. `LabError` if it fails, or takes more than ten seconds."""
+    """Run a command and return its output. Raises `LabError` if it fails, or takes longer than ten seconds."""
     try:
         child = await asyncio.create_subprocess_exec(
             *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
@@ -185,7 +185,7 @@ async def run(argv: Sequence[str], text: str = "") -> str:
 
 
 async def end(child: Process, *, grace_s: float = _STOP_S) -> None:
-    """End a process of `Network.spawn`: SIGTERM, and SIGKILL to its whole group if it takes longer than `grace_s`."""
+    """End a process started by `Network.spawn`: SIGTERM, then SIGKILL to its whole group after at most `grace_s`."""
     if child.returncode is None:
         with suppress(ProcessLookupError):
             child.terminate()
@@ -193,7 +193,7 @@ async def end(child: Process, *, grace_s: float = _STOP_S) -> None:
             async with asyncio.timeout(grace_s):
                 await child.wait()
     with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)  # also what it left behind: it led a group of its own
+        os.killpg(child.pid, signal.SIGKILL)  # also its children: it leads a process group of its own
     await child.wait()
 
 
@@ -202,7 +202,7 @@ async def _batch(namespace: str, commands: Sequence[str]) -> None:
 
 
 def _wire_commands() -> list[str]:
-    """A bridge that forwards from the first frame on and floods multicast, like a plain switch."""
+    """The commands for a bridge that forwards from the first frame on and floods multicast, like a simple switch."""
     return [
         "link set lo up",
         "link add bridge type bridge stp_state 0 mcast_snooping 0 forward_delay 0",

@@ -1,1 +1,1 @@
-"""The programs that run on the lab's hosts: SIP servers, media endpoints, components with a mode."""
+"""The programs that run on the lab's hosts: SIP servers, media endpoints, and components with a mode."""

@@ -1,6 +1,6 @@
 """An application on one of the lab's hosts: a process with a pidfile and a control socket, to be started and killed.
 
-What is run and how it is controlled comes as `Controls`; what is common to all of them is here.
+Its command lines are given as `Controls`; this module contains what all applications have in common.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ _START_S = 5.0
 
 @frozen
 class Controls:
-    """The command lines of one application: to run it in the foreground, to change its mode, and to read it.
+    """The command lines of one application: to run it in the foreground, to change its mode, and to read its mode.
 
-    `status` prints `primary` or `backup`, or `up` if the application has no modes, and exits with 0; where nobody
-    answers it exits with something else. An application without modes has no commands that change it. None needs a
-    shell, and only `serve` needs to run in the host's namespace.
+    `status` prints `primary` or `backup`, or `up` if the application has no modes, and exits with 0; if the application
+    does not answer, it exits with another status. Without modes, `to_primary` and `to_backup` are empty. No command
+    needs a shell, and only `serve` has to run in the host's namespace.
     """
 
     serve: tuple[str, ...]
@@ -36,9 +36,9 @@ class Controls:
 
 
 class Application:
-    """One application on one host. Its files are in `directory`, which must be short enough for a socket's path.
+    """One application on one host. Its files are in `directory`, whose path must be short enough for a Unix socket.
 
-    `kind` is what it is called beside its name when it does not start.
+    `kind` describes it in the error message if it does not start.
     """
 
     def __init__(self, network: Network, host: str, name: str, directory: Path, controls: Controls, kind: str) -> None:
@@ -54,7 +54,7 @@ class Application:
         directory.mkdir(parents=True, exist_ok=True)
 
     async def start(self) -> None:
-        """Start it and wait until it answers its control socket. `LabError` with its own words if it does not."""
+        """Start it and wait until it answers on its control socket. Raises `LabError` with its output on failure."""
         for leftover in (self.pidfile, self._socket):  # of a process that was killed
             leftover.unlink(missing_ok=True)
         with self.log.open("ab") as log:
@@ -66,16 +66,16 @@ class Application:
             await asyncio.sleep(0.005)
 
     async def mode(self) -> str | None:
-        """`primary`, `backup` or `up`, as the application itself says; None if it does not answer."""
+        """`primary`, `backup` or `up`, as reported by the application itself; None if it does not answer."""
         with suppress(LabError):
             answer = (await run(self.controls.status)).strip()
             return answer if answer in (*MODES, UP) else None
         return None
 
     async def kill(self) -> float:
-        """Let it crash: SIGKILL to every process of it at once. Returns when, in seconds of `time.monotonic`.
+        """Crash it: SIGKILL to all its processes at once. Returns the moment, in seconds of `time.monotonic`.
 
-        The pidfile tells which one, so one that somebody else started again in the meantime is killed too. `LabError`
+        The process is found by its pidfile, so it is also killed if somebody else has restarted it. Raises `LabError`
         if it does not run, or does not lead a process group of its own.
         """
         pid = self._pid()
@@ -87,7 +87,7 @@ class Application:
         return now
 
     async def stop(self) -> None:
-        """Stop it in order: SIGTERM, and SIGKILL if it takes longer than two seconds. Not running is no error."""
+        """Stop it: SIGTERM, then SIGKILL after two seconds. It is no error if it does not run."""
         if self._process is not None:
             await end(self._process)
 
@@ -103,11 +103,11 @@ class Application:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").split("\n")
-        return " ".join(line.strip() for line in lines[-5:] if line.strip()) or "it says nothing"
+        return " ".join(line.strip() for line in lines[-5:] if line.strip()) or "it printed nothing"
 
 
 def _reap(group: int) -> None:
-    """Take the dead workers off the process table: inside the fence their new parent is this process."""
+    """Reap the dead workers: inside the fence, this process is their new parent."""
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0]:
             pass

@@ -1,29 +1,31 @@
-"""A component of a solution, as far as the lab needs one: a process with a name that is up, and perhaps has a mode.
+"""A minimal component of a solution for the lab: a named process that is up, and may have a mode.
 
-    component.py serve NAME RUN_DIRECTORY                   run until SIGTERM, in backup mode first
+    component.py serve NAME RUN_DIRECTORY                   run until SIGTERM, starting in backup mode
     component.py run NAME RUN_DIRECTORY                     the same for a component without modes: it is only up
-    component.py mode RUN_DIRECTORY [primary|backup]        change the mode, and print the mode that it is in, or `up`
+    component.py mode RUN_DIRECTORY [primary|backup]        change the mode if one is given; print the mode, or `up`
 
-It keeps a pidfile and a Unix socket for commands in its directory. By itself it does nothing more, as the VM Server and
-the Resource Manager of the voicemail lab; `responder.py` and `media.py` are components that speak SIP.
+It keeps a pidfile and a Unix socket for commands in its directory. A plain `Component` does nothing else; the VM Server
+and the Resource Manager of the voicemail lab are such. `responder.py` and `media.py` are components that speak SIP.
 
-Only the standard library, and as few imports as can be: started as `program` tells, a mode command takes about 20 ms.
+It uses only the standard library and few imports: started by `program`, a mode command takes about 20 ms.
 """
 
 import os
 import select
 import socket
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 MODES = ("primary", "backup")
 UP = "up"
-"""What stands for the mode of a component that has none."""
+"""Stands for the mode of a component that has none."""
 CONTROL_SOCKET = "control"
 PIDFILE = "pid"
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-# Without `site` the installed packages are out of reach: this folder is imported under its own name, `programs`. The
-# folder above it comes last on the path, so that nothing in it can stand before the standard library.
+# Without `site`, installed packages cannot be imported: so this folder is imported under its own name, `programs`. The
+# folder above it comes last on the path, so that nothing in it can hide the standard library.
 _START = """\
 import sys
 sys.path.append(sys.argv[1])
@@ -33,7 +35,7 @@ import_module(sys.argv[2]).main(sys.argv[3:])
 
 
 def program(module: str, *arguments: str) -> tuple[str, ...]:
-    """The command line that runs `main(arguments)` of one of the lab's modules that need the standard library only.
+    """The command line that runs `main(arguments)` of a module in this folder that only needs the standard library.
 
     >>> program("component", "mode", "/run/x")[-3:]
     ('programs.component', 'mode', '/run/x')
@@ -43,36 +45,28 @@ def program(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 class Component:
-    """The process: a Unix socket for commands, and the sockets of whatever it serves.
+    """The process, with a Unix socket for commands. With `modes` it starts in backup mode; without, it is `up`."""
 
-    One that serves more gives its `listeners`, and overrides `take`, and `tick` if it has to act by itself.
-    """
-
-    def __init__(
-        self, name: str, directory: str, listeners: tuple[socket.socket, ...] = (), modes: bool = True
-    ) -> None:
+    def __init__(self, name: str, directory: str, *, modes: bool = True) -> None:
         self.name = name
         self.mode = "backup" if modes else UP
-        self._listeners = listeners
-        self._control = _control(os.path.join(directory, CONTROL_SOCKET))
+        self._handlers: dict[socket.socket, Callable[[socket.socket], None]] = {
+            _control(os.path.join(directory, CONTROL_SOCKET)): self._obey
+        }
         with open(os.path.join(directory, PIDFILE), "w") as pidfile:
             pidfile.write(f"{os.getpid()}\n")
 
     def serve(self) -> None:
         """Serve until a signal ends the process."""
         while True:
-            for ready in select.select((*self._listeners, self._control), (), (), self.tick())[0]:
+            for ready in select.select(tuple(self._handlers), (), (), self.tick())[0]:
                 try:
-                    (self._obey if ready is self._control else self.take)(ready)
-                except OSError as error:  # the asker is gone, or the way back; whoever waits will notice
+                    self._handlers[ready](ready)
+                except OSError as error:  # the peer or the route to it is gone; the peer will notice
                     print(error, file=sys.stderr)
 
-    def take(self, listener: socket.socket) -> None:
-        """Take in what one of the listeners has received."""
-        raise NotImplementedError
-
     def tick(self) -> float | None:
-        """Do what is due; returns when there is something to do again, in seconds from now, None for never."""
+        """Do what is due now; returns the seconds until the next thing is due, None for never."""
         return None
 
     def _obey(self, listener: socket.socket) -> None:
@@ -83,6 +77,18 @@ class Component:
             if wanted in MODES and self.mode in MODES:
                 self.mode = wanted
             connection.sendall(f"{self.mode}\n".encode())
+
+
+class NetworkComponent(Component, ABC):
+    """A component that also serves sockets of its own, the `listeners`."""
+
+    def __init__(self, name: str, directory: str, listeners: tuple[socket.socket, ...], *, modes: bool = True) -> None:
+        super().__init__(name, directory, modes=modes)
+        self._handlers = {**dict.fromkeys(listeners, self.take), **self._handlers}
+
+    @abstractmethod
+    def take(self, listener: socket.socket) -> None:
+        """Handle what one of the listeners has received."""
 
 
 def bound(address: str, port: int = 5060) -> socket.socket:
@@ -103,9 +109,9 @@ def _control(path: str) -> socket.socket:
 
 
 def command(directory: str, mode: str = "") -> str:
-    """Ask the component that runs in a directory for a mode, or with "" for none, and return the mode that it is in.
+    """Ask the component that runs in a directory to change to a mode ("": no change), and return its mode.
 
-    `OSError` if no component listens there or it does not answer within two seconds.
+    Raises `OSError` if no component listens there, or it does not answer within two seconds.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         control.settimeout(2.0)
@@ -115,24 +121,24 @@ def command(directory: str, mode: str = "") -> str:
 
 
 def is_mode_command(arguments: list[str]) -> bool:
-    """Whether these arguments, which follow the word `mode`, are a directory and perhaps a mode."""
+    """Whether these arguments, which follow the word `mode`, are a directory and optionally a mode."""
     return len(arguments) == 1 or (len(arguments) == 2 and arguments[1] in MODES)
 
 
-def mode_command(arguments: list[str], what: str = "component") -> None:
-    """Carry out `mode DIRECTORY [MODE]`. Exits with 1 and one line if nobody answers, or if it stays as it was."""
+def mode_command(arguments: list[str], kind: str = "component") -> None:
+    """Carry out `mode DIRECTORY [MODE]`. Exits with 1 and one line if nobody answers, or the mode does not change."""
     directory, *wanted = arguments
     try:
         mode = command(directory, *wanted)
     except OSError as error:
-        sys.exit(f"no {what} answers in {directory}: {error}")
+        sys.exit(f"no {kind} answers in {directory}: {error}")
     if wanted and wanted != [mode]:
-        sys.exit(f"the {what} in {directory} stays {mode}")
+        sys.exit(f"the {kind} in {directory} stays {mode}")
     print(mode)
 
 
 def main(arguments: list[str]) -> None:
-    """The command line. Exits with 1 and one line if no component answers, or if it makes no sense of the arguments."""
+    """The command line. Exits with 1 and one line if no component answers, or the arguments are wrong."""
     match arguments:
         case ["serve" | "run" as action, name, directory]:
             Component(name, directory, modes=action == "serve").serve()

@@ -2,12 +2,12 @@
 
     media.py serve NAME RUN_DIRECTORY ADDRESS...     answer calls on each address until SIGTERM; it has no modes
 
-It is a user agent server (RFC 3261 sections 8.2 and 13.3.1.4): an INVITE is answered with 200 at once, and again and
-again until the ACK comes. An INVITE that is sent again, perhaps through the other host's SIP Server, gets the same
-answer by the way on which it came. There is no sound: the session description names a port that nobody serves.
+It is a user agent server (RFC 3261 sections 8.2 and 13.3.1.4): it answers an INVITE with 200 at once, and repeats the
+answer until the ACK comes. A retransmitted INVITE, perhaps through the other host's SIP Server, gets the same answer on
+the path by which it came. There is no sound: the session description names a port that nobody serves.
 
-The tag of an answer follows from the Call-ID, so both hosts' endpoints give the same one. Should a switchover bring
-both to answer the same INVITE, the caller takes the second answer for the first one sent again, and has one call.
+The tag of an answer is computed from the Call-ID, so it is the same on both hosts. If both endpoints answer the same
+INVITE during a switchover, the caller takes the second answer for a retransmission of the first, and has one call.
 """
 
 import heapq
@@ -16,14 +16,14 @@ import sys
 import time
 import zlib
 
-from .component import Component, bound
+from .component import NetworkComponent, bound
 from .responder import header_lines, method_of, reply
 
 T1_S, T2_S = 0.5, 4.0  # RFC 3261 section 17.1.1.1
 GIVE_UP_S = 64 * T1_S
-"""How long an answer is sent again without an ACK, and how long a call that has ended is remembered."""
+"""How long an answer is repeated without an ACK, and how long an ended call is remembered, in seconds."""
 LONGEST_CALL_S = 300.0
-"""After so long, a call that nobody ended is forgotten."""
+"""The time after which a call that nobody ended is forgotten, in seconds."""
 
 _ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
 Sender = tuple[str, int]
@@ -31,7 +31,7 @@ Answer = tuple[socket.socket, bytes, Sender]
 
 
 class Call:
-    """A call: its answer, which is sent again until it is acknowledged, and until when the call is remembered."""
+    """A call: its answer, which is repeated until it is acknowledged, and the time at which the call is forgotten."""
 
     def __init__(self, now: float, answer: Answer) -> None:
         self.answer = answer
@@ -40,16 +40,16 @@ class Call:
         self.forget_at = now + GIVE_UP_S
 
     def acknowledge(self, remember_s: float) -> None:
-        """Send the answer no more; a call that has ended is remembered for the sake of a BYE that is sent again."""
+        """Stop repeating the answer. An ended call is remembered for a while, in case its BYE is retransmitted."""
         self.acknowledged, self.forget_at = True, time.monotonic() + remember_s
 
 
-class MediaEndpoint(Component):
+class MediaEndpoint(NetworkComponent):
     """The endpoint: one UDP socket for each address, and the calls by Call-ID."""
 
     def __init__(self, name: str, directory: str, addresses: list[str]) -> None:
         self._calls: dict[str, Call] = {}
-        self._due: list[tuple[float, str]] = []  # a heap: when to look after which call; one entry a call
+        self._due: list[tuple[float, str]] = []  # a heap of (time, Call-ID), one entry for each call
         super().__init__(name, directory, tuple(bound(address) for address in addresses), modes=False)
 
     def take(self, listener: socket.socket) -> None:
@@ -60,11 +60,11 @@ class MediaEndpoint(Component):
             listener.sendto(response, sender)
 
     def tick(self) -> float | None:
-        """Send answers again that have no ACK, and forget calls; returns the seconds until the next one is due."""
+        """Repeat answers that have no ACK, and forget old calls; returns the seconds until the next one is due."""
         now = time.monotonic()
         while self._due and self._due[0][0] <= now:
             _, call_id = heapq.heappop(self._due)
-            self._look_after(call_id, now)
+            self._update_call(call_id, now)
         return max(0.0, self._due[0][0] - now) if self._due else None
 
     def _response(self, listener: socket.socket, request: bytes, sender: Sender) -> bytes | None:
@@ -91,7 +91,7 @@ class MediaEndpoint(Component):
                 return reply(request, "405 Method Not Allowed", self.name, [_ALLOW])
 
     def _invited(self, call_id: str, listener: socket.socket, request: bytes, sender: Sender) -> bytes:
-        """The answer to an INVITE, made anew each time: one that is sent again may have come another way."""
+        """The answer to an INVITE, made anew each time: a retransmission may have come by another path."""
         response = _answer(request, self.name, listener.getsockname()[0], call_id)
         if call_id in self._calls:
             self._calls[call_id].answer = (listener, response, sender)
@@ -101,7 +101,7 @@ class MediaEndpoint(Component):
             heapq.heappush(self._due, (now + T1_S, call_id))
         return response
 
-    def _look_after(self, call_id: str, now: float) -> None:
+    def _update_call(self, call_id: str, now: float) -> None:
         call = self._calls[call_id]
         if now >= call.forget_at:
             del self._calls[call_id]
@@ -111,19 +111,19 @@ class MediaEndpoint(Component):
             _send(*call.answer)
             call.interval_s = min(2 * call.interval_s, T2_S)
             due = now + call.interval_s
-        # A BYE may come at any time, after which the call is forgotten sooner.
+        # A BYE may come at any time, and then the call is forgotten sooner.
         heapq.heappush(self._due, (min(due, call.forget_at, now + GIVE_UP_S), call_id))
 
 
 def _send(listener: socket.socket, response: bytes, sender: Sender) -> None:
     try:
         listener.sendto(response, sender)
-    except OSError as error:  # there may be no way back just now
+    except OSError as error:  # there may be no route at the moment
         print(f"{sender[0]}: {error}", file=sys.stderr)
 
 
 def _answer(request: bytes, server: str, address: str, call_id: str) -> bytes:
-    """200 with the route of the dialog to come, and a session description of a port that nobody serves."""
+    """A 200 with the route set of the dialog, and a session description with a port that nobody serves."""
     family, host = ("IP6", f"[{address}]") if ":" in address else ("IP4", address)
     session = (
         "v=0",
@@ -144,7 +144,7 @@ def _answer(request: bytes, server: str, address: str, call_id: str) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """The command line; `component.py mode RUN_DIRECTORY` asks whether it is up. Exits with 1 if it makes no sense."""
+    """The command line; `component.py mode RUN_DIRECTORY` asks whether it is up. Exits with 1 on wrong arguments."""
     match arguments:
         case ["serve", name, directory, *addresses] if addresses:
             MediaEndpoint(name, directory, addresses).serve()

@@ -1,22 +1,22 @@
-"""A small SIP server for the lab, where Kamailio is not installed; it behaves as `kamailio.cfg` makes Kamailio behave.
+"""A small SIP server for the lab, for machines without Kamailio; it behaves like Kamailio with `kamailio.cfg`.
 
-    responder.py serve NAME RUN_DIRECTORY ADDRESS...     serve on each address until SIGTERM, in backup mode first
-    responder.py mode RUN_DIRECTORY [primary|backup]     change the mode, and print the mode that it is in
+    responder.py serve NAME RUN_DIRECTORY ADDRESS...     serve on each address until SIGTERM, starting in backup mode
+    responder.py mode RUN_DIRECTORY [primary|backup]     change the mode if one is given, and print the mode
 
-It answers every OPTIONS with 200 OK, in either mode (a demoted server drains what still reaches it), any other request
-but ACK with 405, and tells its name and mode in the header `Server`. It is a `Component`, and started like one.
+In either mode it answers every OPTIONS with 200 OK (a demoted server still answers what reaches it), and any other
+request but ACK with 405. The header `Server` contains its name and mode. It is a `Component`, and started like one.
 """
 
 import socket
 import sys
 
-from .component import Component, bound, is_mode_command, mode_command
+from .component import NetworkComponent, bound, is_mode_command, mode_command
 
-_COPIED = ("via", "from", "to", "call-id", "cseq")  # what an answer repeats of its request (RFC 3261 section 8.2.6)
+_COPIED = ("via", "from", "to", "call-id", "cseq")  # headers copied from request to answer (RFC 3261 section 8.2.6)
 
 
 def answer(request: bytes, server: str) -> bytes | None:
-    """The answer to a SIP request; None to what has no answer: ACK, a response, what is not SIP.
+    """The answer to a SIP request; None for an ACK, a response, or a message that is not SIP.
 
     `server` is the value of the header `Server`.
 
@@ -32,7 +32,7 @@ def answer(request: bytes, server: str) -> bytes | None:
 
 
 def method_of(request: bytes) -> str | None:
-    """The method of a SIP request; None if this is none.
+    """The method of a SIP request; None if the message is not a request.
 
     >>> method_of(b"BYE sip:a SIP/2.0\\r\\n\\r\\n"), method_of(b"SIP/2.0 200 OK\\r\\n\\r\\n")
     ('BYE', None)
@@ -42,7 +42,7 @@ def method_of(request: bytes) -> str | None:
 
 
 def header_lines(request: bytes, *names: str) -> list[str]:
-    """The header lines of these names (in lower case), in their order. Names are taken in their long form only."""
+    """The header lines with these names (in lower case), in their order. Only long forms of names are recognised."""
     head = request.decode("utf-8", "replace").partition("\r\n\r\n")[0]
     return [line for line in head.split("\r\n")[1:] if line.partition(":")[0].strip().lower() in names]
 
@@ -50,14 +50,14 @@ def header_lines(request: bytes, *names: str) -> list[str]:
 def reply(
     request: bytes, status: str, server: str, headers: list[str] | None = None, *, tag: str = "lab", body: str = ""
 ) -> bytes:
-    """The response to a request, with `headers` of its own; `tag` is put into a To that has none."""
+    """The response to a request, with additional `headers`; `tag` is added to a To header without a tag."""
     lines = header_lines(request, *_COPIED)
     tagged = [f"{line};tag={tag}" if line.lower().startswith("to:") and ";tag=" not in line else line for line in lines]
     own = [f"Server: {server}", *(headers or []), f"Content-Length: {len(body)}"]
     return "\r\n".join([f"SIP/2.0 {status}", *tagged, *own, "", body]).encode()
 
 
-class Responder(Component):
+class Responder(NetworkComponent):
     """The server: one UDP socket for each address."""
 
     def __init__(self, name: str, directory: str, addresses: list[str]) -> None:
@@ -72,7 +72,7 @@ class Responder(Component):
 
 
 def main(arguments: list[str]) -> None:
-    """The command line. Exits with 1 and one line if no server answers, or if it makes no sense of the arguments."""
+    """The command line. Exits with 1 and one line if no server answers, or the arguments are wrong."""
     match arguments:
         case ["serve", name, directory, *addresses] if addresses:
             Responder(name, directory, addresses).serve()

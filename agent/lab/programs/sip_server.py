@@ -1,8 +1,8 @@
-"""The lab's SIP Servers: one on each host, both bound to the VIP, each in a mode that a control command changes.
+"""The lab's SIP Servers: one on each host, both bound to the VIP, each with a mode that a control command changes.
 
-Kamailio where it is installed, otherwise `responder.py`; both answer alike. A server starts in backup mode, tells its
-name and mode in every answer (`Server: SIP_Server_1 (primary)`), and answers in either mode what reaches it: which
-server a client gets is decided by who holds the VIP, as it is with the real ones.
+They are Kamailio if that is installed, otherwise `responder.py`; both answer alike. A server starts in backup mode,
+gives its name and mode in every answer (`Server: SIP_Server_1 (primary)`), and answers in either mode: as with real SIP
+Servers, the holder of the VIP decides which server a client reaches.
 """
 
 import shutil
@@ -20,20 +20,20 @@ _HERE = Path(__file__).resolve().parent
 
 
 def implementations() -> tuple[str, ...]:
-    """The SIP servers that this machine has, the preferred one first."""
+    """The SIP servers available on this machine, the preferred one first."""
     kamailio = shutil.which("kamailio") and shutil.which("kamcmd")
     return (KAMAILIO, RESPONDER) if kamailio else (RESPONDER,)
 
 
 def controls(implementation: str, name: str, directory: Path) -> Controls:
-    """How to run and control a server called `name` that keeps its socket and pidfile in `directory`."""
+    """The command lines of a server called `name` that keeps its socket and pidfile in `directory`."""
     return (kamailio if implementation == KAMAILIO else responder)(name, directory)
 
 
 def kamailio(
     name: str, directory: Path, configuration: str = "kamailio.cfg", defines: Mapping[str, str] | None = None
 ) -> Controls:
-    """Kamailio with one of the lab's configurations; `defines` are names and texts that this one wants besides."""
+    """Kamailio with one of the lab's configurations; `defines` are its additional names and texts."""
     control = directory / CONTROL_SOCKET
     kamcmd = ("kamcmd", "-s", f"unixs:{control}")
     texts = {"SERVER_NAME": name, "CONTROL_SOCKET": f"unix:{control}", **(defines or {})}
@@ -49,7 +49,7 @@ def kamailio(
 
 
 def responder(name: str, directory: Path, addresses: tuple[str, ...] = VIP) -> Controls:
-    """`responder.py` on these addresses."""
+    """The command lines of `responder.py` on these addresses."""
     mode = program("responder", "mode", str(directory))
     return Controls(
         serve=program("responder", "serve", name, str(directory), *addresses),
@@ -60,7 +60,7 @@ def responder(name: str, directory: Path, addresses: tuple[str, ...] = VIP) -> C
 
 
 class SipServer(Application):
-    """One SIP Server on one host. Its files are in `directory`, which must be short enough for a socket's path."""
+    """One SIP Server on one host. Its files are in `directory`, whose path must be short enough for a Unix socket."""
 
     def __init__(
         self, network: Network, host: str, name: str, directory: Path, implementation: str | None = None

@@ -1,6 +1,6 @@
-"""The voicemail solution of [S1] on the lab's two hosts, without the agent that looks after it.
+"""The voicemail solution of [S1] on the lab's two hosts, without the agent that controls it.
 
-On each host run four components, and one premise SIP Server runs elsewhere:
+There are four components on each host, and one premise SIP Server elsewhere:
 
     VM_SIP_Server_1   Kamailio on the VIP, primary or backup; relays every call to the MCP of its host
     VM_Server_1       primary or backup
@@ -8,7 +8,7 @@ On each host run four components, and one premise SIP Server runs elsewhere:
     MCP_1             Media Control Platform, up or down; answers the calls, on the host's own addresses
     Premise           the premise SIP Server, in the station `premise`
 
-What VM Server and Resource Manager do for a call is of no concern to a switchover, so here they only run.
+What VM Server and Resource Manager do for a call does not matter for a switchover, so here they only run.
 """
 
 import shutil
@@ -40,14 +40,14 @@ class VoicemailHost:
 
 
 def why_no_voicemail() -> str | None:
-    """One line that says why this machine cannot run the voicemail lab's servers and callers, or None if it can."""
+    """The reason why this machine cannot run the voicemail lab, in one line; None if it can."""
     if not (shutil.which("kamailio") and shutil.which("kamcmd")):
         return "the voicemail lab needs Kamailio (Debian package kamailio)"
     return why_no_calls()
 
 
 def voicemail_host(network: Network, side: int, directory: Path) -> VoicemailHost:
-    """The components of the host of this side, 1 or 2; each has its files in a directory of its own below this one."""
+    """The components of the host on a side, 1 or 2; each keeps its files in its own directory below `directory`."""
     host = HOSTS[side - 1]
     v4, v6 = ADDRESSES[host]
 
@@ -67,7 +67,7 @@ def voicemail_host(network: Network, side: int, directory: Path) -> VoicemailHos
 
 
 def premise_sip_server(network: Network, directory: Path) -> Application:
-    """The premise SIP Server; it answers OPTIONS on its station's addresses."""
+    """The premise SIP Server, which answers OPTIONS on its station's addresses."""
     controls = responder("Premise", directory / "Premise", ADDRESSES["premise"])
     return Application(network, "premise", "Premise", directory / "Premise", controls, RESPONDER)
 
