@@ -1,1 +1,1 @@
-"""Pictures for reviews, reports and the live page, drawn from the tables and from what was handled."""
+"""Pictures for reviews, reports and the live page, drawn from the tables and from handled events."""

@@ -1,4 +1,4 @@
-"""The documented workflows and scenarios, played: the core, and two hosts that do what they are told."""
+"""Plays the documented workflows and scenarios with the core and two ideal hosts, for the pictures."""
 
 import string
 from collections.abc import Iterator, Sequence
@@ -46,9 +46,10 @@ _FIGURES = (
 
 @frozen
 class Played:
-    """A workflow that was played: what the core handled, as messages too, and the solution before and after.
+    """A workflow that was played: the handled events, the same as messages, and the solution before and after.
 
-    `steps` are the documented steps among the messages; none, if not all were seen because it is wired otherwise.
+    `steps` are the documented steps among the messages. It is empty if not all of them occurred, because the solution
+    is wired differently.
     """
 
     workflow: Workflow
@@ -58,11 +59,14 @@ class Played:
     before: SolutionState
     after: SolutionState
     announced: tuple[str, str]
-    """The hosts that announced the VIP last, before it and at the end."""
+    """The hosts that announced the VIP last: before the workflow, and at its end."""
 
 
 def workflows_of(topology: Topology) -> tuple[Workflow, ...]:
-    """Those of [S1] for a solution like that of [S1]; else those of [S2], and the failure of each other component."""
+    """The scenarios of [S1] for a solution like that of [S1]; otherwise the workflows of [S2].
+
+    The latter are followed by the failure of each component that is not in the VIP's pair.
+    """
     if (len(topology.pairs), len(topology.monitored)) == (2, 2):
         return tuple(scenario for scenario in SCENARIOS.values() if topology.outside or scenario.name != "premise")
     others = [pair for n, pair in enumerate(topology.components) if n != pair_of_the_vip(topology)]
@@ -71,12 +75,15 @@ def workflows_of(topology: Topology) -> tuple[Workflow, ...]:
 
 
 def _failure(name: str, pair: Pair) -> Workflow:
-    """A component fails on the host that serves; no document says what follows."""
+    """The failure of a component on the serving host; no document describes its steps."""
     return Workflow(name, f"{pair.name} fails", acts=(f"fail {pair.applications[0]}",), steps=(), ends=())
 
 
 def play(topology: Topology, workflow: Workflow) -> Played:
-    """Play a workflow, the first side being primary before it. `CoreError` if that cannot be brought about."""
+    """Play a workflow from the state in which the first side is primary.
+
+    Raises `CoreError` if that state cannot be reached.
+    """
     given = _parts(topology, workflow)
     hosts = prior_to_switchover(Solution(topology), 1)
     if workflow is RECONNECTION:
@@ -92,7 +99,7 @@ def play(topology: Topology, workflow: Workflow) -> Played:
 
 
 def configurations(topology: Topology) -> Iterator[tuple[str, Configuration]]:
-    """Those that [S2] shows as figures, each with a name. `CoreError` if one cannot be brought about."""
+    """The configurations that [S2] shows as figures, each with a name. Raises `CoreError` if one cannot be reached."""
     for workflow, when in _FIGURES:
         played = play(topology, workflow)
         before, at_the_end = played.announced
@@ -102,9 +109,9 @@ def configurations(topology: Topology) -> Iterator[tuple[str, Configuration]]:
 
 
 def _announced_by(handled: Sequence[Handled]) -> str:
-    """The host that announced the VIP last: this is where the clients' ARP caches point."""
+    """The host that announced the VIP last: the clients' ARP caches point to it. Empty if there is none."""
     done = (each.before.pending_by_id(each.event.id) for each in handled if isinstance(each.event, CommandSucceeded))
-    return next((told.host for told in reversed([*done]) if isinstance(told, EnableVip | AnnounceVip)), "")
+    return next((command.host for command in reversed([*done]) if isinstance(command, EnableVip | AnnounceVip)), "")
 
 
 def _parts(topology: Topology, workflow: Workflow) -> dict[str, str]:
@@ -114,7 +121,7 @@ def _parts(topology: Topology, workflow: Workflow) -> dict[str, str]:
 
 
 def _steps(workflow: Workflow, given: dict[str, str], records: Sequence[str]) -> Iterator[DocumentedStep]:
-    """The documented steps: one without a number gets a letter, one that only the outside world does the first row."""
+    """The documented steps. One without a number gets a letter; one without marks (an outside act) the first row."""
     seen = list(recognise(workflow, given, records))
     if any(step.position is None for step in seen):
         return

@@ -1,6 +1,6 @@
-"""Configurations as [S2] draws them: two hosts with one NIC each, who is primary, where the VIP is, where clients send.
+"""Configurations as drawn in [S2]: two hosts with one NIC each, the primary, the VIP, and where clients send.
 
-Drawn from a state of the core: of a host that is not in sight it shows what was known last, and says so.
+They are drawn from a state of the core. For a host out of sight they show, and mark, what was known last.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _LINE_PX, _BOX_PX, _STEP_PX = 16, 46, 56
 
 @frozen
 class Configuration:
-    """What is drawn: the state of the core, the one before, and the host that announced the VIP to the clients last."""
+    """A configuration to draw: the state of the core, the state before, and the host that announced the VIP last."""
 
     title: str
     state: SolutionState
@@ -37,7 +37,7 @@ class _Figure:
 
     @property
     def _nic_y(self) -> float:
-        """The NICs are below the LCA and the components."""
+        """The top of the NICs, which are below the LCA and the components."""
         return _HOST_Y + 42 + _STEP_PX * (1 + len(self.topology.components))
 
     @property
@@ -60,9 +60,9 @@ class _Figure:
         return self.shown.state.links[side - 1] in ("connected", "silent")
 
     def _draw_scs(self, drawing: Drawing) -> None:
-        """The SCS side with what the core knows, and its connections to the LCAs, broken where a host is not heard."""
+        """The SCS side with the core's states, and its connections to the LCAs, broken to a host that is not heard."""
         state = self.shown.state
-        pairs = (f"{pair.name} {found.state}" for pair, found in zip(self.topology.pairs, state.pairs, strict=True))
+        pairs = (f"{pair.name} {each.state}" for pair, each in zip(self.topology.pairs, state.pairs, strict=True))
         known = ", ".join((*pairs, f"VIP {state.vip}", f"solution {state.placement}"))
         width, middle = max(width_of(known, 11) + 24, 160), _WIDTH / 2
         drawing.box(middle - width / 2, _SCS_Y - 16, width, _BOX_PX)
@@ -110,7 +110,7 @@ class _Figure:
         return _Row("NIC", f"not in sight; VIP was {'enabled' if before else 'disabled'}", "unseen")
 
     def _draw_network(self, drawing: Drawing) -> None:
-        """The clients send to the host that announced the VIP to them last."""
+        """The network, and the clients, which send to the host that announced the VIP last."""
         y, middle = self._network_y, _WIDTH / 2
         drawing.line([(_EDGE, y), (_WIDTH - _EDGE, y)], "line thick")
         drawing.text(_EDGE, y + 18, "network", "small")
@@ -138,10 +138,10 @@ _MODES = {
 
 @frozen
 class _Row:
-    """A part of a host: its name, how it is, and how that is drawn."""
+    """A part of a host: its name, its condition in words, and the kind that decides its style."""
 
     name: str
-    told: str
+    condition: str
     kind: str
 
     def draw(self, drawing: Drawing, x: float, y: float, width: float) -> None:
@@ -149,6 +149,6 @@ class _Row:
         drawing.box(x, y, width, _BOX_PX, style)
         middle = x + width / 2
         white = " white" if self.kind == "primary" else ""
-        drawing.text(middle, y + (20 if self.told else 28), self.name, f"middle strong{white}")
-        if self.told:
-            drawing.text(middle, y + 37, self.told, f"middle small{white}")
+        drawing.text(middle, y + (20 if self.condition else 28), self.name, f"middle strong{white}")
+        if self.condition:
+            drawing.text(middle, y + 37, self.condition, f"middle small{white}")

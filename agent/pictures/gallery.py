@@ -1,6 +1,6 @@
-"""What `switchover diagram` writes: all pictures and pages, of the documents' solutions or of a user's own.
+"""`switchover diagram`: writes all pictures and pages, of the documented solutions or of a user's own.
 
-Everything is made from the tables and from what the core does; the same tables give the same bytes on any machine.
+Everything is generated from the tables and by running the core; the same tables give the same bytes on any machine.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from .states.svg import state_svg, views
 from .wiring.coupling import coupling_svg, wiring_svg
 
 INDEX = "README.md"
-"""The page to begin with: a repository's web page shows it with its directory."""
+"""The index page; the web page of a repository shows it with its directory."""
 
 _MACHINES: tuple[tuple[Table, str], ...] = (
     (LINK, "Does the SCS side hear this host?"),
@@ -48,7 +48,7 @@ Files = dict[str, str]
 
 
 def run_diagram(options: argparse.Namespace) -> int:
-    """`switchover diagram`: write the files; `ConfigurationError` if the configuration is wrong."""
+    """`switchover diagram`: write the files. Raises `ConfigurationError` if the configuration is wrong."""
     directory = Path(options.directory)
     files = documents() if options.config is None else own(*_configured(options.config))
     try:
@@ -63,7 +63,7 @@ def run_diagram(options: argparse.Namespace) -> int:
 
 
 def documents() -> Files:
-    """The files of both documents."""
+    """The files of the solutions in both documents."""
     files: Files = {"coupling.svg": coupling_svg()}
     machines = [_draw_machine(files, table, question) for table, question in _MACHINES]
     takeover = _draw(files, "IP address takeover", TAKEOVER, "takeover-")
@@ -75,7 +75,7 @@ def documents() -> Files:
 
 
 def own(name: str, topology: Topology) -> Files:
-    """The files of a solution of one's own."""
+    """The files of a user's own solution."""
     files: Files = {}
     drawn = _draw(files, name, topology)
     files[INDEX] = own_index(drawn)
@@ -101,7 +101,7 @@ def _draw_machine(files: Files, table: Table, question: str) -> Machine:
 
 def _draw(files: Files, title: str, topology: Topology, prefix: str = "", *, with_figures: bool = True) -> Drawn:
     files[f"{prefix}wiring.svg"] = wiring_svg(topology)
-    found: list[tuple[Played, str]] = []
+    drawn: list[tuple[Played, str]] = []
     refused: list[tuple[str, str]] = []
     for workflow in workflows_of(topology):
         file = f"{prefix}{workflow.name}.svg"
@@ -111,10 +111,10 @@ def _draw(files: Files, title: str, topology: Topology, prefix: str = "", *, wit
             refused.append((workflow.title, str(error)))
             continue
         files[file] = _sequence(topology, played)
-        found.append((played, file))
+        drawn.append((played, file))
     figures = _draw_figures(files, topology, prefix) if with_figures else ()
     page_name = f"{prefix}workflows.md"
-    return Drawn(title, topology, f"{prefix}wiring.svg", figures, tuple(found), page_name, tuple(refused))
+    return Drawn(title, topology, f"{prefix}wiring.svg", figures, tuple(drawn), page_name, tuple(refused))
 
 
 def _sequence(topology: Topology, played: Played) -> str:
@@ -123,10 +123,10 @@ def _sequence(topology: Topology, played: Played) -> str:
 
 
 def _draw_figures(files: Files, topology: Topology, prefix: str) -> tuple[tuple[str, str], ...]:
-    """The configurations, if they can be brought about; if not, the workflows tell why."""
+    """The configurations, if they can all be reached; if not, none, and the page of the workflows says why."""
     try:
-        found = {f"{prefix}figure-{name}.svg": shown for name, shown in configurations(topology)}
+        figures = {f"{prefix}figure-{name}.svg": shown for name, shown in configurations(topology)}
     except CoreError:
         return ()
-    files |= {file: figure_svg(topology, shown) for file, shown in found.items()}
-    return tuple((shown.title, file) for file, shown in found.items())
+    files |= {file: figure_svg(topology, shown) for file, shown in figures.items()}
+    return tuple((shown.title, file) for file, shown in figures.items())

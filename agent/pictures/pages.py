@@ -1,4 +1,4 @@
-"""The pages round the pictures, in Markdown: an index to be read from top to bottom, and a page for each document."""
+"""The Markdown pages around the pictures: an index to read from top to bottom, and a page for each document."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from .sequences.sequence import sequence_mermaid
 
 @frozen
 class Machine:
-    """A machine as the index shows it: its question, its page, and its pictures (title and file each)."""
+    """A machine in the index: the question that it answers, its page, and its pictures (title and file)."""
 
     table: Table
     question: str
@@ -23,9 +23,9 @@ class Machine:
 
 @frozen
 class Drawn:
-    """A solution that is drawn: its name, its wiring, its configurations, and what was played, with the files.
+    """A solution that was drawn: its name, and the files of its wiring, its configurations and its workflows.
 
-    `refused` has the titles of the workflows that the core cannot be brought to play, and why.
+    `refused` contains the titles of the workflows that cannot be played, each with the reason.
     """
 
     title: str
@@ -38,19 +38,20 @@ class Drawn:
 
 
 _HOW_TO_READ = """\
-In a sequence diagram the first host is on the left of the SCS side, the second on its right. A solid arrow is a message
-or a command, a dashed one a result; a cross ends what does not arrive, or runs no more. The grey boxes are what the SCS
-side decides and writes: in bold the machine and its two states, below it the reason and the source of the row that
-fired. On the left stand the documented steps, each where it begins: a number as it is printed, a letter where the
-document has none. Whatever belongs to a step bears its number in a circle, which is black where the step is complete.
+In a sequence diagram the first host is to the left of the SCS side, the second to its right. A solid arrow is a message
+or a command, a dashed one a result; a cross marks a message that does not arrive, or an application that has stopped.
+The grey boxes show what the SCS side decides and writes: in bold the machine and its two states, below them the reason
+and the source of the row that fired. The documented steps are on the left, each where it begins, with the number from
+the document, or a letter if it has none. All parts of a step have its number in a circle, which is black where the step
+is complete.
 """
 
 _SYSTEM = """\
-A pair of components runs on two hosts, one primary and one backup, and clients know one Virtual IP. On each host an LCA
-carries out commands and reports; on the SCS side the core decides. The core is six machines. Each is one table, in
-which every state and every trigger is decided: it moves, it is ignored for a reason, or it is impossible for a reason.
-`switchover diagram` makes these pages from the tables that run. The sequences and the configurations are what the core
-does when it is told what happens outside, with hosts that do what they are told.
+A pair of components runs on two hosts, one primary and one backup, and clients use one Virtual IP. On each host an LCA
+carries out commands and reports; on the SCS side the core decides. The core consists of six machines. Each is one table
+that decides every combination of state and trigger: it moves, it is ignored for a reason, or it is impossible for a
+reason. `switchover diagram` generates these pages from the tables that run. The sequences and the configurations show
+what the core does when an event occurs, with hosts that carry out every command.
 
 [S1] is the *SIP Voicemail HA Deployment Guide, Solution HA Failure Scenarios*; [S2] is the *SIP Server HA Deployment
 Guide, IP Address Takeover HA Workflows*.
@@ -58,8 +59,8 @@ Guide, IP Address Takeover HA Workflows*.
 
 
 _NOT_ALL_SEEN = """\
-Not all of the documented steps are seen in the documented order: the solution is wired otherwise, or its VIP moves in
-another order.
+Not all documented steps occur in the documented order: the solution is wired differently, or its VIP moves in another
+order.
 """
 
 _TAKEOVER = """\
@@ -67,9 +68,8 @@ One redundant pair, and one Virtual IP that follows it. As documented, both VIP 
 """
 
 _VOICEMAIL = """\
-Two redundant pairs, two that are only monitored, and one Virtual IP. As documented, the VIP is enabled on the one host
-before it is disabled on the other. Host 1 serves before each scenario; where host 2 serves, the same happens with the
-sides exchanged.
+Two redundant pairs, two monitored pairs, and one Virtual IP. As documented, the VIP is enabled on one host before it is
+disabled on the other. Before each scenario host 1 serves; if host 2 serves, the same happens with the sides exchanged.
 """
 
 
@@ -94,13 +94,13 @@ def index(coupling: str, machines: Sequence[Machine], takeover: Drawn, voicemail
 
 
 def own_index(drawn: Drawn) -> str:
-    """The index of a solution of one's own."""
+    """The index of a user's own solution."""
     reading = ("## How to read the sequences", _HOW_TO_READ)
     return _joined(f"# {drawn.title}, in pictures", *reading, *_solution(drawn, "##"))
 
 
 def workflows_page(heading: str, drawn: Drawn) -> str:
-    """All workflows of a solution: what happens, the documented steps, the picture, and the same as Mermaid."""
+    """The page of a solution's workflows: the outcome, the documented steps, the picture, and the same as Mermaid."""
     parts = (part for played, file in drawn.workflows for part in _workflow(drawn.topology, played, file))
     return _joined(f"# {heading}", _HOW_TO_READ, *parts)
 
@@ -142,7 +142,7 @@ def _workflow(topology: Topology, played: Played, file: str) -> Iterator[str]:
 
 
 def _outcome(topology: Topology, before: SolutionState, after: SolutionState) -> str:
-    """A table of what was before and what is at the end."""
+    """A table of the states before and at the end."""
     rows = [
         *((pair.name, before.pairs[n].state, after.pairs[n].state) for n, pair in enumerate(topology.pairs)),
         ("Virtual IP", before.vip, after.vip),

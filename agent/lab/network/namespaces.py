@@ -83,7 +83,7 @@ def enter(argv: Sequence[str]) -> int:
     with _monitor() as monitor:
         strays = lab_addresses()
         if strays:
-            raise LabError(f"{_named(strays)} and already configured on this machine: the lab does not start")
+            raise LabError(f"{_named(strays)} that this machine has: the lab does not start")
         environment = _environment() | {_OUTSIDE: network_namespace()}
         inside = subprocess.Popen(  # noqa: S603  # argv is the caller's own
             [*_DIE_WITH_PARENT, *_UNSHARE, *argv], env=environment, stdin=subprocess.DEVNULL, process_group=0

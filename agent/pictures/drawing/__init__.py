@@ -1,1 +1,1 @@
-"""What every picture is drawn with: SVG, routes for edges, a time axis."""
+"""The tools of all pictures: SVG, routes for edges, a time axis."""

@@ -1,7 +1,7 @@
-"""A time axis for what crowds within milliseconds and then rests for seconds.
+"""A time axis for events that are milliseconds apart, followed by pauses of seconds.
 
-Every moment at which something happened is on the axis, and time is to scale between them, with two exceptions that
-can be seen: what would be too narrow to be read is stretched, and a long wait among short ones is broken.
+Every moment of an event is on the axis. Time is to scale between them, with two visible exceptions: intervals too
+narrow to read are stretched, and a long pause among short ones is broken.
 """
 
 import enum
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from attrs import frozen
 
 NARROWEST_PX = 46
-"""What a time's label needs."""
+"""The width that the label of a moment needs."""
 BROKEN_PX = 110
 _MUCH_LONGER = 10
 
 
 class Scale(enum.Enum):
-    """Whether time is to scale between two moments."""
+    """How the time between two moments is drawn."""
 
     TRUE = "to scale"
     STRETCHED = "stretched"
@@ -26,7 +26,7 @@ class Scale(enum.Enum):
 
 @frozen
 class Piece:
-    """The axis between two moments: its times in ms, its ends in px."""
+    """The part of the axis between two moments: its times in ms, its ends in px."""
 
     begin_ms: float
     end_ms: float
@@ -37,19 +37,19 @@ class Piece:
 
 @frozen
 class Axis:
-    """From the first moment to the last, in pieces; a single moment has none."""
+    """The axis from the first moment to the last, in pieces; with a single moment there are none."""
 
     left: float
     instants: tuple[float, ...]
     pieces: tuple[Piece, ...]
 
     def x(self, at_ms: float) -> float:
-        """Where a moment is, in px; it must be one of those of which the axis was made."""
+        """The place of a moment, in px; it must be one of the moments from which the axis was made."""
         return next((piece.right for piece in self.pieces if piece.end_ms == at_ms), self.left)
 
 
 def axis_of(instants: Sequence[float], left: float, right: float) -> Axis:
-    """The axis for these moments, in ms, rising; from one place to another, in px."""
+    """The axis for these moments, in ms and ascending, between two places in px."""
     ends = list(itertools.pairwise(instants))
     gaps = [end - begin for begin, end in ends]
     narrowest = min(NARROWEST_PX, 0.8 * (right - left) / max(len(gaps), 1))
@@ -63,7 +63,10 @@ def axis_of(instants: Sequence[float], left: float, right: float) -> Axis:
 
 
 def _longest_to_scale(gaps: Sequence[float], narrowest: float, width: float) -> float:
-    """What is longer than this is broken: where half of all would be too narrow, those that are much longer."""
+    """The longest gap that is drawn to scale; longer ones are broken.
+
+    Gaps are only broken if at least half of them would be too narrow, and some are much longer than all shorter ones.
+    """
     squeezed = [gap for gap in gaps if gap * width / sum(gaps) < narrowest]
     rising = sorted(gaps)
     if 2 * len(squeezed) >= len(gaps):
@@ -74,7 +77,7 @@ def _longest_to_scale(gaps: Sequence[float], narrowest: float, width: float) -> 
 
 
 def _widths(gaps: Sequence[float], longest: float, narrowest: float, width: float) -> list[tuple[float, Scale]]:
-    """Each piece's width: as much to scale as can be."""
+    """The width and scale of each piece: to scale wherever possible."""
     broken = [gap > longest for gap in gaps]
     broken_px = min(BROKEN_PX, width / max(len(gaps), 1))
     stretched = [False] * len(gaps)
@@ -96,7 +99,7 @@ def _widths(gaps: Sequence[float], longest: float, narrowest: float, width: floa
 
 
 def duration_text(ms: float) -> str:
-    """A duration for people, as exact as it is of use.
+    """A duration in words, with a useful precision.
 
     >>> [duration_text(ms) for ms in (0, 8.26, 999.96, 58_800, 3_723_400)]
     ['0.0 ms', '8.3 ms', '1.00 s', '58.80 s', '62 min 3.4 s']

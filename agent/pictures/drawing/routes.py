@@ -1,9 +1,9 @@
-"""Where the edges of a picture run, and where their labels stand: so that nothing lies on anything else.
+"""Routes the edges of a picture and places their labels, so that they overlap as little as possible.
 
 An edge is a curve from box to box. Each edge has a few dozen candidates (straight or bulging, from the middle of a box
-or beside it, its label here or there along it), each candidate has a cost (a box run through, a label covered, a line
-crossed, a detour), and the edges take turns to choose the cheapest one beside what the others have chosen, until
-none wants another. Only sums, products and square roots are taken, so that the outcome is the same on any machine.
+or beside it, with its label at different places), and each candidate has a cost (a box or a label covered, a line
+crossed, a detour). In turns, each edge chooses the cheapest candidate given the choices of the others, until no edge
+changes its choice. Only sums, products and square roots are used, so the result is the same on any machine.
 """
 
 import math
@@ -15,22 +15,22 @@ from attrs import Factory, evolve, frozen
 Point = tuple[float, float]
 
 SAMPLES = 8
-"""As so many straight pieces a bulging curve is looked at."""
+"""The number of straight pieces that stand for a bulging curve."""
 
 ROOM_PX = 6
-"""So far from a label nothing else should be."""
+"""The margin around a label that should stay free."""
 
 KEPT = 5
-"""Of each bulge, so many curves, the best by themselves, are tried beside those of the other edges."""
+"""The number of candidates kept for each bulge, those that are cheapest by themselves."""
 
 ROUNDS = 8
-"""So often each edge may choose anew."""
+"""The largest number of rounds in which each edge may choose again."""
 
 BULGES = (0.0, 0.14, -0.14, 0.28, -0.28, 0.45, -0.45, 0.7, -0.7)
-"""How far a curve's control point lies beside the straight line, in lengths of that line; positive is to its right."""
+"""Distances of a curve's control point from the straight line, relative to its length; positive is to the right."""
 
 STANDS = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
-"""Where along its curve a label may stand."""
+"""The places of a label along its curve, as fractions of the curve."""
 
 THROUGH_BOX, ON_LABEL, ON_LINE, CROSSING, BESIDE, ON_GHOST = 4000.0, 6000.0, 500.0, 60.0, 60.0, 12.0
 
@@ -46,15 +46,15 @@ class Box:
 
     @property
     def middle(self) -> Point:
-        """The point in its middle."""
+        """Its centre."""
         return self.x + self.width / 2, self.y + self.height / 2
 
     def grown(self, by: float) -> "Box":
-        """This box with a margin round it."""
+        """This box with a margin around it."""
         return Box(self.x - by, self.y - by, self.width + 2 * by, self.height + 2 * by)
 
     def holds(self, point: Point) -> bool:
-        """Whether a point lies in it."""
+        """Whether a point is inside it."""
         return self.x <= point[0] <= self.x + self.width and self.y <= point[1] <= self.y + self.height
 
     def meets(self, other: "Box") -> bool:
@@ -76,7 +76,7 @@ class Curve:
     end: Point
     points: tuple[Point, ...]
     extent: Box = Factory(lambda self: _around(self.points), takes_self=True)
-    """What its points cover."""
+    """The bounding box of its points."""
 
     def at(self, t: float) -> Point:
         """The point at `t`, from 0 to 1."""
@@ -84,13 +84,13 @@ class Curve:
 
     @property
     def heading(self) -> Point:
-        """In which direction it arrives, as a step of the length 1."""
+        """The direction in which it arrives, as a vector of length 1."""
         (a, b), (c, d) = self.control, self.end
         length = max(_distance(self.control, self.end), 0.1)
         return (c - a) / length, (d - b) / length
 
     def mirrored(self, axis: float) -> "Curve":
-        """The curve on the other side of a vertical axis."""
+        """The mirror image of the curve at a vertical axis."""
         (a, b), (c, d), (e, f) = self.start, self.control, self.end
         points = tuple((2 * axis - x, y) for x, y in self.points)
         return Curve((2 * axis - a, b), (2 * axis - c, d), (2 * axis - e, f), points)
@@ -98,7 +98,7 @@ class Curve:
 
 @frozen
 class Wanted:
-    """An edge that is wanted: from box to box, by their positions, with a label of this size, in px."""
+    """An edge to place: the positions of its source and target boxes, and the size of its label in px."""
 
     source: int
     target: int
@@ -108,33 +108,33 @@ class Wanted:
 
 @frozen
 class Placed:
-    """An edge that has its place, and its label's."""
+    """A candidate for an edge: its curve, the box of its label, and its cost."""
 
     curve: Curve
     label: Box
     cost: float
     room: Box = Factory(lambda self: self.label.grown(ROOM_PX), takes_self=True)
-    """Where nothing else should be: the label with a margin."""
+    """The label with a margin, which should stay free."""
 
 
 def place(boxes: Sequence[Box], wanted: Sequence[Wanted], axis: float | None = None) -> tuple[Placed, ...]:
-    """A place for each edge; with an `axis`, their mirror images are drawn as well, and had better not be covered."""
+    """The best candidates for all edges. With an `axis`, mirror images are drawn too, and should not be covered."""
     costs = _Costs(axis)
     choices = [_candidates(boxes, edge, costs) for edge in wanted]
     chosen = list[Placed]()
-    for found in choices:
-        chosen.append(costs.cheapest(found, chosen))
+    for candidates in choices:
+        chosen.append(costs.cheapest(candidates, chosen))
     for _ in range(ROUNDS):
         before = list(chosen)
-        for index, found in enumerate(choices):
-            chosen[index] = costs.cheapest(found, chosen[:index] + chosen[index + 1 :])
+        for index, candidates in enumerate(choices):
+            chosen[index] = costs.cheapest(candidates, chosen[:index] + chosen[index + 1 :])
         if chosen == before:
             break
     return tuple(chosen)
 
 
 def between(source: Box, target: Box, bulge: float, leave: Point = (0, 0), reach: Point = (0, 0)) -> Curve:
-    """The curve from box to box; `leave` and `reach` say how far beside the boxes' middles it aims, in px."""
+    """The curve from box to box; `leave` and `reach` are the offsets of its ends from the boxes' centres, in px."""
     (a, b), (c, d) = source.middle, target.middle
     start, end = (a + leave[0], b + leave[1]), (c + reach[0], d + reach[1])
     dx, dy = end[0] - start[0], end[1] - start[1]
@@ -145,7 +145,7 @@ def between(source: Box, target: Box, bulge: float, leave: Point = (0, 0), reach
 
 
 def _candidates(boxes: Sequence[Box], edge: Wanted, costs: "_Costs") -> list[Placed]:
-    """The best candidates of an edge by themselves, the cheapest first."""
+    """The candidates of an edge that are best by themselves, the cheapest first."""
     source, target = boxes[edge.source], boxes[edge.target]
     others = [box.grown(8) for index, box in enumerate(boxes) if index not in (edge.source, edge.target)]
     best: list[tuple[float, int, Curve]] = []
@@ -158,8 +158,8 @@ def _candidates(boxes: Sequence[Box], edge: Wanted, costs: "_Costs") -> list[Pla
             aside = sum(abs(value) for value in (*leave, *reach))
             curves.append((hits * THROUGH_BOX + length * 0.25 + abs(bulge) * 150 + aside * 0.25, number, curve))
         best += sorted(curves)[:KEPT]
-    found = [one for cost, _, curve in best for one in _labelled(curve, cost, boxes, edge, costs)]
-    return sorted(found, key=lambda one: one.cost)
+    labelled = [one for cost, _, curve in best for one in _labelled(curve, cost, boxes, edge, costs)]
+    return sorted(labelled, key=lambda one: one.cost)
 
 
 def _labelled(curve: Curve, cost: float, boxes: Sequence[Box], edge: Wanted, costs: "_Costs") -> Iterator[Placed]:
@@ -174,17 +174,17 @@ def _labelled(curve: Curve, cost: float, boxes: Sequence[Box], edge: Wanted, cos
 
 
 class _Costs:
-    """What it costs that two edges are where they are; what two curves cost beside each other is kept."""
+    """The costs of pairs of edges; those of two curves are cached."""
 
     def __init__(self, axis: float | None) -> None:
         self._axis = axis
         self._known: dict[tuple[int, int], float] = {}
         self._ghosts: dict[int, tuple[Curve, Curve]] = {}  # all candidates are kept by `place`: identities are safe
 
-    def cheapest(self, found: Sequence[Placed], others: Sequence[Placed]) -> Placed:
-        """The candidate that costs least beside the others; the candidates come with the cheapest first."""
-        best, least = found[0], math.inf
-        for one in found:
+    def cheapest(self, candidates: Sequence[Placed], others: Sequence[Placed]) -> Placed:
+        """The candidate with the least total cost given the other edges; candidates are sorted by their own cost."""
+        best, least = candidates[0], math.inf
+        for one in candidates:
             if one.cost >= least:
                 break
             cost = one.cost
@@ -197,7 +197,7 @@ class _Costs:
         return best
 
     def of_own_ghost(self, one: Placed) -> float:
-        """What it costs that an edge's own mirror image is where it is."""
+        """The cost of an edge with respect to its own mirror image."""
         ghost = self._ghost(one.curve)
         return ON_GHOST * _runs_through(ghost, one.label) + _closeness(one.curve, ghost) if ghost else 0
 
@@ -227,7 +227,7 @@ class _Costs:
 
 
 def _closeness(one: Curve, other: Curve) -> float:
-    """What it costs that two curves begin or end in the same place."""
+    """The cost of two curves that begin or end close together."""
     near = sum(_distance(point, that) < 14 for point in (one.start, one.end) for that in (other.start, other.end))
     return BESIDE * near
 
@@ -238,7 +238,7 @@ def _aims(box: Box) -> Iterator[Point]:
 
 
 def _border(curve: tuple[Point, Point, Point], box: Box, inside: float, outside: float) -> float:
-    """Where, between two values of t, a curve passes the border of a box."""
+    """The value of t, between two others, at which a curve crosses the border of a box."""
     for _ in range(14):
         t = (inside + outside) / 2
         inside, outside = (t, outside) if box.holds(_at(*curve, t)) else (inside, t)
@@ -246,7 +246,7 @@ def _border(curve: tuple[Point, Point, Point], box: Box, inside: float, outside:
 
 
 def _cut(start: Point, control: Point, end: Point, ends: Point, pieces: int) -> Curve:
-    """The part of a curve between two values of t, with so many straight pieces to look at."""
+    """The part of a curve between two values of t, with its approximation by straight pieces."""
     first, last = (_at(start, control, end, t) for t in ends)
     middle = _mix(_mix(start, control, ends[0]), _mix(control, end, ends[0]), ends[1])
     return Curve(first, middle, last, tuple(_at(first, middle, last, i / pieces) for i in range(pieces + 1)))
@@ -270,7 +270,7 @@ def _runs_through(curve: Curve, box: Box) -> bool:
 
 
 def _enters(one: Point, other: Point, box: Box) -> bool:
-    """Whether a straight piece has a point in a box (Liang and Barsky's clipping)."""
+    """Whether a straight piece has a point in a box (by Liang and Barsky's clipping)."""
     first, last = 0.0, 1.0
     for axis, low, high in ((0, box.x, box.x + box.width), (1, box.y, box.y + box.height)):
         step = other[axis] - one[axis]
@@ -290,7 +290,7 @@ def _crossings(one: Curve, other: Curve) -> int:
 
 
 def _around(points: Sequence[Point]) -> Box:
-    """What points cover, with a little area even if they lie on a straight line."""
+    """The bounding box of points, with a small area even if they are on a straight line."""
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return Box(min(xs), min(ys), max(xs) - min(xs) + 0.1, max(ys) - min(ys) + 0.1)
 

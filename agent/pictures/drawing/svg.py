@@ -1,7 +1,7 @@
-"""The little of SVG that the pictures need: shapes and text with a class each, written the same on any machine.
+"""The part of SVG that the pictures need: shapes and text with a class each, with the same output on any machine.
 
-Nothing is measured with a font: a text's width is estimated from its characters, so that a picture is the same bytes
-everywhere. The style is one for all pictures, and works on paper in black and white: what stands out has a thicker or a
+No font is used for measuring: the width of a text is estimated from its characters, so a picture has the same bytes
+everywhere. All pictures share one style, which also works in black and white on paper: emphasis is a thicker or a
 dashed line, never only a colour.
 """
 
@@ -29,7 +29,7 @@ text { fill: #111 } .small { font-size: 11px } .strong { font-weight: bold } .fa
 
 
 def showable(text: str) -> str:
-    """The text without what neither XML nor HTML can hold, such as control characters from a program's output.
+    """The text without characters that XML and HTML do not allow, such as control characters from a program's output.
 
     >>> showable("failed: \\x1b[31mno\\x00")
     'failed: \ufffd[31mno\ufffd'
@@ -38,13 +38,13 @@ def showable(text: str) -> str:
 
 
 def width_of(text: str, size_px: float = FONT_PX) -> float:
-    """About how wide a text is, in px; rather too wide than too narrow."""
+    """The estimated width of a text, in px; rather too wide than too narrow."""
     em = sum(0.36 if char in _NARROW else 0.95 if char in _WIDE else 0.64 for char in text)
     return em * size_px
 
 
 def wrapped(text: str, width_px: float, size_px: float = FONT_PX) -> list[str]:
-    """A text in lines of at most this width; a word that is longer stands alone."""
+    """A text in lines of at most this width; a longer word gets a line of its own."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -56,12 +56,12 @@ def wrapped(text: str, width_px: float, size_px: float = FONT_PX) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A coordinate, as short as it can be told."""
+    """A coordinate, with at most one decimal place."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 class Drawing:
-    """An SVG picture of this size, in px; `title` is what it shows, in words, for whoever cannot see it."""
+    """An SVG picture of this size, in px; `title` describes it in words, for readers who cannot see it."""
 
     def __init__(self, width: float, height: float, title: str) -> None:
         self._size = f"{number(width)} {number(height)}"
@@ -69,11 +69,11 @@ class Drawing:
         self._parts = list[str]()
 
     def add(self, part: str) -> None:
-        """Add an element as it stands."""
+        """Add an SVG element unchanged."""
         self._parts.append(part)
 
     def text(self, x: float, y: float, text: str, style: str = "") -> None:
-        """A line of text; its baseline begins, ends or is centred at the point, as the style's classes say."""
+        """A line of text; its baseline starts, ends or is centred at the point, depending on the style's classes."""
         self.add(f'<text x="{number(x)}" y="{number(y)}"{_class(style)}>{escape(showable(text))}</text>')
 
     def box(self, x: float, y: float, width: float, height: float, style: str = "box", radius: float = 6) -> None:
@@ -95,7 +95,7 @@ class Drawing:
         self.add(f'<polygon points="{" ".join(f"{number(a)},{number(b)}" for a, b in corners)}" class="head"/>')
 
     def cross(self, x: float, y: float, arm: float = 6) -> None:
-        """A thick cross: what does not arrive, or runs no more."""
+        """A thick cross: a message does not arrive, or an application has stopped."""
         for rise in (-arm, arm):
             self.line([(x - arm, y - rise), (x + arm, y + rise)], "line thick")
 

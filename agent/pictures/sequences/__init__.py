@@ -1,1 +1,1 @@
-"""Sequence diagrams: what was handled, as messages between hosts, applications and people."""
+"""Sequence diagrams: handled events as messages between hosts, applications and people."""

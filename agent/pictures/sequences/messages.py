@@ -1,9 +1,9 @@
-"""What was handled, told as messages between the operator, the SCS side, the hosts' LCAs, applications and clients.
+"""Turns handled events into messages between the operator, the SCS side, the hosts' LCAs, applications and clients.
 
-An event is a message to the SCS side, a decision and what the SCS side writes is a note on its lifeline, a command is a
-message to an LCA. What an LCA does to an application or to its interface is known when its result comes, and stands
-before it. Of an event, decisions and commands are recorded one after the other; here each command stands behind the
-decision that it came of, and each reaction before the decision that it asked for.
+An event is a message to the SCS side; decisions and records of the SCS side are notes on its lifeline; a command is a
+message to an LCA. What an LCA does to an application or its interface becomes known with the result, and is shown
+before it. For an event, decisions and commands are recorded in two separate lists; here each command comes after the
+decision that caused it, and each reaction before the decision that it asked for.
 """
 
 from collections import deque
@@ -56,7 +56,7 @@ from ....fsm.timers import TimerKind
 OPERATOR, SCS, CLIENTS, SCS_LOG = "Operator", "SCS side", "Clients", "SCS log"
 
 _ASKED = ("_requested", "_needed", "_asked", "_ordered")
-"""How the triggers end that a reaction leads to."""
+"""The endings of the triggers that reactions cause."""
 
 
 @frozen
@@ -66,14 +66,14 @@ class Message:
     `kind` is one of
 
         message     a message or a command
-        result      what came of a command
-        lost        a message that does not arrive; on one lifeline: it runs no more
-        self        what a lifeline does by itself
-        note        what the SCS side writes
+        result      the result of a command
+        lost        a message that does not arrive; on one lifeline: its application stops
+        self        an action of a lifeline on itself
+        note        a record of the SCS side
         decision    a row that fired
 
-    Lines of `text` after the first say why. `at_ms` counts from the first event, None if there is no clock; `cite` is
-    a decision's source; `record` is the line of a run's records that it shows, as in `fsm.records`.
+    Lines of `text` after the first give the reason. `at_ms` is the time since the first event, None without a clock;
+    `cite` is a decision's source; `record` is the line in the records of the run, as in `fsm.records`.
     """
 
     source: str
@@ -86,7 +86,7 @@ class Message:
 
 
 class Happened(Protocol):
-    """An event that the core handled: what of `journal.Handled` is needed here."""
+    """An event that the core handled: the part of `journal.Handled` that is needed here."""
 
     @property
     def mono_ns(self) -> int: ...
@@ -101,18 +101,20 @@ class Happened(Protocol):
 
 
 def messages_of(topology: Topology, handled: Sequence[Happened], *, is_timed: bool = True) -> list[Message]:
-    """All that was handled, as messages in the order of happening; without times if there was no clock."""
+    """All handled events as messages, in order; without times if `is_timed` is False."""
     return [
         message
         for each in handled
-        for message in _Teller(topology, (each.mono_ns - handled[0].mono_ns) / 1e6 if is_timed else None).tell(each)
+        for message in _EventMessages(topology, (each.mono_ns - handled[0].mono_ns) / 1e6 if is_timed else None).of(
+            each
+        )
     ]
 
 
 def lifelines_of(topology: Topology, messages: Iterable[Message]) -> tuple[str, ...]:
-    """The lifelines from left to right: the first host's on the left of the SCS side, the second's on its right.
+    """The lifelines from left to right: the first host's to the left of the SCS side, the second's to its right.
 
-    Of several pairs, those applications have one that take part.
+    With several pairs, only applications that take part have a lifeline.
     """
     taking_part = {name for message in messages for name in (message.source, message.target)}
     taking_part |= {SCS, "LCA 1", "LCA 2", *(topology.applications if len(topology.components) == 1 else ())}
@@ -122,7 +124,7 @@ def lifelines_of(topology: Topology, messages: Iterable[Message]) -> tuple[str, 
 
 
 def hosts_of(topology: Topology) -> dict[str, tuple[str, ...]]:
-    """The lifelines that are on each host."""
+    """The lifelines on each host."""
     return {
         host: (f"LCA {side}", *(pair.applications[side - 1] for pair in topology.components))
         for side, host in enumerate(topology.hosts, start=1)
@@ -130,7 +132,7 @@ def hosts_of(topology: Topology) -> dict[str, tuple[str, ...]]:
 
 
 def interleaved(topology: Topology, steps: Iterable[Step], commands: Iterable[Command]) -> Iterator[Step | Command]:
-    """Each command behind the decision that it came of, each reaction before the decision that it asked for."""
+    """Decisions and commands in one order: a command after its decision, a reaction before the decision it causes."""
     waiting = deque(commands)
     for step in steps:
         while waiting and isinstance(waiting[0], TriggerReaction) and step.decision.trigger.endswith(_ASKED):
@@ -158,22 +160,22 @@ def _comes_of(topology: Topology, command: Command, step: Step) -> bool:
 
 
 @frozen
-class _Teller:
-    """Tells one event, at this time, and what came of it."""
+class _EventMessages:
+    """The messages for one event, at this time, and for its decisions and commands."""
 
     topology: Topology
     at_ms: float | None
 
-    def tell(self, handled: Happened) -> Iterator[Message]:
+    def of(self, handled: Happened) -> Iterator[Message]:
         yield from self._event(handled.event, handled.before)
         if isinstance(handled.event, LogMessageReceived) and not handled.commands:
             yield self._message(SCS, SCS, "nothing follows", "note")
-        told: set[str] = set()
+        shown: set[str] = set()
         for item in interleaved(self.topology, handled.steps, handled.commands):
             if not isinstance(item, Step):
                 yield from self._command(item)
-            elif self._is_worth_telling(item) and describe_step(item) not in told:
-                told.add(describe_step(item))
+            elif self._is_shown(item) and describe_step(item) not in shown:
+                shown.add(describe_step(item))
                 yield self._decision(item)
 
     def _message(self, source: str, target: str, text: str, kind: str = "message", record: str = "") -> Message:
@@ -194,12 +196,12 @@ class _Teller:
                 yield from self._reported(event, record)
             case HostConnected() | HostFellSilent() | HostHeard() | HostLost() | HostLeft() | VipReported():
                 kind = "lost" if isinstance(event, HostLost | HostFellSilent) else "message"
-                yield self._message(self._lca(event.host), SCS, _said(event), kind, record)
+                yield self._message(self._lca(event.host), SCS, _host_text(event), kind, record)
             case SwitchoverRequested():
                 yield self._message(OPERATOR, SCS, f"switch to {event.application}", record=record)
             case StartRequested() | StopRequested():
-                what = "start" if isinstance(event, StartRequested) else "stop"
-                yield self._message(OPERATOR, SCS, f"{what} {event.application}", record=record)
+                request = "start" if isinstance(event, StartRequested) else "stop"
+                yield self._message(OPERATOR, SCS, f"{request} {event.application}", record=record)
             case LogMessageReceived():
                 yield self._message(SCS_LOG, SCS, f"{event.event_id} {event.application}", record=record)
             case TimerFired():
@@ -240,8 +242,8 @@ class _Teller:
 
     # Decisions and commands.
 
-    def _is_worth_telling(self, step: Step) -> bool:
-        """What moves; and what is not done though it was asked for. An application's pair tells of it."""
+    def _is_shown(self, step: Step) -> bool:
+        """Whether a decision is shown: it moves, or refuses a request. A pair stands for its redundant applications."""
         if step.machine == ALARM.name or (step.machine == APPLICATION.name and self._is_redundant(step.subject)):
             return False
         if step.decision.destination in (None, step.decision.source):
@@ -261,7 +263,7 @@ class _Teller:
         record = describe_command(command)
         match command:
             case StartTimer():
-                if command.kind is not TimerKind.CANCEL:  # every alarm has one
+                if command.kind is not TimerKind.CANCEL:  # every alarm starts one
                     yield self._message(SCS, SCS, record, "note", record)
             case WriteLog() | ActivateAlarm() | TriggerReaction():
                 yield self._message(SCS, SCS, record, "note", record)
@@ -269,10 +271,10 @@ class _Teller:
                 yield self._message(SCS, self._lca(command.host), record, record=record)
 
 
-def _said(event: HostConnected | HostFellSilent | HostHeard | HostLost | HostLeft | VipReported) -> str:
+def _host_text(event: HostConnected | HostFellSilent | HostHeard | HostLost | HostLeft | VipReported) -> str:
     match event:
         case HostConnected():
-            return f"connected\n{_reported(event.report)}"
+            return f"connected\n{_report_text(event.report)}"
         case HostFellSilent():
             return "nothing heard for half the detection time"
         case HostHeard():
@@ -285,6 +287,6 @@ def _said(event: HostConnected | HostFellSilent | HostHeard | HostLost | HostLef
             return f"the VIP is {'on' if event.held else 'off'}, without a command"
 
 
-def _reported(report: HostReport) -> str:
+def _report_text(report: HostReport) -> str:
     modes = ", ".join(f"{name} {mode}" for name, mode in report.modes.items())
     return f"{modes}, VIP {'on' if report.vip_held else 'off'}"

@@ -1,7 +1,7 @@
-"""Sequence diagrams: who told whom what, from top to bottom, as SVG and as Mermaid.
+"""Sequence diagrams of messages, from top to bottom, as SVG and as Mermaid.
 
-Beside the picture stand the documented steps, each where it begins; a number in a circle stands at all that belongs to
-a step, and is filled where the step is complete.
+The documented steps are beside the picture, each where it begins. Every part of a step has the step's number in a
+circle, which is filled where the step is complete.
 """
 
 import itertools
@@ -15,17 +15,17 @@ from .messages import Message, lifelines_of, messages_of
 __all__ = ["DocumentedStep", "Message", "lifelines_of", "messages_of", "sequence_mermaid", "sequence_svg"]
 
 _SMALL_PX, _STRONG_PX = 11, 14.5
-"""How large small text is, and as how large bold text must count."""
+"""The size of small text, and the size that bold text counts as for its width, in px."""
 _TITLE_PX, _HEAD_PX, _BAND_PX = 40, 30, 20
 _STEPS_PX, _BADGE_PX, _TIME_PX = 225, 20, 76
 _ARROW_PX, _SELF_PX, _NOTE_LINE_PX, _SMALL_LINE_PX, _GAP_PX = 15, 16, 17, 14, 13
 _WORDS_PX, _NOTE_WORDS_PX = 270, 460
-"""How wide the words of a message and of a note may become before they are wrapped."""
+"""The width in px at which the text of a message, and of a note, is wrapped."""
 
 
 @frozen
 class DocumentedStep:
-    """A step of a document: its number or letter, what it says, and the positions of the messages that show it."""
+    """A step of a document: its number or letter, its text, and the positions of the messages that show it."""
 
     label: str
     text: str
@@ -39,14 +39,14 @@ def sequence_svg(
     steps: Sequence[DocumentedStep] = (),
     hosts: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """The picture; `hosts` maps a host to its lifelines, which stand side by side."""
+    """The picture as SVG; `hosts` maps each host to its lifelines, which are side by side."""
     return str(_Picture(title, tuple(lifelines), tuple(messages), tuple(steps), hosts or {}).drawn())
 
 
 def sequence_mermaid(
     lifelines: Sequence[str], messages: Sequence[Message], steps: Sequence[DocumentedStep] = ()
 ) -> str:
-    """The same as a Mermaid sequence diagram; a step's number stands before the message that completes it."""
+    """The same as a Mermaid sequence diagram; a step's number is before the message that completes the step."""
     return "\n".join(("sequenceDiagram", *(f"    {line}" for line in _mermaid(lifelines, messages, steps)))) + "\n"
 
 
@@ -67,13 +67,13 @@ def _mermaid(lifelines: Sequence[str], messages: Sequence[Message], steps: Seque
 
 
 def _plain(text: str) -> str:
-    """Text without what Mermaid takes for the end of a statement, or for a character's code."""
+    """Text without the characters that Mermaid reads as the end of a statement or as a character code."""
     return text.replace(";", ",").replace("#", "#35;").replace("\n", "<br/>")
 
 
 @define
 class _Picture:
-    """The layout is made from top to bottom; nothing is drawn until the height is known."""
+    """A picture in the making: the layout is computed first, because its height must be known before drawing."""
 
     title: str
     lifelines: tuple[str, ...]
@@ -91,7 +91,7 @@ class _Picture:
         notes = max((self.xs[m.source] + _note_width(m) / 2 for m in self.messages if _is_note(m)), default=0)
         self.width = max(self.xs[last] + _head_width(last) / 2, notes) + 14
 
-    # Where everything is.
+    # Layout.
 
     @property
     def _left(self) -> float:
@@ -114,7 +114,7 @@ class _Picture:
         return [step for step in self.steps if row in step.rows]
 
     def _columns(self) -> Iterator[float]:
-        """The lifelines' places: far enough apart for their heads, and for what is written between them."""
+        """The x of each lifeline: far enough apart for their heads, and for the texts between them."""
         heads = [_head_width(name) for name in self.lifelines]
         gaps = [(one + other) / 2 + 16 for one, other in itertools.pairwise(heads)]
         for message in sorted(self.messages, key=self._span):
@@ -136,7 +136,7 @@ class _Picture:
         return abs(self.lifelines.index(message.source) - self.lifelines.index(message.target))
 
     def _lay_out(self) -> float:
-        """Give every message its place, below the one before and not above its step's text; returns the end."""
+        """Compute the y of every message, below the previous one and not above its step's text; returns the end."""
         y, free = self._top + _HEAD_PX + 4.0, 0.0
         for row, message in enumerate(self.messages):
             y += self._gap_before(row)
@@ -176,10 +176,10 @@ class _Picture:
 
     def _draw_lifelines(self, drawing: Drawing, end: float) -> None:
         for host, on_it in self.hosts.items():
-            found = [name for name in self.lifelines if name in on_it]
-            if found:
-                left = self.xs[found[0]] - _head_width(found[0]) / 2
-                right = self.xs[found[-1]] + _head_width(found[-1]) / 2
+            names = [name for name in self.lifelines if name in on_it]
+            if names:
+                left = self.xs[names[0]] - _head_width(names[0]) / 2
+                right = self.xs[names[-1]] + _head_width(names[-1]) / 2
                 drawing.line([(left, self._top - 5), (right, self._top - 5)], "line thick")
                 drawing.text((left + right) / 2, self._top - 10, host, "middle strong")
         for name, x in self.xs.items():
@@ -214,11 +214,11 @@ class _Picture:
 
     def _draw_notes(self, drawing: Drawing) -> None:
         for rows in self._boxes():
-            noted = [self.messages[row] for row in rows]
-            width, x = max(map(_note_width, noted)), self.xs[noted[0].source]
-            top = self.ys[rows[0]] - _height(noted[0]) - 5
+            notes = [self.messages[row] for row in rows]
+            width, x = max(map(_note_width, notes)), self.xs[notes[0].source]
+            top = self.ys[rows[0]] - _height(notes[0]) - 5
             drawing.box(x - width / 2, top, width, self.ys[rows[-1]] - top + 5, "box soft", 4)
-            for row, message in zip(rows, noted, strict=True):
+            for row, message in zip(rows, notes, strict=True):
                 y = self.ys[row] - _height(message)
                 for line, style in _lines(message):
                     y += _SMALL_LINE_PX if style else _NOTE_LINE_PX
@@ -226,7 +226,7 @@ class _Picture:
                     drawing.text(x, y - 4, line, f"middle{style}{weight}")
 
     def _boxes(self) -> Iterator[list[int]]:
-        """The positions of the notes that stand together in one box."""
+        """The positions of the notes that share a box."""
         kinds = [(_is_note(message), message.source) for message in self.messages]
         for (is_note, _), rows in itertools.groupby(range(len(kinds)), kinds.__getitem__):
             if is_note:
@@ -245,11 +245,11 @@ class _Picture:
                 drawing.text(x, y + 4, step.label, f"small middle{' strong white' if is_complete else ''}")
 
     def _draw_times(self, drawing: Drawing) -> None:
-        told = None
+        previous_ms = None
         for message, y in zip(self.messages, self.ys, strict=True):
-            if message.at_ms is not None and message.at_ms != told:
+            if message.at_ms is not None and message.at_ms != previous_ms:
                 drawing.text(self._left - 14, y, f"{message.at_ms:.1f} ms", "small end")
-            told = message.at_ms
+            previous_ms = message.at_ms
 
 
 def _is_note(message: Message) -> bool:
@@ -257,21 +257,21 @@ def _is_note(message: Message) -> bool:
 
 
 def _lines(message: Message) -> list[tuple[str, str]]:
-    """The lines of a message and their style; those that say why are small."""
+    """The lines of a message with their styles; the lines of the reason are small."""
     first, *reasons = message.text.split("\n")
     width = _NOTE_WORDS_PX if _is_note(message) else _WORDS_PX
     lines = [(line, "") for line in wrapped(first, width)]
-    told = " ".join((*reasons, f"({message.cite})")) if message.cite else " ".join(reasons)
-    return lines + [(line, " small faint") for line in _balanced(told, width) if line]
+    reason = " ".join((*reasons, f"({message.cite})")) if message.cite else " ".join(reasons)
+    return lines + [(line, " small faint") for line in _balanced(reason, width) if line]
 
 
 def _balanced(text: str, width_px: float) -> list[str]:
-    """Small text in no more lines than it needs, which are about equally long."""
+    """Small text in as few lines as possible, all of about the same length."""
     lines = wrapped(text, width_px, _SMALL_PX)
     narrower = width_of(text, _SMALL_PX) / len(lines)
-    while len(found := wrapped(text, narrower, _SMALL_PX)) > len(lines):
+    while len(balanced := wrapped(text, narrower, _SMALL_PX)) > len(lines):
         narrower += _SMALL_PX
-    return found
+    return balanced
 
 
 def _words_width(message: Message) -> float:

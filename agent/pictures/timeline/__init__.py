@@ -1,1 +1,1 @@
-"""Timelines: what held for how long in an incident."""
+"""Timelines of incidents: the condition of each host, application, the VIP and the clients over time."""

@@ -1,8 +1,8 @@
-"""What was so, and for how long, in an incident: the lanes of its timeline, as the agent knew it.
+"""The lanes of an incident's timeline: conditions and their durations, as the agent knew them.
 
-A lane is about one thing (a host's connection, an application, the VIP on a host, the clients) and consists of
-stretches, each from one moment at which something was handled to another. Moments that are less than a tenth of a
-millisecond apart count as one: nobody reads a picture more closely.
+A lane has one subject (a host's connection, an application, the VIP on a host, the clients) and consists of stretches,
+each from the moment of one handled event to that of another. Moments less than a tenth of a millisecond apart count as
+one, because the picture cannot be read more precisely.
 """
 
 import enum
@@ -23,7 +23,7 @@ _OWED = ("owed_", "enabling_owed_", "leaving_owed_", "absent_")
 
 
 class Look(enum.StrEnum):
-    """How a stretch is drawn: each is told from the others without colour."""
+    """How a stretch is drawn; all looks can be distinguished without colour."""
 
     FULL = "full"
     LIGHT = "light"
@@ -35,7 +35,7 @@ class Look(enum.StrEnum):
 
 @frozen
 class Stretch:
-    """What was so from one moment to another, in ms after the first event; None: since before, or from then on."""
+    """A condition and its begin and end, in ms after the first event; None: it began earlier, or has not ended."""
 
     text: str
     look: Look
@@ -45,7 +45,7 @@ class Stretch:
 
 @frozen
 class Lane:
-    """All stretches of one thing, in order, without gaps; `host` is empty for what is on no host."""
+    """All stretches of one subject, in order, without gaps; `host` is empty for the clients."""
 
     host: str
     name: str
@@ -68,26 +68,26 @@ _MODES: dict[Mode | None, Shown] = {
 
 
 def lanes_of(incident: Incident) -> tuple[Lane, ...]:
-    """The lanes of both hosts, then the one of the clients."""
+    """The lanes of both hosts, followed by the clients' lane."""
     topology, moments = incident.topology, _moments(incident)
     hosts = [lane for side in (1, 2) for lane in _host_lanes(topology, side, moments)]
     return (*hosts, Lane("", "clients", _stretches(moments, lambda state: _clients(topology, state))))
 
 
-def service(incident: Incident, how: str) -> tuple[Stretch, ...]:
-    """When clients were `unserved`, or `in doubt`, as the agent knew it; times as they were, not as they are drawn."""
+def service(incident: Incident, condition: str) -> tuple[Stretch, ...]:
+    """When clients were `unserved`, or `in doubt`, as far as the agent knew; with exact times, not as drawn."""
     exact: Moments = [(None, incident.before), *((incident.at_ms(each), each.after) for each in incident.handled)]
     stretches = _stretches(exact, lambda state: _clients(incident.topology, state))
-    return tuple(each for each in stretches if each.text == how)
+    return tuple(each for each in stretches if each.text == condition)
 
 
 def instants_of(incident: Incident) -> list[float]:
-    """The moments at which something was handled, in ms after the first event, each once."""
+    """The moments of the handled events, in ms after the first event, without duplicates."""
     return [at_ms for at_ms, _ in _moments(incident) if at_ms is not None]
 
 
 def instant(at_ms: float) -> float:
-    """The moment as the picture knows it."""
+    """A moment rounded to the picture's precision, 0.1 ms."""
     return round(at_ms, 1)
 
 
@@ -95,16 +95,16 @@ Moments = list[tuple[float | None, SolutionState]]
 
 
 def _moments(incident: Incident) -> Moments:
-    """The state before, and the one after each moment; None is the time before the first."""
+    """The state after each moment, preceded by the state before all of them (with None in place of a moment)."""
     after = {instant(incident.at_ms(each)): each.after for each in incident.handled}
     return [(None, incident.before), *after.items()]
 
 
 def _stretches(moments: Moments, show: Callable[[SolutionState], Shown]) -> tuple[Stretch, ...]:
     shown = [(at_ms, show(state)) for at_ms, state in moments]
-    begins = [(what, next(group)[0]) for what, group in itertools.groupby(shown, key=lambda each: each[1])]
+    begins = [(condition, next(group)[0]) for condition, group in itertools.groupby(shown, key=lambda each: each[1])]
     ends = [*(begin for _, begin in begins[1:]), None]
-    return tuple(Stretch(*what, begin, end) for (what, begin), end in zip(begins, ends, strict=True))
+    return tuple(Stretch(*condition, begin, end) for (condition, begin), end in zip(begins, ends, strict=True))
 
 
 def _host_lanes(topology: Topology, side: int, moments: Moments) -> Iterator[Lane]:
@@ -121,8 +121,7 @@ def _host_lanes(topology: Topology, side: int, moments: Moments) -> Iterator[Lan
 
 
 def _application(topology: Topology, state: SolutionState, index: int, side: int) -> Shown:
-    thing = topology.hosts[side - 1], topology.components[index].applications[side - 1]
-    ordered = _ordered(state, thing)
+    ordered = _ordered(state, (topology.hosts[side - 1], topology.components[index].applications[side - 1]))
     if ordered:
         return ordered, Look.UNDER_WAY
     if index < len(topology.pairs):
@@ -147,7 +146,7 @@ def _ordered(state: SolutionState, target: tuple[str, str]) -> str:
 
 
 def _clients(topology: Topology, state: SolutionState) -> Shown:
-    """Served by a host that fell silent is in doubt: perhaps it serves, and perhaps it is gone already."""
+    """Whether the clients are served. If the serving host is silent this is in doubt: it may serve, or be gone."""
     modes, links = state.pairs[pair_of_the_vip(topology)].modes, state.links
     if not is_served(topology, state):
         if "doubtful" in links:

@@ -1,7 +1,7 @@
 """An incident's timeline: both hosts, the VIP and the clients over time, drawn from the lanes (`lanes`).
 
-What a bar means is written in it, or told by its filling, which the legend explains: full, light, hatched, crossed,
-dotted. So it can be read on paper in black and white, and by whoever does not tell colours apart.
+The meaning of a bar is written in it, or shown by its pattern, which the legend explains: full, light, hatched,
+crossed, dotted. So the picture can be read in black and white on paper, and by colour-blind readers.
 """
 
 import itertools
@@ -43,7 +43,7 @@ _LEGEND = (
 
 
 def timeline_svg(incident: Incident) -> str:
-    """The picture of an incident over time; the same bytes for the same incident on any machine."""
+    """The picture of an incident over time as SVG; the same incident gives the same bytes on any machine."""
     lanes, instants = lanes_of(incident), instants_of(incident)
     alone = len(instants) == 1
     lead = 0.35 * (_WIDTH - _NAMES) if alone else _LEAD
@@ -52,7 +52,7 @@ def timeline_svg(incident: Incident) -> str:
 
 
 class _Timeline:
-    """The drawing under way: flags at the top, then the axis, the hosts' lanes, the clients', and the legend."""
+    """The drawing in progress: flags at the top, then the axis, the hosts' lanes, the clients' lane, and the legend."""
 
     def __init__(self, incident: Incident, lanes: Sequence[Lane], axis: Axis) -> None:
         self._lanes, self._axis, self._gaps = lanes, axis, service(incident, "unserved")
@@ -79,7 +79,7 @@ class _Timeline:
         return self._drawing
 
     def _placed_lanes(self) -> Iterator[tuple[Lane, float, bool]]:
-        """Each lane, the top of its bar, and whether it is the first one of its host."""
+        """Each lane, the top of its bar, and whether it is the first lane of its host."""
         y, host = self._top - 14, None
         for lane in self._lanes:
             is_first, host = lane.host != host, lane.host
@@ -88,7 +88,7 @@ class _Timeline:
             y += _ROW
 
     def _draw_bands(self) -> None:
-        """A host's lanes are one block, with the host's name at its side, from bottom to top."""
+        """The background of each host's lanes, with the host's name beside it, written upwards."""
         for host, group in itertools.groupby(self._placed_lanes(), key=lambda each: each[0].host):
             placed = list(group)
             top, height = placed[0][1] - 4, len(placed) * _ROW + 2
@@ -168,7 +168,7 @@ class _Timeline:
             drawing.text(middle, y + 14, stretch.text, style + (" strong" if is_gap else ""))
 
     def _draw_gaps(self) -> None:
-        """Under the clients' lane: how long each gap was."""
+        """The duration of each gap in service, below the clients' lane."""
         y, free_from = self._bottom - self._gaps_px + 6, 0.0
         for gap in self._gaps:
             left, right = self._ends(gap)
@@ -207,7 +207,7 @@ class _Timeline:
 
 
 def _placed_flags(incident: Incident, axis: Axis) -> Iterator[tuple[float, list[str], int]]:
-    """The phases that happened, one flag a moment, and its first row: below those whose texts its pole would meet."""
+    """The phases of the incident: one flag per moment, and its first row, below the texts that its pole would cross."""
     at: dict[float, list[str]] = {}
     for phase in incident.phases:
         if phase.at_ms is not None:
@@ -237,8 +237,8 @@ def _gap_text(gap: Stretch) -> str:
 
 def _note(scales: set[Scale]) -> str:
     exceptions = {Scale.STRETCHED: "stretched where the axis is dashed", Scale.BROKEN: "broken where it zigzags"}
-    found = [text for scale, text in exceptions.items() if scale in scales]
-    return ", ".join(["Bars: what the agent knew at the time. Time is to scale", *found]) + "."
+    present = [text for scale, text in exceptions.items() if scale in scales]
+    return ", ".join(["Bars: what the agent knew at the time. Time is to scale", *present]) + "."
 
 
 def _dashed(scale: Scale) -> str:
@@ -246,8 +246,8 @@ def _dashed(scale: Scale) -> str:
 
 
 def _fitting(text: str, width: float, size: float) -> str:
-    """The text, or as much of its beginning and of its end, where names differ, as fits."""
+    """The text, shortened to fit in the middle, because names differ at their beginning and end."""
     if width_of(text, size) <= width:
         return text
     shorter = (f"{text[: count // 2]}…{text[len(text) - (count + 1) // 2 :]}" for count in range(len(text) - 1, 1, -1))
-    return next((found for found in shorter if width_of(found, size) <= width), "…")
+    return next((candidate for candidate in shorter if width_of(candidate, size) <= width), "…")

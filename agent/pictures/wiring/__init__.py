@@ -1,1 +1,1 @@
-"""How alarm conditions are wired to reactions, and how the machines are coupled."""
+"""Pictures of how alarm conditions are wired to reactions, and of how the machines are coupled."""

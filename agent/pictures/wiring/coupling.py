@@ -1,7 +1,7 @@
-"""How the machines are coupled: which outputs of one are triggers of another.
+"""How the machines are coupled: the outputs of one that become triggers of another.
 
-`COUPLINGS` says it, in the names of the tables; the tests hold it against the tables, so that no output and no trigger
-is missing and none is invented. How a solution is wired by its alarm conditions is drawn by `wiring`.
+`COUPLINGS` lists them, with the names from the tables; the tests compare it with the tables, so that no output and no
+trigger is missing or invented. `wiring` draws how a solution's alarm conditions connect its applications.
 """
 
 from attrs import frozen
@@ -15,7 +15,7 @@ from .wiring import wiring_svg
 __all__ = ["COUPLINGS", "MACHINES", "Coupling", "coupling_layout", "coupling_svg", "wiring_svg"]
 
 HOSTS, CLOCK, JOINT, OPERATOR, MESSAGES = "its host", "a timer", "joint state", "an operator", "a message from outside"
-"""What is no machine: a machine's box tells of these, but for the joint state, which has a box of its own."""
+"""The ends of couplings that are not machines. They are listed in a machine's box; only the joint state has its own."""
 
 MACHINES = {table.name: table for table in (LINK, APPLICATION, PAIR, ALARM, PLACEMENT, VIP)}
 _LINK, _APPLICATION, _PAIR, _ALARM, _PLACEMENT, _VIP = MACHINES
@@ -23,9 +23,9 @@ _LINK, _APPLICATION, _PAIR, _ALARM, _PLACEMENT, _VIP = MACHINES
 
 @frozen
 class Coupling:
-    """Outputs of one machine, each of which becomes one of the triggers of another, without their sides.
+    """Outputs of one machine that become triggers of another; names without their sides.
 
-    Either side may be no machine: what comes from there has no `outputs`, what goes there no `triggers`.
+    One end may not be a machine: as a source it has no `outputs`, as a target no `triggers`.
     """
 
     source: str
@@ -36,7 +36,7 @@ class Coupling:
 
 # fmt: off
 COUPLINGS = (
-    # What becomes of a host concerns whatever runs on it.
+    # A change of a host affects everything that runs on it.
     Coupling(HOSTS, _LINK,         "",             "connected fell_silent heard lost left"),
     Coupling(_LINK, _LINK,         "tell_heard",   "peer_heard"),
     Coupling(_LINK, _LINK,         "tell_blind",   "peer_gone"),
@@ -49,7 +49,7 @@ COUPLINGS = (
     Coupling(_LINK, _VIP,          "tell_lost",    "unreachable"),
     Coupling(_LINK, _VIP,          "tell_blind",   "blinded"),
 
-    # What is written activates alarm conditions, and their reactions move the rest.
+    # Log messages activate alarm conditions, and their reactions drive the other machines.
     Coupling(_PAIR, _ALARM,        "log_primary log_backup",  "detected cancelled"),
     Coupling(_PAIR, _ALARM,        "restate_primary",         "restated"),
     Coupling(_PAIR, _ALARM,        "repeat",                  "detected"),
@@ -61,14 +61,14 @@ COUPLINGS = (
     Coupling(_ALARM, _VIP,         "react",                   "enable_ordered disable_ordered"),
     Coupling(_PAIR, _VIP,          "release_vip",             "disable_asked"),
 
-    # What they are together is a trigger, too.
+    # The joint state of the machines is a trigger as well.
     Coupling(JOINT, _PLACEMENT,    "",       "together lacks gathers either none busy nothing"),
     Coupling(JOINT, _ALARM,        "",       "over"),
     Coupling(JOINT, _VIP,          "",       "held free"),
     Coupling(_PLACEMENT, JOINT,    "look",   ""),
     Coupling(_PLACEMENT, _PAIR,    "gather", "requested"),
 
-    # Commands, and what becomes of them.
+    # Commands and their results.
     Coupling(_APPLICATION, HOSTS,  "start stop", ""),
     Coupling(HOSTS, _APPLICATION,  "",           "up down"),
     Coupling(_PAIR, HOSTS,         "promote demote look", ""),
@@ -89,7 +89,7 @@ COUPLINGS = (
     Coupling(_VIP, CLOCK,          "start_retry start_look start_announce start_drain", ""),
     Coupling(CLOCK, _VIP,          "", "retry look_due announce_again drained"),
 
-    # People, and logs that the agent follows.
+    # Operators, and the logs that the agent follows.
     Coupling(OPERATOR, _PAIR,        "", "requested"),
     Coupling(OPERATOR, _APPLICATION, "", "start_requested stop_requested"),
     Coupling(MESSAGES, _PAIR,        "", "logged_primary logged_backup"),
@@ -122,12 +122,12 @@ _NOTE = (
 
 
 def coupling_svg() -> str:
-    """The picture of how the machines are coupled through outputs, alarm conditions and reactions."""
+    """The picture of the machines' couplings through outputs, alarm conditions and reactions, as SVG."""
     return drawn(coupling_layout(), "how the machines are coupled", _NOTE)
 
 
 def coupling_layout() -> Layout:
-    """Where everything of that picture stands."""
+    """The layout of that picture."""
     nodes = {name: Node((), (name,), ((_COUNTS[name],), ()), _inside(name), at) for name, at in _MAP.items()}
     pairs = dict.fromkeys((one.source, one.target) for one in COUPLINGS if {one.source, one.target} <= set(nodes))
     edges = tuple(Edge(*ends, tuple(_labels(*ends))) for ends in pairs if ends[0] != ends[1])
@@ -138,28 +138,28 @@ def coupling_layout() -> Layout:
 
 
 def _labels(source: str, target: str) -> list[Label]:
-    """What one machine tells another, each output below the triggers that it becomes."""
-    found: dict[str, list[str]] = {}
+    """The labels of the edge between two machines: each output below the triggers that it becomes."""
+    triggers_of: dict[str, list[str]] = {}
     for one in COUPLINGS:
         if (one.source, one.target) == (source, target):
-            found.setdefault(one.outputs, []).extend(one.triggers.split())
+            triggers_of.setdefault(one.outputs, []).extend(one.triggers.split())
     return [
         Label(tuple(in_lines(", ".join(triggers), 30)), ", ".join(outputs.split()))
-        for outputs, triggers in found.items()
+        for outputs, triggers in triggers_of.items()
     ]
 
 
 def _inside(name: str) -> tuple[Label, ...]:
-    """What a machine's box tells: what it hears from where there is no machine, and what it asks for there."""
-    found: list[Label] = []
+    """The text in a machine's box: its triggers from ends that are not machines, and its outputs to them."""
+    labels: list[Label] = []
     for other in (HOSTS, CLOCK, OPERATOR, MESSAGES):
         heard = [
             word for one in COUPLINGS if (one.source, one.target) == (other, name) for word in one.triggers.split()
         ]
         asked = [word for one in COUPLINGS if (one.source, one.target) == (name, other) for word in one.outputs.split()]
         if heard:
-            found.append(Label(tuple(in_lines(f"{other}: {', '.join(heard)}", _WRAP)), ", ".join(asked)))
+            labels.append(Label(tuple(in_lines(f"{other}: {', '.join(heard)}", _WRAP)), ", ".join(asked)))
     own = [f"{one.outputs} is {one.triggers} there" for one in COUPLINGS if (one.source, one.target) == (name, name)]
     if own:
-        found.append(Label(tuple(in_lines(f"the other host's: {', '.join(own)}", _WRAP)), ""))
-    return tuple(found)
+        labels.append(Label(tuple(in_lines(f"the other host's: {', '.join(own)}", _WRAP)), ""))
+    return tuple(labels)

@@ -1,7 +1,7 @@
 """How a solution is wired: which messages activate which alarm conditions, and what their reactions do.
 
-The first host's applications stand on the left, the second host's on the right, each beside the alarm conditions about
-it; in the middle stands what their reactions move.
+The first host's applications are on the left, the second host's on the right, each beside the alarm conditions about
+it; the targets of the reactions are in the middle.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ from ..states.boxes import BOLDER, FOOT_PX, HEADING_PX, MARGIN_PX, SMALL_PX
 
 LINE_PX, PADDING_PX = 16, 10
 GAP_PX, SPACE_PX, REACH_PX = 14, 40, 150
-"""Between two alarm conditions of one application, between two applications, and from a reaction to its target."""
+"""The space between two alarm conditions of one application, between two applications, and up to a target, in px."""
 
 _TITLE = "how it is wired: applications, alarm conditions, and what their reactions move"
 
 Target = tuple[ReactionKind | None, str]
-"""What a reaction moves: the VIP (None) on a host, or an application that becomes primary."""
+"""The target of a reaction: the VIP (None) on a host, or an application that becomes primary."""
 
 
 @frozen
@@ -41,13 +41,13 @@ class _Group:
 
     @property
     def box(self) -> Box:
-        """What its alarm conditions cover."""
+        """The box around its alarm conditions."""
         first, last = self.alarms[0][1], self.alarms[-1][1]
         return Box(first.x, first.y, first.width, last.y + last.height - first.y)
 
 
 def wiring_svg(topology: Topology) -> str:
-    """The wiring of a solution: applications, the alarm conditions about them, and what the reactions move."""
+    """The wiring of a solution as SVG: applications, the alarm conditions about them, and the reactions' targets."""
     names = [name for name in topology.applications if topology.alarms_about[name]]
     targets = tuple(dict.fromkeys(_target(reaction) for alarm in topology.alarms for reaction in alarm.reactions))
     name_px = max((width_of(name) * BOLDER for name in (*names, "host")), default=0) + 2 * PADDING_PX
@@ -91,11 +91,11 @@ def _drawn(
     return str(drawing)
 
 
-# What stands where.
+# Layout.
 
 
 def _groups(topology: Topology, names: Sequence[str], x: float, width: float) -> tuple[_Group, ...]:
-    found: list[_Group] = []
+    groups: list[_Group] = []
     y = 0.0
     for name in names:
         alarms: list[tuple[Alarm, Box]] = []
@@ -105,16 +105,16 @@ def _groups(topology: Topology, names: Sequence[str], x: float, width: float) ->
             y += _alarm_height(alarm) + GAP_PX
         y += SPACE_PX - GAP_PX
         side = _side(topology, name)
-        found.append(_Group(name, topology.hosts[side - 1] if side else "on neither host", tuple(alarms)))
-    return tuple(found)
+        groups.append(_Group(name, topology.hosts[side - 1] if side else "on neither host", tuple(alarms)))
+    return tuple(groups)
 
 
 def _targets(
     targets: Sequence[Target], groups: Sequence[_Group], middle: float, width: float, low: float
 ) -> dict[Target, Box]:
-    """The targets in the middle, evenly from top to bottom, each as near to its reactions as that goes."""
+    """The boxes of the targets in the middle, evenly spaced, in the order of the mean height of their reactions."""
     heights: dict[Target, list[float]] = {target: [] for target in targets}
-    for alarm, box in (found for group in groups for found in group.alarms):
+    for alarm, box in (each for group in groups for each in group.alarms):
         for index, reaction in enumerate(alarm.reactions):
             heights[_target(reaction)].append(_reaction_y(box, index))
     ordered = sorted(targets, key=lambda target: sum(heights[target]) / len(heights[target]))
@@ -125,9 +125,9 @@ def _targets(
 
 
 def _draw_reactions(drawing: Drawing, groups: Sequence[_Group], targets: dict[Target, Box], *, is_left: bool) -> None:
-    """From each reaction's line an arrow to its target; dashed if that is taken away."""
+    """An arrow from each reaction's line to its target; dashed if the VIP is disabled there."""
     forward = 1 if is_left else -1
-    for alarm, box in (found for group in groups for found in group.alarms):
+    for alarm, box in (each for group in groups for each in group.alarms):
         for index, reaction in enumerate(alarm.reactions):
             target = targets[_target(reaction)]
             x, y = box.x + (box.width if is_left else 0), _reaction_y(box, index) - 4
@@ -156,7 +156,7 @@ def _draw_group(drawing: Drawing, group: _Group, is_left: bool, width: float) ->
             drawing.text(its.x + PADDING_PX, _reaction_y(its, index), _reaction_text(reaction), "small strong")
 
 
-# Words and measures.
+# Texts and sizes.
 
 
 def _note(topology: Topology) -> str:
