@@ -66,12 +66,12 @@ async def run(
     return Completed(child.status, output.text(), output.cut)
 
 
-async def check(argv: Sequence[str], deadline_ms: int, environment: Mapping[str, str] | None = None) -> str:
+async def check(argv: Sequence[str], deadline_ms: int) -> str:
     """Run a command that must succeed, and return its output.
 
     Raises as `run` does, and `ExitStatusError` with the last line of its output if its exit status is not 0.
     """
-    completed = await run(argv, deadline_ms, environment)
+    completed = await run(argv, deadline_ms)
     require_success(argv, completed)
     return completed.output
 

@@ -40,7 +40,7 @@ from .curve import Context, Frames, LinkSocket, dial, endpoint_of
 from .keys import Identity
 from .lca_end import LcaLink
 from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session
-from .silence import LinkTiming, SilenceWatch
+from .silence import RECONNECT_MS, LinkTiming, SilenceWatch
 from .wire import (
     Body,
     Goodbye,
@@ -166,7 +166,7 @@ class HostLink:
 
     def _tick(self) -> None:
         """One heartbeat, or one more hello or resume while nobody answers."""
-        period_ms = self._timing.heartbeat_ms if self._answered else self._timing.reconnect_ms
+        period_ms = self._timing.heartbeat_ms if self._answered else RECONNECT_MS
         self._tick_timer = self._loop.call_later(period_ms / 1000, self._tick)
         if self._resuming:
             self._say_resume()

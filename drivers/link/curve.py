@@ -17,7 +17,7 @@ from zmq.utils.monitor import parse_monitor_message
 from ..errors import DriverError
 from .keys import Identity
 from .session import Refusal, RefusalLog
-from .silence import MAX_DETECTION_MS, LinkTiming
+from .silence import MAX_DETECTION_MS, RECONNECT_MS, LinkTiming
 from .wire import MAX_BYTES
 
 Socket = zmq.Socket[bytes]
@@ -138,13 +138,13 @@ def dial(context: Context, endpoint: str, identity: Identity, host_key: bytes, t
     """A socket that calls the endpoint until it answers, and sends only over connections that stand.
 
     A lost SYN would be repeated by the kernel after a second only, so a call that is not answered is given up and
-    made anew by libzmq, at the pace of `timing.reconnect_ms`.
+    made anew by libzmq, every `RECONNECT_MS`.
     """
     socket = context.socket(zmq.DEALER)
     _configure(socket, endpoint, identity, timing.detection_ms)
     socket.curve_serverkey = host_key
     socket.immediate = 1
-    socket.connect_timeout = timing.reconnect_ms - 10
+    socket.connect_timeout = RECONNECT_MS - 10
     socket.reconnect_ivl = _REDIAL_MS
     socket.connect(endpoint)
     return socket

@@ -10,34 +10,30 @@ from ..errors import DriverError
 MIN_DETECTION_MS = 30
 MAX_DETECTION_MS = 60_000
 _HEARTBEATS = 5
-_MIN_RECONNECT_MS = 20
-_MAX_RECONNECT_MS = 5_000
 _SECOND_LOOK_S = 0.002
 _MAX_LOOKS = 10
 
+RECONNECT_MS = 35
+"""How often a lost host is called, in milliseconds. It bounds the round trip to a host: one that is farther away than
+20 ms cannot be connected to."""
 
-def _between(lowest_ms: int, highest_ms: int) -> Callable[[object, "Attribute[int]", int], None]:
-    def check(_: object, attribute: "Attribute[int]", value: int) -> None:
-        if not lowest_ms <= value <= highest_ms:
-            raise DriverError(f"{attribute.name} is {value}: {lowest_ms} to {highest_ms} are allowed")
 
-    return check
+def _in_range(_: object, attribute: "Attribute[int]", value: int) -> None:
+    if not MIN_DETECTION_MS <= value <= MAX_DETECTION_MS:
+        allowed = f"{MIN_DETECTION_MS} to {MAX_DETECTION_MS} are allowed"
+        raise DriverError(f"{attribute.name} is {value}: {allowed}")
 
 
 @frozen
 class LinkTiming:
-    """The times of a link, all in milliseconds, derived from the detection time (30 to 60000 ms).
-
-    `reconnect_ms` (20 to 5000 ms) is the pace at which a lost host is called. It also bounds the round trip over which
-    a connection can be made at all, so a host farther away than 20 ms needs a larger value than the default.
+    """The times of a link in milliseconds, derived from the detection time (30 to 60000 ms; else `DriverError`).
 
     >>> timing = LinkTiming(detection_ms=1000)
     >>> timing.heartbeat_ms, timing.silent_ms
     (200, 500)
     """
 
-    detection_ms: int = field(validator=_between(MIN_DETECTION_MS, MAX_DETECTION_MS))
-    reconnect_ms: int = field(default=35, validator=_between(_MIN_RECONNECT_MS, _MAX_RECONNECT_MS))
+    detection_ms: int = field(validator=_in_range)
 
     @property
     def heartbeat_ms(self) -> int:

@@ -114,19 +114,16 @@ def test_side_1_is_left_and_side_2_its_mirror_image(table: Table, view: View):
 
 
 @pytest.mark.parametrize(("table", "view"), VIEWS)
-def test_trouble_stands_out_and_what_is_present_is_lit(table: Table, view: View):
+def test_boxes_name_their_states_and_trouble_stands_out(table: Table, view: View):
     states = {state for node in layout(table, view).nodes.values() for state in node.states}
-    lit = frozenset(sorted(states)[:1])
     boxes = [
         (set(box.get("data-state", "").split()), set(box.get("class", "").split()))
-        for box in parsed(state_svg(table, view, lit)).iter(f"{SVG}rect")
+        for box in parsed(state_svg(table, view)).iter(f"{SVG}rect")
         if box.get("data-state")
     ]
     assert {state for shown, _ in boxes for state in shown} == states
     for shown, classes in boxes:
-        assert ("lit" in classes) == bool(shown & lit)
         assert ("trouble" in classes) == all(re.sub(r"_[12]$", "", state) in TROUBLE for state in shown)
-    assert state_svg(table, view).count('lit"') == 0
 
 
 @pytest.mark.parametrize(("table", "view"), VIEWS)

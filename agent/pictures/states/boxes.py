@@ -4,7 +4,7 @@ A box has a title, what is known of each side in the side's half, and what happe
 each a trigger over its commands.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -31,8 +31,8 @@ class Layout:
     has_ghosts: bool
 
 
-def drawn(found: Layout, title: str, note: str, lit: Collection[str] = frozenset(), initial: str = "") -> str:
-    """A layout as SVG, with a title above and a note below; see `states.state_svg` for `lit`."""
+def drawn(found: Layout, title: str, note: str, initial: str = "") -> str:
+    """A layout as SVG, with a title above and a note below; `initial` is where an arrow points from a dot."""
     extent = _extent(found, title)
     drawing = Drawing(extent.width, extent.height, title)
     drawing.add(f'<g transform="translate({number(-extent.x)} {number(-extent.y)})">')
@@ -46,7 +46,7 @@ def drawn(found: Layout, title: str, note: str, lit: Collection[str] = frozenset
     for edge, one in zip(found.edges, found.placed, strict=True):
         _label(drawing, one.label, edge.labels)
     for word, node in found.nodes.items():
-        _box(drawing, node, found.boxes[word], any(state in lit for state in node.states))
+        _box(drawing, node, found.boxes[word])
     if initial in found.boxes:
         _initial(drawing, found.boxes[initial])
     drawing.add("</g>")
@@ -108,9 +108,9 @@ def size_of(node: Node) -> tuple[float, float]:
     return width, height + (lines * SMALL_LINE_PX + 8 if lines else 0) + (inside + 4 if inside else 0)
 
 
-def _box(drawing: Drawing, node: Node, box: Box, is_lit: bool) -> None:
+def _box(drawing: Drawing, node: Node, box: Box) -> None:
     is_trouble = bool(node.states) and all(bare(state) in TROUBLE for state in node.states)
-    style = f"box{' trouble' if is_trouble else ''}{' lit' if is_lit else ''}"
+    style = f"box{' trouble' if is_trouble else ''}"
     at = f'x="{number(box.x)}" y="{number(box.y)}" width="{number(box.width)}" height="{number(box.height)}" rx="8"'
     states = f' data-state="{" ".join(node.states)}"' if node.states else ""
     drawing.add(f'<rect {at} class="{style}"{states}/>')

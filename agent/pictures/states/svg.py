@@ -6,7 +6,6 @@ machine knows two sides, the edges of one are told in full and their mirror imag
 """
 
 import functools
-from collections.abc import Collection
 
 from ....fsm.table import Table
 from ..drawing.routes import Box, Wanted, place
@@ -23,8 +22,8 @@ def views(table: Table) -> tuple[View, ...]:
     return VIEWS[table.name]
 
 
-def state_svg(table: Table, view: View, lit: Collection[str] = frozenset()) -> str:
-    """A view of a machine as SVG; the boxes of the states in `lit` have the class `lit`.
+def state_svg(table: Table, view: View) -> str:
+    """A view of a machine as SVG.
 
     A box's rectangle names its state, or all states that it stands for, in the attribute `data-state`: a page lights
     `redundant_1` by giving the class `lit` to what `[data-state~="redundant_1"]` selects.
@@ -35,7 +34,7 @@ def state_svg(table: Table, view: View, lit: Collection[str] = frozenset()) -> s
         notes.append("fainter: the mirror image")
     elif table.sided:
         notes.append("it is the same with the sides exchanged")
-    return drawn(found, f"{table.name}: {view.title}", "; ".join(notes), lit, table.initial)
+    return drawn(found, f"{table.name}: {view.title}", "; ".join(notes), table.initial)
 
 
 @functools.lru_cache(maxsize=128)
