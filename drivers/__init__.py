@@ -1,1 +1,1 @@
-"""Thin drivers: one command becomes one real action, one real event becomes one event of the core."""
+"""Thin drivers: each command of the core becomes one real action, each real event one event of the core."""

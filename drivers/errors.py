@@ -1,17 +1,17 @@
-"""What the drivers raise: one type to catch, and under it the failures that a caller may want to tell apart."""
+"""The drivers' errors: one base class, and a class for each failure that callers tell apart."""
 
 
 class DriverError(Exception):
-    """A driver could not do what it was asked."""
+    """A driver could not carry out a request."""
 
 
 class ExitStatusError(DriverError):
-    """A command ended, with an exit status other than 0 or by a signal."""
+    """A command ended with an exit status other than 0, or by a signal."""
 
 
 class TimedOutError(DriverError):
-    """What was asked was not done within its deadline."""
+    """A request was not carried out within its deadline."""
 
 
 class UnreadableError(DriverError):
-    """A command said something that cannot be understood."""
+    """A command's output cannot be understood."""

@@ -1,4 +1,4 @@
-"""How an application is controlled and asked how it is: by commands of its own, or by an OCF agent (see `ocf`)."""
+"""Control of an application and of its mode: by configured commands, or by an OCF agent (see `ocf`)."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from . import programs as control
 
 
 class Action(enum.StrEnum):
-    """What can be done to an application, by the names of the keys that configure a command for it."""
+    """What can be done to an application; each is also the configuration's key for its command."""
 
     START = "start"
     STOP = "stop"
@@ -21,31 +21,31 @@ class Action(enum.StrEnum):
 
 
 class ApplicationControl(Protocol):
-    """Acts on one application of this host, and looks at it; each within so many milliseconds."""
+    """Acts on one application of this host and looks at its mode, each within a deadline in milliseconds."""
 
     async def act(self, action: Action, deadline_ms: int) -> None:
-        """Have it done; what came of it, a look shows.
+        """Do it. Its effect is not checked: `look` shows it.
 
-        Raises `ExitStatusError` if it failed, `TimedOutError` if it did not end within the deadline, and `DriverError`
-        if nothing can be run.
+        Raises `ExitStatusError` if the program failed, `TimedOutError` if it did not end within the deadline, and
+        `DriverError` if it cannot be run.
         """
         ...
 
     async def look(self, deadline_ms: int) -> Mode:
         """The mode that the application is in.
 
-        Raises `ExitStatusError` if the application does not work, `UnreadableError` if the answer cannot be understood,
-        `TimedOutError` if it did not come within the deadline, and `DriverError` if nothing can be run.
+        Raises `ExitStatusError` if the application does not work, `UnreadableError` if the answer is not understood,
+        `TimedOutError` if there was no answer within the deadline, and `DriverError` if the program cannot be run.
         """
         ...
 
 
 @frozen
 class CommandControl:
-    """Control by commands, each a program and its arguments.
+    """Control by commands, each a program with its arguments.
 
-    With `tells_mode` the last line that `status` prints is the mode, `primary` or `backup`. Without, only its exit
-    status counts, and an application that runs is in the mode `running`.
+    With `tells_mode` the last line that `status` prints is the mode, `primary` or `backup`. Without it, only the exit
+    status counts, and the mode of an application that works is `running`.
     """
 
     application: str
@@ -55,15 +55,15 @@ class CommandControl:
     running: Mode
 
     async def act(self, action: Action, deadline_ms: int) -> None:
-        """See `ApplicationControl`; an action without a command is a `DriverError` that says what to configure."""
+        """See `ApplicationControl`. Raises `DriverError` if no command is configured for the action."""
         command = self.commands.get(action)
         if command is None:
-            what = f"{self.application} has no command for it: add {action} to its member in the configuration, or ocf"
+            what = f"{self.application} has no command for this: add {action} or ocf to its member in the configuration"
             raise DriverError(what)
         await control.check(command, deadline_ms)
 
     async def look(self, deadline_ms: int) -> Mode:
-        """See `ApplicationControl`; an exit status other than 0 says that the application does not work."""
+        """See `ApplicationControl`. An exit status other than 0 means that the application does not work."""
         if self.status is None:
             raise UnreadableError(f"{self.application} has no status command")
         completed, asked = await control.run(self.status, deadline_ms), control.command_line(self.status)
@@ -74,5 +74,5 @@ class CommandControl:
             return self.running
         said = control.last_line(completed.output)
         if said not in (Mode.PRIMARY, Mode.BACKUP):
-            raise UnreadableError(f"{asked} should say {Mode.PRIMARY} or {Mode.BACKUP}, and says {said[:200]!r}")
+            raise UnreadableError(f"{asked} should print {Mode.PRIMARY} or {Mode.BACKUP}, but printed {said[:200]!r}")
         return Mode(said)

@@ -1,16 +1,16 @@
 """Application modes through mlcmd, the command-line utility that Genesys installs on the host of its SCS.
 
-What is documented is the form: one single command line of mandatory parameters and exactly one operation (Genesys
-Management Layer User's Guide, mlcmd command-line interface). The mandatory ones are `-cshost`, `-csport`, `-csuser`,
-`-cspassword` and `-csappname`, and they log in to Configuration Server, not to SCS. An application is named by its
-DBID, from Management Framework 8.1.1 on also by its name ([S1]).
+Documented is the form: one command line with mandatory parameters and exactly one operation (Genesys Management Layer
+User's Guide, mlcmd command-line interface). The mandatory parameters are `-cshost`, `-csport`, `-csuser`,
+`-cspassword` and `-csappname`; they log in to Configuration Server, not to SCS. An application is named by its DBID,
+from Management Framework 8.1.1 on also by its name ([S1]).
 
-What is not publicly known is the operation that switches an application over, what operations print, and their exit
-statuses. So operations are templates in the configuration; their defaults, and the words by which an answer is
-understood, are this project's own choice. The vendor's program was not at hand: nothing here was tried against it.
+Not documented in public are the operation that switches an application over, what operations print, and their exit
+statuses. So the operations are templates in the configuration; their defaults, and the words that name a mode, are this
+project's choice. Nothing here was tried against the vendor's program, which was not available.
 
-The form wants the password on the command line: whoever may list processes on this host (`ps`) sees it while mlcmd
-runs. It is read anew for every run, kept nowhere, and shown in no error.
+The password has to be on the command line: anyone who can list this host's processes (`ps`) can read it while mlcmd
+runs. It is read anew for each run, stored nowhere, and shown in no error.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ POLL_MS = 50
 """The pause between two looks at an application whose mode is to change, in milliseconds."""
 
 ANSWER_LIMIT = 1 << 16
-"""How many bytes of what mlcmd prints are read; a status that is longer is not understood."""
+"""How many bytes of mlcmd's output are read; a longer status is not understood."""
 
 WORDS = {"primary": Mode.PRIMARY, "backup": Mode.BACKUP, "stopped": Mode.DOWN, "down": Mode.DOWN}
-"""What a status is understood by: this project's own choice. "unknown" is none of them on purpose: an application that
-the vendor's software cannot see may still run, and be primary."""
+"""The words of a status and the modes they stand for: this project's choice. "unknown" is left out on purpose: an
+application that the vendor's software cannot see may still run and be primary."""
 
-_QUOTED = 200  # characters of an answer that was not understood, in the error
+_QUOTED = 200  # characters of an answer that are quoted in an error
 _OTHERS = 0o077
 
 Operation = tuple[str, ...]
@@ -64,23 +64,23 @@ def _operation(_: object, attribute: "Attribute[Any]", operation: Operation) -> 
     try:
         parts = [part for argument in operation for part in string.Formatter().parse(argument)]
     except ValueError as error:
-        raise ValueError(f"'{attribute.name}' has a single brace; write {{{{ or }}}} for one that is meant") from error
+        raise ValueError(f"'{attribute.name}' has a single brace; write {{{{ or }}}} for a literal one") from error
     if {part[1:] for part in parts if part[1] is not None} != {("application", "", None)}:
         raise ValueError(f"'{attribute.name}' must have the field {{application}}, and no other field")
 
 
 @frozen
 class MlcmdSettings:
-    """How mlcmd is called. Raises `ValueError` for a value that cannot be.
+    """How mlcmd is called. Raises `ValueError` for an invalid value.
 
-    `cshost`, `csport` (1..65535), `csuser`: Configuration Server and who logs in there, with the password that is the
-    one line of `password_file`, which must be readable by its owner alone, or the value of the environment variable
-    `password_env`: one of the two. `csappname`: the application object by which the login is made. `program`: mlcmd
-    itself, with any arguments that go before all others.
+    `cshost`, `csport` (1..65535), `csuser`: Configuration Server and the user who logs in. The password is either the
+    only line of `password_file`, which nobody but its owner may read, or the value of the environment variable
+    `password_env`. `csappname`: the application object for the login. `program`: mlcmd, with arguments that come before
+    all others.
 
-    `to_primary`, `to_backup` and `status` are each one operation with its arguments, in which `{application}` is the
-    DBID or the name. The defaults are this project's own choice and were not tried against the vendor's program.
-    Without `to_backup` an application becomes backup by its peer being switched to primary.
+    `to_primary`, `to_backup` and `status` are each one operation with its arguments; `{application}` stands for the
+    DBID or the name. The defaults are this project's choice and were not tried against the vendor's program. Without
+    `to_backup`, an application is made backup by switching its peer to primary.
     """
 
     cshost: str = field(validator=_word)
@@ -101,7 +101,7 @@ class MlcmdSettings:
 
 @frozen
 class _Answer:
-    """What mlcmd said, and what people may be told of it: the question and the answer without the password."""
+    """What mlcmd printed; and for errors, the command line and a quotation without the password."""
 
     said: Completed = field(repr=False)
     question: str
@@ -109,37 +109,37 @@ class _Answer:
 
 
 class Mlcmd:
-    """Asks for applications' modes and changes them: one process a question, and `deadline_ms` milliseconds a call.
+    """Reads and changes applications' modes: one process per question, `deadline_ms` milliseconds per call.
 
     Applications are named by DBID or by name. Each call may be repeated and may be cancelled. Raises
 
     - `ExitStatusError` if mlcmd fails,
     - `UnreadableError` if its status names no mode, or more than one,
-    - `TimedOutError` if the deadline passes; an mlcmd that still runs then is killed, with whatever it started,
-    - `DriverError`, of which these are kinds, if mlcmd cannot be run or the password cannot be had.
+    - `TimedOutError` if the deadline passes; an mlcmd that still runs is killed with everything that it started,
+    - `DriverError`, the base class of these, if mlcmd cannot be run or the password cannot be read.
     """
 
     def __init__(self, settings: MlcmdSettings) -> None:
         self._settings = settings
 
     async def mode(self, application: int | str, deadline_ms: int) -> Mode:
-        """The mode in which mlcmd says the application is."""
+        """The application's mode according to mlcmd."""
         answer = await self._run(self._settings.status, application, deadline_ms)
         if answer.said.cut:
-            raise UnreadableError(f"{answer.question} said more than {ANSWER_LIMIT} bytes: {answer.quotation}")
+            raise UnreadableError(f"{answer.question} printed more than {ANSWER_LIMIT} bytes: {answer.quotation}")
         modes = modes_in(answer.said.output, application)
         if len(modes) != 1:
             raise UnreadableError(f"{answer.question} should name one of {', '.join(WORDS)}: {answer.quotation}")
         return modes.pop()
 
     async def to_primary(self, application: int | str, deadline_ms: int) -> None:
-        """Make an application primary and see that it is; if it is already, nothing is run but the look at it."""
+        """Make an application primary and check that it is. If it is already, only its status is read."""
         await self._change(application, Mode.PRIMARY, self._settings.to_primary, application, deadline_ms)
 
     async def to_backup(self, application: int | str, peer: int | str, deadline_ms: int) -> None:
-        """Make an application backup and see that it is; if it is already, nothing is run but the look at it.
+        """Make an application backup and check that it is. If it is already, only its status is read.
 
-        Without an operation of its own for this, its peer is switched to primary.
+        Without the operation `to_backup`, its peer is switched to primary.
         """
         if self._settings.to_backup is None:
             await self._change(application, Mode.BACKUP, self._settings.to_primary, peer, deadline_ms)
@@ -156,20 +156,20 @@ class Mlcmd:
             await self._see_that_it_is(wanted, application, end, deadline_ms)
 
     async def _see_that_it_is(self, wanted: Mode, application: int | str, end: float, deadline_ms: int) -> None:
-        """Look until the end, as the operation may be over before the mode has changed; then tell what was seen last.
+        """Read the status until the mode is `wanted`, which may come after the operation; raise what was seen last.
 
-        An answer that fails or is not understood does not end it: an application that is changing may cause one.
+        A status that fails or is not understood does not end this: an application that is changing may cause it.
         """
-        told = f"{application} was told to be {wanted}, and {deadline_ms} ms later"
-        failure: DriverError = TimedOutError(f"{told} it is not known what it is")
+        asked = f"{application} was asked to become {wanted}; {deadline_ms} ms later"
+        failure: DriverError = TimedOutError(f"{asked} its mode is not known")
         try:
             async with asyncio.timeout_at(end):
                 while True:
                     try:
-                        # Its own deadline lies behind the end, so that it is the end that decides what is told.
+                        # This deadline ends after `end`, so that `end` decides which error is raised.
                         if (found := await self.mode(application, deadline_ms)) is wanted:
                             return
-                        failure = TimedOutError(f"{told} it is {found}")
+                        failure = TimedOutError(f"{asked} it is {found}")
                     except (ExitStatusError, UnreadableError) as error:
                         failure = error
                     await asyncio.sleep(POLL_MS / 1000)
@@ -177,7 +177,7 @@ class Mlcmd:
             raise failure from None
 
     async def _run(self, operation: Operation, operand: int | str, deadline_ms: int) -> _Answer:
-        """One command line with one operation, which has to succeed."""
+        """Run one operation, which has to succeed."""
         password = _read_password(self._settings)
         argv = _command(self._settings, operation, operand, password)
         said = await run(argv, deadline_ms, output_limit=ANSWER_LIMIT, secret=password)
@@ -187,7 +187,7 @@ class Mlcmd:
 
 
 def _command(settings: MlcmdSettings, operation: Operation, application: int | str, password: str) -> tuple[str, ...]:
-    """The command line in the documented form. Raises `DriverError` for an application that cannot be an operand."""
+    """The command line in the documented form. Raises `DriverError` for an application that cannot be an argument."""
     named = str(application)
     if not named or named.startswith("-") or "\0" in named:
         raise DriverError(f"mlcmd cannot be given an application {named!r}: use its DBID")
@@ -202,9 +202,9 @@ def _command(settings: MlcmdSettings, operation: Operation, application: int | s
 def modes_in(status: str, application: int | str) -> set[Mode]:
     """The modes that the words of a status stand for, in upper or lower case.
 
-    The application as it was asked for does not count, so one that is called just "primary" has to go by its DBID. Any
-    other name does: if a status prints the name for a DBID, or the peer's, and it has such a word in it, then the
-    status needs an operation or a program that leaves it out. A hyphen and an underscore belong to a word.
+    The application's name, as it was passed to mlcmd, is left out first; an application named just "primary" needs its
+    DBID here. Other names are not left out: if a status prints a name with such a word in it, for a DBID or of the
+    peer, configure an operation or a program that does not. A hyphen and an underscore are parts of a word.
 
     >>> modes_in("VM Backup is running in PRIMARY mode; non-backup", "VM Backup")
     {<Mode.PRIMARY: 'primary'>}
@@ -218,16 +218,16 @@ def _whole(words: str) -> re.Pattern[str]:
 
 
 def _read_password(settings: MlcmdSettings) -> str:
-    """The password as it is now; raises `DriverError`, which tells what to do, if there is none that can be used."""
+    """The current password. Raises `DriverError`, which says what to do, if there is none that can be used."""
     if settings.password_file is not None:
         place, password = str(settings.password_file), _password_in(settings.password_file)
     else:
         place = f"the environment variable {settings.password_env}"
         password = os.environ.get(settings.password_env or "", "")
     if not password:
-        raise DriverError(f"{place} is to hold mlcmd's password and holds nothing: set it")
+        raise DriverError(f"{place} must hold mlcmd's password and is empty: set it")
     if re.search(r"[\0\r\n]", password):
-        raise DriverError(f"{place} is to hold mlcmd's password and nothing else, on one line")
+        raise DriverError(f"{place} must hold mlcmd's password and nothing else, on one line")
     return password
 
 
@@ -235,7 +235,7 @@ def _password_in(path: Path) -> str:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & _OTHERS:
-                raise DriverError(f"{path} holds a password and is open to others; run: chmod 600 {path}")
-            return os.fsdecode(file.read()).rstrip("\r\n")  # bytes that are no text come through unchanged
+                raise DriverError(f"{path} holds a password and other users can read it; run: chmod 600 {path}")
+            return os.fsdecode(file.read()).rstrip("\r\n")  # bytes that are not UTF-8 pass unchanged
     except OSError as error:
         raise DriverError(f"cannot read mlcmd's password from {path}: {error.strerror}") from error

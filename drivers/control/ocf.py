@@ -1,17 +1,17 @@
-"""OCF resource agents: the scripts that Linux distributions ship to control services in a cluster.
+"""OCF resource agents: scripts in Linux distributions that control services of a cluster.
 
-An agent is run as `agent action`; the environment names the resource and its parameters, and the exit status is the
-answer: Open Cluster Framework Resource Agent API 1.0 and 1.1 (github.com/ClusterLabs/OCF-spec, ra/1.1/
-resource-agent-api.md). The roles promoted and unpromoted are primary and backup here; where an agent of API 1.0 speaks
-of master and slave, the numbers are the same.
+An agent is run as `agent action`; environment variables name the resource and its parameters, and the exit status is
+the answer: Open Cluster Framework Resource Agent API 1.0 and 1.1 (github.com/ClusterLabs/OCF-spec, ra/1.1/
+resource-agent-api.md). The roles promoted and unpromoted are primary and backup here; agents of API 1.0 call them
+master and slave, with the same numbers.
 
-No cluster manager is needed, but many agents that know roles tell one their promotion score, by `crm_attribute` or
-`crm_master` of the package pacemaker-cli-utils. ocf:pacemaker:Stateful and ocf:heartbeat:redis were tried without:
-they complain that the program is missing, and do their work. An agent that keeps cluster-wide state in Pacemaker's
-attributes (galera, pgsql with replication) needs Pacemaker itself, and cannot be used here.
+No cluster manager is needed, although many agents with roles report their promotion score to one, with `crm_attribute`
+or `crm_master` of the package pacemaker-cli-utils. ocf:pacemaker:Stateful and ocf:heartbeat:redis were tried without
+it: they complain that the program is missing, and work. An agent that keeps cluster-wide state in Pacemaker's
+attributes (galera, pgsql with replication) needs Pacemaker itself and cannot be used here.
 
-Known weakness: `notify` is never called. An agent that tells its backup by it who the new primary is, such as that of
-redis, switches roles, but does not attach the backup to the new primary; that is left to the application.
+Known weakness: `notify` is never called. An agent that uses it to attach the backup to the new primary, such as redis,
+switches roles but does not attach the backup; the application has to do that.
 """
 
 import re
@@ -26,10 +26,10 @@ from . import programs as control
 from .applications import Action
 
 OCF_ROOT = "/usr/lib/ocf"
-"""Where Debian and Ubuntu install the agents and what they share."""
+"""Where Debian and Ubuntu install the agents and their shared files."""
 
 PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\0]*")
-"""What a parameter looks like: its name becomes a part of the name of an environment variable."""
+"""The form of a parameter; its name becomes part of the name of an environment variable."""
 
 STATUS_NAMES = {
     0: "OCF_SUCCESS",
@@ -45,17 +45,17 @@ STATUS_NAMES = {
     190: "OCF_DEGRADED",
     191: "OCF_DEGRADED_PROMOTED",
 }
-"""The exit statuses of the API; 190 and 191 mean that it runs, in such a condition that it may soon fail."""
+"""The exit statuses of the API; 190 and 191 mean that it runs but may soon fail."""
 
 _MODES = {0: Mode.BACKUP, 190: Mode.BACKUP, 7: Mode.DOWN, 8: Mode.PRIMARY, 191: Mode.PRIMARY}
 _ACTIONS = {Action.START: "start", Action.STOP: "stop", Action.PROMOTE: "promote", Action.DEMOTE: "demote"}
-_REASON = "ocf-exit-reason:"  # what agents print before the reason of a failure (`ocf_exit_reason`, ocf-shellfuncs)
+_REASON = "ocf-exit-reason:"  # printed before the reason of a failure (`ocf_exit_reason`, ocf-shellfuncs)
 _OUTPUT_LIMIT = 65536
 
 
 @frozen
 class OcfAgent:
-    """An OCF resource agent and its parameters, each `name=value`, which it gets as `OCF_RESKEY_name`."""
+    """An OCF resource agent and its parameters, each `name=value`, passed to it as `OCF_RESKEY_name`."""
 
     agent: Path
     parameters: tuple[str, ...] = ()
@@ -65,8 +65,8 @@ class OcfAgent:
 class OcfControl:
     """Controls one application by an OCF resource agent (an `ApplicationControl`).
 
-    An application of a redundant pair is promotable, and primary, backup or down; any other is up or down. The agent
-    is told that it is looked at every `look_every_ms` milliseconds.
+    An application of a redundant pair is promotable: primary, backup or down; any other is up or down. The agent gets
+    `look_every_ms` as the interval of its monitor, in milliseconds.
     """
 
     ocf: OcfAgent
@@ -75,16 +75,16 @@ class OcfControl:
     look_every_ms: int
 
     async def act(self, action: Action, deadline_ms: int) -> None:
-        """See `ApplicationControl`. A primary is demoted before it is stopped, as agents expect it of Pacemaker."""
+        """See `ApplicationControl`. A primary is demoted before it is stopped, as Pacemaker does and agents expect."""
         if action is Action.STOP and self.promotable and await self.look(deadline_ms) is Mode.PRIMARY:
             await self._succeed(_ACTIONS[Action.DEMOTE], deadline_ms)
         await self._succeed(_ACTIONS[action], deadline_ms)
 
     async def look(self, deadline_ms: int) -> Mode:
-        """See `ApplicationControl`; what `monitor` says. A failed promoted application (9) does not work."""
+        """See `ApplicationControl`. Runs `monitor`; a failed promoted application (9) does not work."""
         completed = await self._run("monitor", deadline_ms)
         if completed.status < 0:
-            raise UnreadableError(self._complaint("monitor", completed))  # it was killed: it says nothing
+            raise UnreadableError(self._complaint("monitor", completed))  # it was killed: there is no answer
         mode = _MODES.get(completed.status)
         if mode is None:
             raise ExitStatusError(self._complaint("monitor", completed))
@@ -108,7 +108,7 @@ class OcfControl:
         return f"{control.command_line(self._command(action))} ended with status {completed.status} ({name}): {reason}"
 
     def _environment(self, action: str, deadline_ms: int) -> Mapping[str, str]:
-        """What the API defines, and what Pacemaker adds to it and agents read, e.g. whether the resource has roles."""
+        """The API's variables, and those of Pacemaker that agents read, e.g. whether the resource has roles."""
         interval_ms = self.look_every_ms if action == "monitor" else 0
         environment = {
             "OCF_ROOT": OCF_ROOT,
@@ -122,7 +122,7 @@ class OcfControl:
             "OCF_RESKEY_CRM_meta_timeout": str(deadline_ms),
         }
         if self.promotable:
-            # Two instances, one of them promoted; API 1.0's agents ask for it by the old name.
+            # Two instances, one of them promoted; agents of API 1.0 read the old names.
             meta = {"promotable": "true", "clone_max": "2", "clone_node_max": "1", "globally_unique": "false"}
             for role in ("promoted", "master"):
                 meta |= {f"{role}_max": "1", f"{role}_node_max": "1"}
@@ -134,7 +134,7 @@ class OcfControl:
 
 
 def _reason(output: str) -> str:
-    """Why an agent failed: the last reason that it marks as such, or else the last that it says.
+    """Why an agent failed: the last reason that it marks as such, or else the last line that it prints.
 
     >>> _reason("ocf-exit-reason:no licence" + chr(10) + "crm_attribute: not found")
     'no licence'

@@ -1,12 +1,12 @@
-"""Processes: sees an application's process die at once, and sees it come back.
+"""Processes: notices at once when an application's process dies, and when it is back.
 
-While the process lives, nothing polls: the kernel makes its pidfd readable at the moment of its death. While it is
-down, its pidfile is looked at every 100 ms.
+While the process lives, nothing is polled: the kernel makes its pidfd readable when it dies. While it is down, its
+pidfile is read every 100 ms.
 
-A process number is used again by the kernel, so a pidfile is believed once: when its process is found dead, the same
-file (inode, time of change and number) is never believed again, whoever bears that number by then. Known weakness: a
-pidfile that was stale before the watch began, and whose number another process bears at that moment, is believed; keep
-pidfiles where a reboot removes them, e.g. in /run.
+The kernel reuses process numbers. So once a pidfile's process has died, the same file (inode, time of change and
+number) is ignored, even if another process has that number. Known weakness: a pidfile that was stale before the watch
+began is trusted if another process has its number at that moment; keep pidfiles where a reboot removes them, e.g. in
+/run.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from pathlib import Path
 from attrs import frozen
 
 LOOK_AGAIN_MS = 100
-"""How often a pidfile is looked at while its process is down, in milliseconds."""
+"""How often a pidfile is read while its process is down, in milliseconds."""
 
 
 @frozen
 class _PidFile:
-    """One writing of a pidfile."""
+    """A pidfile as it was written once."""
 
     pid: int
     inode: int
@@ -34,9 +34,9 @@ class _PidFile:
 class ProcessWatch:
     """Watches the process that a pidfile names, and calls `on_change(running)` whenever that changes.
 
-    `name` is the application's name, for whoever reads the watch. The pidfile holds the process number on its first
-    line; it may appear later, vanish, or hold anything else, and then the application counts as down. The process may
-    belong to any user and need not be a child of this one; a zombie counts as dead.
+    `name` is the application's name, for the caller. The pidfile has the process number on its first line. While it is
+    missing or holds anything else, the application counts as down. The process may belong to any user and need not be a
+    child of this one; a zombie counts as dead.
     """
 
     def __init__(self, name: str, pidfile: Path, on_change: Callable[[bool], None]) -> None:
@@ -49,11 +49,11 @@ class ProcessWatch:
 
     @property
     def running(self) -> bool:
-        """Whether the process runs, as far as was seen."""
+        """Whether the process was running when it was last checked."""
         return self._pidfd is not None
 
     def start(self) -> None:
-        """Look at the pidfile and watch from now on; what is found first is told by `running`, not by a call.
+        """Read the pidfile and watch from now on. The first result is in `running` and causes no call.
 
         Needs a running event loop.
         """
@@ -98,13 +98,13 @@ class ProcessWatch:
 
 
 def _read(path: Path) -> _PidFile | None:
-    """The pidfile as it is now; None if it is not there or does not begin with a process number."""
+    """The current pidfile; None if it does not exist or does not begin with a process number."""
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             first_line = file.read(64).split(b"\n")[0].strip()
     except OSError:
-        return None  # not there (yet), or not ours to read: down either way
+        return None  # it does not exist (yet), or cannot be read: down either way
     if not first_line.isdigit():
         return None
     return _PidFile(int(first_line), status.st_ino, status.st_mtime_ns)

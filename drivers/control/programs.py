@@ -1,8 +1,8 @@
-"""Control commands: a program run without a shell, bounded in time and in what it may say.
+"""Control commands: programs run without a shell, with limits on their time and output.
 
-A command gets a session of its own, so that its deadline ends everything it started and not only the command itself;
-a process that made yet another session for itself (a daemon) escapes that on purpose. The end of the command is seen
-through a pidfd by the event loop: no thread and no polling, unlike asyncio's own child watchers before Python 3.12.
+A command gets a session of its own, so that its deadline ends everything that it started; a process that began another
+session (a daemon) is left alone on purpose. The event loop notices the command's end through a pidfd: no thread and no
+polling, unlike asyncio's own child watchers before Python 3.12.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from attrs import frozen
 from ..errors import DriverError, ExitStatusError, TimedOutError
 
 OUTPUT_LIMIT = 4096
-"""How many bytes of a command's output are kept if nothing else is said; what follows is read and dropped."""
+"""How many bytes of a command's output are kept by default; the rest is read and dropped."""
 
 KILL_GRACE_MS = 100
-"""How long the end of a killed process is waited for, in milliseconds."""
+"""How long to wait for the end of a killed process, in milliseconds."""
 
 HIDDEN = "***"
-"""What people see in place of a secret."""
+"""Shown in place of a secret."""
 
 
 @frozen
 class Completed:
     """A command that ended by itself.
 
-    `status` is its exit status, or minus the number of the signal that ended it. `output` holds its standard output
-    and standard error in the order in which they were written, up to a limit; `cut` tells that there was more.
+    `status` is its exit status, or minus the number of the signal that ended it. `output` is its standard output and
+    standard error in the order of writing, up to a limit; `cut` is true if there was more.
     """
 
     status: int
@@ -47,12 +47,12 @@ async def run(
     output_limit: int = OUTPUT_LIMIT,
     secret: str | None = None,
 ) -> Completed:
-    """Run a command to its end and return its status, whatever that is, and its output.
+    """Run a command to its end and return its status, whatever it is, and its output.
 
-    `environment` holds variables that the command sees besides those of this process. Of its output the first
-    `output_limit` bytes are kept. `secret` is an argument that no error shows. Raises `DriverError` if the command
-    cannot be started, and `TimedOutError` if it has not ended within `deadline_ms` milliseconds; then, and when the
-    caller is cancelled, the command and what it started are killed.
+    `environment` is added to the variables of this process. The first `output_limit` bytes of output are kept. `secret`
+    is an argument that no error shows. Raises `DriverError` if the command cannot be started, and `TimedOutError` if it
+    has not ended within `deadline_ms` milliseconds; then, and when the caller is cancelled, the command and everything
+    that it started are killed.
     """
     child, output = _start(argv, environment, output_limit)
     try:
@@ -62,7 +62,7 @@ async def run(
         raise TimedOutError(f"{command_line(argv, secret)} did not end within {deadline_ms} ms") from None
     finally:
         await child.kill()
-    output.read()  # the end may be seen before what was said last
+    output.read()  # the end may be noticed before the last output
     return Completed(child.status, output.text(), output.cut)
 
 
@@ -84,7 +84,7 @@ def require_success(argv: Sequence[str], completed: Completed, secret: str | Non
 
 
 def command_line(argv: Sequence[str], secret: str | None = None) -> str:
-    """A command as one would type it, with `***` for the argument that is secret.
+    """A command as it is typed, with `***` for the secret argument.
 
     >>> command_line(["login", "-user", "an operator", "-password", "xyzzy"], secret="xyzzy")
     "login -user 'an operator' -password ***"
@@ -93,10 +93,10 @@ def command_line(argv: Sequence[str], secret: str | None = None) -> str:
 
 
 def output_without(completed: Completed, secret: str | None) -> str:
-    """What a command said, with `***` wherever it repeats the secret, which is one line.
+    """A command's output with `***` in place of the secret, which is one line.
 
-    A last line that was cut off is left out, as it may end in the middle of the secret. A secret that the command
-    prints in another form, such as quoted or wrapped, is not recognised.
+    A last line that was cut off is left out, because it may end within the secret. A secret that the command prints in
+    another form, such as quoted or wrapped, is not recognised.
     """
     if not secret:
         return completed.output
@@ -107,12 +107,12 @@ def output_without(completed: Completed, secret: str | None) -> str:
 
 
 def last_line(output: str) -> str:
-    """The last line that says anything: where most commands name their reason."""
-    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it said nothing")
+    """The last line that is not empty: most commands print their reason there."""
+    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it printed nothing")
 
 
 class Child:
-    """A process that was started in a session of its own, until it is reaped. `status` counts once `ended` is set."""
+    """A process in a session of its own, until it is reaped. `status` is valid once `ended` is set."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -131,11 +131,11 @@ class Child:
     async def kill(self) -> None:
         """Kill the process and all of its session, unless it has ended.
 
-        One that hangs inside the kernel, e.g. on a dead file server, outlives this call and is reaped when it ends.
+        A process that hangs in the kernel, e.g. on a dead file server, outlives this call and is reaped when it ends.
         """
         if self.ended.is_set():
             return
-        # The leader is not reaped yet, so its number cannot have passed to another process.
+        # The process is not reaped yet, so no other process can have its number.
         os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_GRACE_MS / 1000):
@@ -143,7 +143,7 @@ class Child:
 
 
 def _start(argv: Sequence[str], environment: Mapping[str, str] | None, output_limit: int) -> tuple[Child, "_Output"]:
-    """Start a command, and begin to read what it prints."""
+    """Start a command and begin to read its output."""
     try:
         process, pipe = _spawn(argv, environment)
     except OSError as error:
@@ -172,11 +172,11 @@ def _spawn(argv: Sequence[str], environment: Mapping[str, str] | None) -> tuple[
 
 
 class _Output:
-    """What a command prints, read as it comes so that the command never waits for a reader.
+    """A command's output, read as it comes, so that the command never waits for a reader.
 
-    The pipe is read until its last writer is gone, and that may be long after the command ended: a start command can
-    leave its application behind with this pipe as standard output, and closing it would kill the application at the
-    next line that it prints.
+    The pipe is read until its last writer has closed it, which may be long after the command ended: a start command can
+    leave its application behind with this pipe as standard output, and closing it would kill the application when it
+    prints the next line.
     """
 
     def __init__(self, pipe: int, limit: int) -> None:
@@ -189,7 +189,7 @@ class _Output:
         self._loop.add_reader(pipe, self.read)
 
     def read(self) -> None:
-        """Take what is there, which is at most what a pipe holds."""
+        """Read what is in the pipe."""
         if self._pipe is None:
             return
         try:
@@ -205,7 +205,7 @@ class _Output:
             self._pipe = None
 
     def text(self) -> str:
-        """What was kept, with anything that is not UTF-8 replaced by a mark."""
+        """The output that was kept; bytes that are not UTF-8 are replaced."""
         return _decoded(self._kept)
 
 

@@ -1,24 +1,24 @@
-"""The agent's end of the link to one host's LCA daemon, and the names that both ends are used by.
+"""The agent's end of the link to one host's LCA daemon.
 
     agent                                   LCA
-      Hello(detection_ms) ------------------>     again and again, until something is heard in this session
-      <------------------------- Heartbeat        the session is known, but not yet proved to be new
-      Heartbeat ---------------------------->     proves it (see `link_session`): the older session ends
-      <------------------- Welcome(report)        HostConnected; before it, heartbeats while the report is made
+      Hello(detection_ms) ------------------>     repeated until something is heard in this session
+      <------------------------- Heartbeat        the session is known, but may be an old one
+      Heartbeat ---------------------------->     proves that it is new (see `session`): the older one ends
+      <------------------- Welcome(report)        HostConnected; heartbeats until the report is ready
       Order, Heartbeat <------> Notice, Heartbeat
-      Resume ------------------------------->     by another connection: the session goes on over that one
+      Resume ------------------------------->     the session continues over this second connection
       <--------------------------- Goodbye        HostLeft
 
-1. Both sides send heartbeats, five in a detection time. Silence for half of it is `HostFellSilent`, for the whole of it
-   `HostLost`: the connection is dropped, with all that waited in it, and the host is called in a new session.
-2. `HostConnected` and `HostLost` alternate; `HostLeft` stands in for `HostLost`. Before the first `HostConnected` there
-   is one `HostLost` if the host does not answer.
-3. A heartbeat whose sender does not hear this side is no sign of life: a network that is cut in one direction is cut.
-   The agent learns of that from the LCA, after the LCA's detection time and its own.
-4. Everything that comes to nothing is told: a command that cannot even be queued fails at once; one that is lost with
-   the session is told by `HostLost`.
-5. During a silence TCP repeats ever more slowly, and would still be waiting when the network is back. Therefore a
-   second connection is tried at once when a host has fallen silent, and the session goes on over whichever is heard.
+1. Both sides send five heartbeats per detection time. Silence for half of the detection time is `HostFellSilent`, for
+   all of it `HostLost`: the connection and its queue are dropped, and the host is called in a new session.
+2. `HostConnected` and `HostLost` alternate; `HostLeft` takes the place of `HostLost`. Before the first `HostConnected`
+   there is one `HostLost` if the host does not answer.
+3. A heartbeat from a sender that does not hear this side is no sign of life: a network that is cut in one direction
+   counts as cut. The agent learns this from the LCA, after the LCA's detection time plus its own.
+4. No command is lost without a report: one that cannot be queued fails at once, and `HostLost` stands for those that
+   were lost with the session.
+5. During a silence TCP retransmits at growing intervals, and would still be waiting when the network is back. So a
+   second connection is tried as soon as a host falls silent, and the session continues over the one that is heard.
 """
 
 import asyncio
@@ -61,14 +61,14 @@ _FIRST_ANSWER_MS = 300
 _CALL_AFRESH_S = 1.0
 
 THIS_AGENT = secrets.token_hex(8)
-"""Which agent this process is, for hosts that are asked by more than one."""
+"""A random name of this process, by which a host tells two agents apart."""
 
 
 class HostLink:
-    """The agent's connection to one host; it delivers core events, and never from within one of its own methods.
+    """The agent's connection to one host, which passes core events to `deliver`, never from within a public method.
 
-    `address` is the IP address (v4 or v6) of the host's LCA; a name raises `DriverError`. Use it within a running event
-    loop.
+    `address` is the IP address (IPv4 or IPv6) of the host's LCA. Raises `DriverError` for a host name. Needs a running
+    event loop.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class HostLink:
         self._timing = timing
         self._deliver = deliver
         self.heard_at: float | None = None
-        """When anything was heard of the host last, in seconds of `time.monotonic`; None: never."""
+        """When the host was last heard, in seconds of `time.monotonic`; None if it never was."""
         self._log = RefusalLog(f"host {host} at {self._endpoint}")
         self._context = Context()
         self._session = Session("")
@@ -100,7 +100,7 @@ class HostLink:
         self._answered = False
         self._resuming = False
         self._silent = False
-        self._connected: bool | None = None  # as was last delivered; None: nothing was, so far
+        self._connected: bool | None = None  # as last delivered; None: nothing delivered yet
 
     def start(self) -> None:
         """Call the host, and keep the connection until `close`."""
@@ -114,7 +114,7 @@ class HostLink:
         self._call()
 
     async def close(self) -> None:
-        """Drop the connection and stop calling. The LCA finds the agent silent; nothing more is delivered."""
+        """Drop the connection and stop calling. The LCA notices the silence; nothing more is delivered."""
         for timer in (self._tick_timer, self._first_timer):
             if timer is not None:
                 timer.cancel()
@@ -123,7 +123,7 @@ class HostLink:
         await asyncio.to_thread(self._context.term)
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
-        """Ask the host to carry out a command within `deadline_ms`; `CommandFailed` follows if it cannot be sent."""
+        """Send the host a command with a deadline of `deadline_ms`; delivers `CommandFailed` if it cannot be sent."""
         if not self._connected or not self._send(Order(command, deadline_ms)):
             failure = CommandFailed(command.id, f"not sent: there is no connection to host {self._host}")
             asyncio.get_running_loop().call_soon(self._deliver, failure)
@@ -131,7 +131,7 @@ class HostLink:
     # Calling
 
     def _call(self) -> None:
-        """Drop the connection, if there is one, and open a new session on a new one."""
+        """Drop the connection, if any, and begin a new session over a new one."""
         self._hang_up()
         self._called_at = self._loop.time()
         self._session = Session(secrets.token_hex(16))
@@ -152,7 +152,7 @@ class HostLink:
         self._answered = self._resuming = self._silent = False
 
     def _signalled(self) -> None:
-        """The socket's state changed: if that means that a connection stands now, say hello over it at once."""
+        """The socket's state changed, perhaps because it is connected now: say hello at once."""
         if not self._answered:
             self._say_hello()
 
@@ -165,7 +165,7 @@ class HostLink:
         self._tick_timer = self._loop.call_soon(self._tick)
 
     def _tick(self) -> None:
-        """One heartbeat, or one more hello or resume while nobody answers."""
+        """Send one heartbeat; or, while there is no answer, another hello or resume."""
         period_ms = self._timing.heartbeat_ms if self._answered else RECONNECT_MS
         self._tick_timer = self._loop.call_later(period_ms / 1000, self._tick)
         if self._resuming:
@@ -173,7 +173,7 @@ class HostLink:
         elif self._answered:
             self._send(Heartbeat(hearing=not self._silent))
         elif self._loop.time() - self._called_at > _CALL_AFRESH_S:
-            self._call()  # libzmq gives up for good when a handshake fails, e.g. while the host has another key
+            self._call()  # libzmq never retries after a failed handshake, such as one with a wrong key
         else:
             self._say_hello()
 
@@ -181,19 +181,19 @@ class HostLink:
         if self._socket is None or self._session.is_full:
             return False
         data = self._session.stamp(body)
-        sent = self._resuming or self._socket.send(data)  # while resuming, it follows with what is repeated
+        sent = self._resuming or self._socket.send(data)  # while resuming, it is sent with the repeats
         if not sent and isinstance(body, Order):
             self._session.take_back()
         return sent
 
-    # Going on over another connection
+    # Continuing over another connection
 
     def _try_standby(self) -> None:
-        """If the second connection stands, and the first is silent still, go on over the second."""
+        """Continue over the second connection if it is up and the first is still silent."""
         standby = self._standby
         if standby is None or not standby.is_ready():
             return
-        self._read()  # from the first, for the last time: what was heard of it must be settled before it is told
+        self._read()  # the last of the first connection: the resume reports how much was heard
         if self._standby is standby and self._socket is not None:
             self._socket.close()
             self._socket, self._standby = standby, None
@@ -205,7 +205,7 @@ class HostLink:
             self._socket.send(self._session.stamp_resume())
 
     def _resumed(self) -> None:
-        """The host answers over the second connection, and has told how much it had heard over the first."""
+        """The host answers over the second connection, and has reported how much it heard over the first."""
         self._resuming = False
         for data in self._session.repeats():
             if self._socket is not None:

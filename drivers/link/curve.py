@@ -1,8 +1,8 @@
-"""CURVE sockets on the event loop: authenticated both ways, encrypted, never blocking.
+"""Encrypted, mutually authenticated, non-blocking ZeroMQ sockets for the event loop.
 
-ZeroMQ's CURVE (CurveZMQ, RFC 26/ZMTP-CURVE) gives each connection fresh keys, so what one connection carried is worth
-nothing on another. The agent dials and accepts only the holder of the host's key; the LCA listens and accepts only the
-agent's key. libzmq works in a thread of its own, which takes in what comes while the event loop is busy.
+ZeroMQ's CURVE (CurveZMQ, RFC 26/ZMTP-CURVE) gives each connection fresh keys, so nothing recorded on one can be
+replayed on another. The agent dials, and accepts only the holder of the host's key; the LCA listens, and accepts only
+the agent's key. libzmq receives in a thread of its own while the event loop is busy.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ Frames = Sequence[zmq.Frame]
 _DOMAIN = "switchover"
 _READS_AT_ONCE = 1000
 _HANDSHAKE_MS = 1000
-_REDIAL_MS = 8  # libzmq waits this long, and at random up to as long again, before it dials anew
+_REDIAL_MS = 8  # libzmq waits this long, and at random up to twice as long, before it dials again
 _MIN_UNACKNOWLEDGED_MS = 100
 _PING_IDLE_MS = 5000
-# Longer messages never reach memory; those between the two limits are refused with a reason.
+# Longer messages are never received; those between the two limits are refused with a reason.
 _HARD_LIMIT_BYTES = 4 * MAX_BYTES
 
 _ADVICE = {
@@ -44,7 +44,7 @@ _KEY_REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
 class _Reader:
-    """Hands over each message of one socket as it comes, until the socket is closed."""
+    """Passes each message of one socket to `take` when it arrives, until the socket is closed."""
 
     def __init__(self, socket: Socket, take: Callable[[Frames], None], signalled: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -52,11 +52,11 @@ class _Reader:
         self._take = take
         self._signalled = signalled
         self._loop.add_reader(socket.fileno(), self._on_signal)
-        # The signal only tells of news after a read that found nothing, so there must be a first one.
+        # ZMQ_FD signals only after a read that found nothing, so there has to be a first read.
         self._loop.call_soon(self.read)
 
     def read(self) -> None:
-        """Take everything that waits. A long queue is taken in parts, so that timers have their turn."""
+        """Read all queued messages; a long queue in parts, so that timers run in between."""
         for _ in range(_READS_AT_ONCE):
             if self._socket.closed:
                 return
@@ -68,7 +68,7 @@ class _Reader:
         self._loop.call_soon(self.read)
 
     def read_soon(self) -> None:
-        """To be called after sending, which can swallow the signal that something came in (see ZMQ_FD)."""
+        """Check for messages after sending, which can consume the signal that one arrived (see ZMQ_FD)."""
         if int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
             self._loop.call_soon(self.read)
 
@@ -83,8 +83,11 @@ class _Reader:
 
 
 class LinkSocket:
-    """One end of a link. `take` gets the frames of each message; `signalled` is called when the socket's state changed,
-    for instance because a connection stands now; handshakes that fail are logged as refused."""
+    """One end of a link: `take` gets the frames of each message.
+
+    `signalled` is called when the socket's state changed, for instance because it is connected. A failed handshake is
+    logged as a refusal.
+    """
 
     def __init__(
         self,
@@ -100,11 +103,11 @@ class LinkSocket:
         self._reader = _Reader(socket, take, signalled)
 
     def read(self) -> None:
-        """Take everything that waits in the socket now."""
+        """Read all messages that are queued in the socket."""
         self._reader.read()
 
     def send(self, *frames: bytes) -> bool:
-        """Queue a message. False if there is no connection to take it, or too much waits in it already."""
+        """Queue a message. Returns False if there is no connection, or if its queue is full."""
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:
@@ -115,11 +118,11 @@ class LinkSocket:
         return True
 
     def is_ready(self) -> bool:
-        """Whether a connection stands that takes messages now."""
+        """Whether there is a connection that accepts messages."""
         return bool(int(self._socket.get(zmq.EVENTS)) & zmq.POLLOUT)
 
     def close(self, linger_ms: int = 0) -> None:
-        """Drop what waits, or try for `linger_ms` to get it across while the context is ended."""
+        """Close the socket; queued messages are dropped, or sent for up to `linger_ms` while the context ends."""
         if not self._socket.closed:
             self._socket.disable_monitor()
             self._monitor.close(0)
@@ -130,15 +133,15 @@ class LinkSocket:
         if event["event"] == _KEY_REFUSED:
             reason = f"the peer does not accept this side's key (status {event['value']})"
         else:
-            reason = "the handshake failed; if that goes on, one side's idea of the other's key is wrong"
+            reason = "the handshake failed; if this goes on, one side has a wrong key for the other"
         self._log.warn(Refusal.UNAUTHENTICATED, reason)
 
 
 def dial(context: Context, endpoint: str, identity: Identity, host_key: bytes, timing: LinkTiming) -> Socket:
-    """A socket that calls the endpoint until it answers, and sends only over connections that stand.
+    """A socket that dials the endpoint until it answers, and sends only over established connections.
 
-    A lost SYN would be repeated by the kernel after a second only, so a call that is not answered is given up and
-    made anew by libzmq, every `RECONNECT_MS`.
+    The kernel repeats a lost SYN only after a second, so libzmq abandons an unanswered attempt and dials again every
+    `RECONNECT_MS`.
     """
     socket = context.socket(zmq.DEALER)
     _configure(socket, endpoint, identity, timing.detection_ms)
@@ -151,13 +154,13 @@ def dial(context: Context, endpoint: str, identity: Identity, host_key: bytes, t
 
 
 def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
-    """A socket that accepts agents at the endpoint. Raises `DriverError` if that is not possible there."""
+    """A socket that accepts agents at the endpoint. Raises `DriverError` if it cannot listen there."""
     socket = context.socket(zmq.ROUTER)
     _configure(socket, endpoint, identity, MAX_DETECTION_MS)
     socket.curve_server = 1
     socket.zap_domain = _DOMAIN.encode()
     socket.router_mandatory = 1
-    # A connection whose agent vanished without a word is pinged now and then, and dropped at last.
+    # Idle connections are pinged, and dropped if the agent no longer answers.
     socket.heartbeat_ivl = _PING_IDLE_MS
     socket.heartbeat_timeout = MAX_DETECTION_MS
     try:
@@ -170,7 +173,7 @@ def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
 
 
 def endpoint_of(address: str, port: int) -> str:
-    """The endpoint of an IPv4 or IPv6 address. Names are refused: looking one up could block for seconds.
+    """The endpoint of an IPv4 or IPv6 address. Raises `DriverError` for a name: looking it up could block.
 
     >>> endpoint_of("198.51.100.1", 7000), endpoint_of("2001:db8::1", 7000)
     ('tcp://198.51.100.1:7000', 'tcp://[2001:db8::1]:7000')
@@ -178,7 +181,7 @@ def endpoint_of(address: str, port: int) -> str:
     try:
         version = ipaddress.ip_address(address).version
     except ValueError as error:
-        raise DriverError(f"{address!r} is no IP address; a host's name cannot be used here") from error
+        raise DriverError(f"{address!r} is not an IP address; a host name cannot be used here") from error
     return f"tcp://{address}:{port}" if version == 4 else f"tcp://[{address}]:{port}"
 
 
@@ -189,12 +192,12 @@ def _configure(socket: Socket, endpoint: str, identity: Identity, unacknowledged
     socket.curve_secretkey = identity.secret
     socket.maxmsgsize = _HARD_LIMIT_BYTES
     socket.handshake_ivl = _HANDSHAKE_MS
-    # TCP_USER_TIMEOUT: so long without acknowledgement, and the kernel drops the connection and all that waits in it.
+    # TCP_USER_TIMEOUT: after this long without acknowledgement the kernel drops the connection and what is queued.
     socket.tcp_maxrt = max(unacknowledged_ms, _MIN_UNACKNOWLEDGED_MS)
 
 
 class Doorkeeper(AsyncioAuthenticator):
-    """Lets the holder of one key in, and logs everyone else (ZAP, RFC 27)."""
+    """Admits the holder of one key and logs all others (ZAP, RFC 27)."""
 
     def __init__(self, context: Context, allowed: bytes, log: RefusalLog) -> None:
         super().__init__(context)  # pyright: ignore[reportUnknownMemberType]  # pyzmq leaves Context unparametrised
@@ -204,12 +207,12 @@ class Doorkeeper(AsyncioAuthenticator):
         self.configure_curve_callback(_DOMAIN, self)
 
     async def handle_zap_message(self, msg: list[bytes]) -> None:
-        """Note who is at the door, and let pyzmq do the rest."""
+        """Remember the peer's address for the log; pyzmq does the rest."""
         self._address = msg[3].decode(errors="replace") if len(msg) > 3 else "unknown"
         await super().handle_zap_message(msg)
 
     def callback(self, _domain: str, key: bytes) -> bool:
-        """Whether the holder of this key may come in."""
+        """Whether the holder of this key is admitted."""
         if key == self._allowed_key:
             return True
         self._refusals.warn(Refusal.UNAUTHENTICATED, f"{self._address} has the key {key.decode()}, not the agent's")

@@ -1,9 +1,9 @@
-"""CURVE keys: who the agent and the hosts' LCA daemons are to each other.
+"""CURVE keys, by which the agent and the hosts' LCA daemons authenticate each other.
 
-Each side has a key pair of its own and knows the public keys of those that it talks to; nothing else is trusted. A
-name's public key is in the file `NAME.key`, its secret one in `NAME.key_secret`, in the format of pyzmq's certificates.
-The agent's machine needs `agent.key_secret` and every host's `HOST.key`, a host its own `HOST.key_secret` and
-`agent.key`; no other secret file has any business there.
+Each side has a key pair and knows the public keys of its peers; nothing else is trusted. The public key of NAME is in
+the file `NAME.key`, its secret key in `NAME.key_secret`, in the format of pyzmq's certificates. The agent's machine
+needs `agent.key_secret` and the `HOST.key` of every host; a host needs its own `HOST.key_secret` and `agent.key`. Keep
+no other secret key on a machine.
 """
 
 import re
@@ -18,7 +18,7 @@ from zmq.utils import z85
 from ..errors import DriverError
 
 AGENT = "agent"
-"""The name that the agent's own key pair goes by; no host can be called that."""
+"""The name of the agent's key pair; no host can have this name."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PRIVATE_DIRECTORY = 0o700
@@ -29,17 +29,17 @@ _KEY_LENGTH = 40
 
 @frozen
 class Identity:
-    """One side's key pair, both keys in Z85 (40 characters); the secret one is kept out of logs."""
+    """One side's key pair, both keys in Z85 (40 characters); the secret key is kept out of logs."""
 
     public: bytes
     secret: bytes = field(repr=False)
 
 
 def make_keys(directory: Path, hosts: Iterable[str]) -> None:
-    """Write a new key pair for the agent and for each host, secrets readable by their owner alone.
+    """Write a new key pair for the agent and for each host; only their owner can read the secret keys.
 
-    The directory is made if it is not there. Raises `DriverError`, and writes nothing, if a name cannot be used, if a
-    key of that name exists already or if others may enter the directory.
+    Makes the directory if it does not exist. Raises `DriverError`, and writes nothing, if a name cannot be used, if a
+    key of that name exists, or if other users can enter the directory.
     """
     names = [AGENT, *hosts]
     for name in names:
@@ -57,7 +57,7 @@ def make_keys(directory: Path, hosts: Iterable[str]) -> None:
 
 
 def load_identity(directory: Path, name: str) -> Identity:
-    """The key pair of `name`. Raises `DriverError` if it is missing, damaged or readable by others."""
+    """The key pair of `name`. Raises `DriverError` if it is missing, damaged or readable by other users."""
     path = _path(directory, name, ".key_secret")
     public, secret = _load(path)
     if path.stat().st_mode & _OTHERS:

@@ -1,10 +1,10 @@
-"""The LCA's end of the link, on the host itself. What the two ends say to each other is told in `link`.
+"""The LCA's end of the link, on the host. The protocol is described in `agent_end`.
 
-One agent at a time: a hello makes a candidate, and the candidate's first message that proves to be up to date ends the
-session before it. A hello that TCP delivers late, from before a cut, thus never takes the place of a living session.
+There is one agent at a time. A hello creates a candidate; the candidate's first message that proves to be up to date
+ends the session before it. So a hello from before a cut, which TCP delivers late, never replaces a live session.
 
-A session goes on over another connection when the agent says so. Until then, and while the agent is not heard, it is
-kept; only a new session or the agent's absence for the detection time with no connection left ends it.
+A session continues over another connection when the agent says so. It is kept while the agent is not heard, and ends
+when a new session replaces it, or when there is no connection and the agent was not heard for the detection time.
 """
 
 import asyncio
@@ -52,9 +52,9 @@ _ROUTE_AND_MESSAGE = 2
 
 @define(eq=False)
 class _Visit:
-    """An agent's session as its host sees it: by which connection it comes, and whether it got its report yet.
+    """An agent's session: the connection by which it comes, and whether the agent has the host's report.
 
-    The route is empty while there is no connection to the agent, or one that takes no more.
+    The route is empty while there is no connection to the agent, or its queue is full.
     """
 
     session: Session
@@ -67,13 +67,13 @@ class _Visit:
 
 
 class LcaLink:
-    """Listens for the agent, carries its commands to `execute` and the host's events to it.
+    """Listens for the agent, passes its commands to `execute`, and sends it the host's events.
 
     `report` is awaited at the start of each session; events sent meanwhile follow the report. `execute` gets each
     command and its deadline in milliseconds, once, and answers with `send`; a `DriverError` that it raises is sent as
-    `CommandFailed`. `on_agent` is told whenever the agent is heard (again), or not heard for the detection time.
-    While it is not, `solicit` is called every 50 ms with its last address (see `link_solicit`): it is to broadcast an
-    ARP request or a neighbour solicitation for that address.
+    `CommandFailed`. `on_agent` is called with True when the agent is heard (again), and with False when it was not
+    heard for the detection time. Until it is heard again, `solicit` is called every 50 ms with its last address: it has
+    to broadcast an ARP request or a neighbour solicitation for it (see `solicit`).
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class LcaLink:
         self._welcoming: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen, within a running event loop. Raises `DriverError` if that is not possible at this address."""
+        """Listen. Raises `DriverError` if the address cannot be listened on. Needs a running event loop."""
         self._loop = asyncio.get_running_loop()
         self._doorkeeper.start()
         try:
@@ -121,7 +121,7 @@ class LcaLink:
         self._socket = LinkSocket(socket, self._take, _nothing, self._log)
 
     async def close(self, *, goodbye: bool = True) -> None:
-        """Stop listening, and say goodbye to the agent, if there is one, unless the VIP could not be released."""
+        """Stop listening; say goodbye to the agent with `goodbye`, that is, if the VIP was released."""
         visit = self._visit
         self._end_visit()
         self._closing = True
@@ -137,7 +137,7 @@ class LcaLink:
         await asyncio.to_thread(self._context.term)
 
     async def _wait_until_gone(self, visit: _Visit) -> None:
-        """Wait, within limits, for the agent to hang up: what it has not read when this side does would be lost."""
+        """Wait up to 0.3 s for the agent to hang up: what it has not read when this side hangs up is lost."""
         for _ in range(_GOODBYE_LOOKS):
             if not visit.route:
                 return
@@ -145,7 +145,7 @@ class LcaLink:
             self._post(visit, Heartbeat(hearing=True))
 
     def send(self, event: HostEvent) -> None:
-        """Tell the agent an event. Without an agent it is dropped: the report at its next connection covers it."""
+        """Send the agent an event. Without an agent it is dropped: the report of the next session covers it."""
         visit = self._visit
         if visit is None:
             return
@@ -158,7 +158,7 @@ class LcaLink:
         else:
             self._give_up("too many events before its report was ready")
 
-    # What comes in
+    # Receiving
 
     def _read(self) -> None:
         if self._socket is not None:
@@ -185,7 +185,7 @@ class LcaLink:
         elif isinstance(message.body, Resume):
             self._resume(route, message, message.body)
         elif visit is None:
-            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, has moved, or never began")
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} has ended, has moved, or never began")
         else:
             self._follow(visit, message)
 
@@ -215,7 +215,7 @@ class LcaLink:
         self._post(visit, Heartbeat(hearing=True))
 
     def _follow(self, visit: _Visit, message: Message) -> None:
-        """A message of a session that is known: see that it is in order and up to date, and act on it."""
+        """Handle a message of a known session, if it is in order and up to date."""
         visit.session.check_order(message)
         try:
             check_age(message, visit.timing.detection_ms)
@@ -235,10 +235,10 @@ class LcaLink:
                 raise RefusedError(Refusal.UNEXPECTED, f"{type(body).__name__} from an agent")
 
     def _resume(self, route: bytes, message: Message, resume: Resume) -> None:
-        """The agent goes on over this connection: what it has not heard by the one before it is told again."""
+        """The agent continues over this connection: repeat what it did not hear over the one before."""
         visit = self._visit
         if visit is None or visit.session.id != message.session:
-            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} is over, or never began")
+            raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} has ended, or never began")
         check_age(message, visit.timing.detection_ms)
         visit.session.check_resume(message, resume)
         self._heard()
@@ -256,10 +256,10 @@ class LcaLink:
         except DriverError as error:
             self.send(CommandFailed(command.id, str(error)))
 
-    # The one session
+    # The session
 
     def _admit(self, visit: _Visit) -> None:
-        """The candidate has proved to be up to date: it takes the place of the session before it."""
+        """The candidate has proved to be up to date: it replaces the session before it."""
         self._end_visit()
         LOGGER.info("host %s: agent at %s", self._host, visit.address)
         self._visit, self._candidate = visit, None
@@ -272,7 +272,7 @@ class LcaLink:
     async def _welcome(self, visit: _Visit) -> None:
         try:
             report = await asyncio.wait_for(self._report(), _REPORT_LIMIT_S)
-        except Exception:  # whatever the report ran into: without it there is no session, and the log says why
+        except Exception:  # any failure of the report ends the session; the log says why
             LOGGER.exception("host %s: no report for the agent", self._host)
             self._give_up("the report failed")
             return
@@ -289,12 +289,12 @@ class LcaLink:
             self._tell(visit, Heartbeat(self._hearing))
 
     def _tell(self, visit: _Visit, body: Notice | Welcome | Heartbeat) -> None:
-        """Say it, unless the session has ended meanwhile. What cannot be said now is kept for the next connection."""
+        """Send it, unless the session has ended. What cannot be sent now is kept for the next connection."""
         if visit is not self._visit:
             return
         self._post(visit, body)
         if visit.session.is_full:
-            self._give_up("too much was said that it has not heard")
+            self._give_up("the agent has not acknowledged too many messages")
         elif not visit.route and not self._hearing:
             self._give_up("its connection is gone, and it has not made another")
 
@@ -302,7 +302,7 @@ class LcaLink:
         self._transmit(visit, visit.session.stamp(body))
 
     def _transmit(self, visit: _Visit, data: bytes) -> None:
-        """After the first message that cannot be sent none may be, or the agent would not miss it."""
+        """Send it; after one message that cannot be sent, send none, so that the agent notices the gap."""
         if visit.route and self._socket is not None and not self._socket.send(visit.route, data):
             visit.route = b""
 
@@ -320,7 +320,7 @@ class LcaLink:
         if self._welcoming is not None and self._welcoming is not asyncio.current_task():
             self._welcoming.cancel()
 
-    # Hearing the agent, and calling for it
+    # Hearing the agent, and soliciting it
 
     def _heard(self) -> None:
         if self._watch is not None:
@@ -343,13 +343,13 @@ class LcaLink:
 
 
 def _presentable(reason: str) -> str:
-    """A reason that fits the wire, whatever a script has printed."""
+    """A reason that can be sent, whatever a script has printed."""
     reason = reason.encode(errors="replace").decode()
     return reason if len(reason) <= _REASON_LENGTH else reason[: _REASON_LENGTH - 3] + "..."
 
 
 def _plain_address(address: str) -> str:
-    """An IPv4 address as such, also where a socket for both families shows it inside an IPv6 one.
+    """The address; an IPv4 one in its own form, which a socket for both families shows as IPv6.
 
     >>> _plain_address("::ffff:198.51.100.1"), _plain_address("2001:db8::1")
     ('198.51.100.1', '2001:db8::1')

@@ -1,14 +1,13 @@
-"""What both ends of a link share: a session's numbers and clocks, and a bounded log of what was refused.
+"""What both ends of a link share: a session's numbers and clocks, and a bounded log of refused messages.
 
-A session is one attempt of the agent to talk to a host; its id is random. Within it every message has a rising number,
-so that a message comes to effect at most once and never after a later one. Neither side trusts the other's clock:
-each gives back the newest clock value that it has heard from the other, so that a message shows *by the receiver's own
-clock* how recently its sender was in touch. The LCA takes nothing from an agent that has been out of touch for the
-detection time, because that agent has given the host up and decided without it: a command that TCP delivers after
-the end of a cut is therefore never carried out.
+A session is one attempt of the agent to talk to a host; its id is random. Its messages have rising numbers, so each
+takes effect at most once and never after a later one. Neither side trusts the other's clock: each sends back the newest
+clock value that it received from the other, so a message shows *by the receiver's own clock* how recently its sender
+was in touch. The LCA accepts nothing from an agent that was out of touch for the detection time, because that agent
+counts the host as lost and has decided without it. So a command that TCP delivers after a cut is never carried out.
 
-A session can outlive its connection. Each side keeps what the other may not have heard, and says it again, under its
-old number, over the next one. So whatever is said in a session is heard once, or the session ends and both sides know.
+A session can outlive its connection. Each side keeps what the other may not have received, and repeats it with its old
+number over the next connection. So a message is received once, or the session ends and both sides know.
 """
 
 import enum
@@ -34,7 +33,7 @@ class Refusal(enum.StrEnum):
     WRONG_SESSION = "message of another session"
     OUT_OF_ORDER = "replayed message, or one out of order"
     OUT_OF_DATE = "message out of date"
-    UNEXPECTED = "message that has no business here"
+    UNEXPECTED = "unexpected message"
     SECOND_AGENT = "second agent"
 
 
@@ -48,12 +47,12 @@ class RefusedError(DriverError):
 
 
 def clock_ms() -> int:
-    """Milliseconds since the machine booted, the time in which it was suspended included."""
+    """Milliseconds since the machine booted, including the time in which it was suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 class Session:
-    """One side's view of a session: it stamps what goes out and checks what comes in."""
+    """One side's view of a session: stamps outgoing messages and checks incoming ones."""
 
     def __init__(self, session_id: str) -> None:
         self.id = session_id
@@ -66,7 +65,7 @@ class Session:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much is unheard that no more should be said."""
+        """Whether so many messages are unacknowledged that no more should be sent."""
         return len(self._unheard) >= _MAX_UNHEARD
 
     def stamp(self, body: Body) -> bytes:
@@ -78,20 +77,20 @@ class Session:
         return data
 
     def take_back(self) -> None:
-        """The newest message could not be sent: it is not to be repeated."""
+        """Forget the newest message, which could not be sent, so that it is not repeated."""
         self._unheard.pop()
 
     def stamp_resume(self) -> bytes:
-        """The message that moves the session to the connection by which it is sent."""
+        """The message that moves the session to the connection over which it is sent."""
         self._resumes_sent += 1
         return self._stamped(0, Resume(self._resumes_sent))
 
     def repeats(self) -> list[bytes]:
-        """What the peer may not have heard, once more, under its old numbers but with the clocks of now."""
+        """The messages that the peer may not have received, with their old numbers and the current clocks."""
         return [self._stamped(number, body) for number, body in self._unheard]
 
     def check_order(self, message: Message) -> None:
-        """Raises `RefusedError` unless the message is of this session and later than all before it."""
+        """Raise `RefusedError` unless the message belongs to this session and is later than all before it."""
         if message.session != self.id:
             raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} instead of {self.id!r}")
         if message.number <= self._heard:
@@ -100,7 +99,7 @@ class Session:
         self._note(message)
 
     def check_resume(self, message: Message, resume: Resume) -> None:
-        """Raises `RefusedError` if a later message has moved the session already: this one was long on its way."""
+        """Raise `RefusedError` if a later message has moved the session already: this one was delayed."""
         if resume.count <= self._resumes_heard:
             raise RefusedError(Refusal.OUT_OF_ORDER, f"resume {resume.count} after resume {self._resumes_heard}")
         self._resumes_heard = resume.count
@@ -116,7 +115,7 @@ class Session:
 
 
 def check_age(message: Message, limit_ms: int) -> None:
-    """Raises `RefusedError` if the sender has not heard this side for `limit_ms` when its message is read here."""
+    """Raise `RefusedError` if the sender had not heard this side for `limit_ms` when its message is read."""
     age_ms = clock_ms() - message.echo_ms
     if not 0 <= age_ms < limit_ms:
         raise RefusedError(
@@ -125,14 +124,14 @@ def check_age(message: Message, limit_ms: int) -> None:
 
 
 class RefusalLog:
-    """Warns of refused messages, at most three times in ten seconds for each reason, so that no peer floods the log."""
+    """Warns of refused messages, at most three times in ten seconds for each reason: no peer floods the log."""
 
     def __init__(self, peer: str) -> None:
         self._peer = peer
         self._windows: dict[Refusal, tuple[float, int]] = {}
 
     def warn(self, refusal: Refusal, reason: str) -> None:
-        """Log that something from the peer was refused; the first warning of a window tells what went unsaid before."""
+        """Log a refusal; the first warning of a window says how many were left out in the one before."""
         now = time.monotonic()
         since, count = self._windows.get(refusal, (now, 0))
         unsaid = 0

@@ -1,4 +1,4 @@
-"""When a peer counts as silent: the times that follow from the detection time, and the watch that keeps them."""
+"""When a peer counts as silent: the times that follow from the detection time, and a watch for silence."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,8 +14,8 @@ _SECOND_LOOK_S = 0.002
 _MAX_LOOKS = 10
 
 RECONNECT_MS = 35
-"""How often a lost host is called, in milliseconds. It bounds the round trip to a host: one that is farther away than
-20 ms cannot be connected to."""
+"""How often a lost host is called, in milliseconds. It limits the round trip time: a host that is farther
+away than 20 ms cannot be connected to."""
 
 
 def _in_range(_: object, attribute: "Attribute[int]", value: int) -> None:
@@ -37,22 +37,21 @@ class LinkTiming:
 
     @property
     def heartbeat_ms(self) -> int:
-        """Between two heartbeats: four can be missed, the fifth decides."""
+        """The time between two heartbeats: four can be lost."""
         return self.detection_ms // _HEARTBEATS
 
     @property
     def silent_ms(self) -> int:
-        """Without a sign of life for so long, a peer has fallen silent."""
+        """After this long without a sign of life, a peer has fallen silent."""
         return self.detection_ms // 2
 
 
 class SilenceWatch:
-    """Calls `overdue` once when nothing was heard for `span_ms`, and is quiet then until something is heard again.
+    """Calls `overdue` once when nothing was heard for `span_ms`, and not again until something was heard.
 
-    Silence is only believed after everything that waits has been read (`read`), twice. If the look itself came late,
-    this process was not running, which is no fault of the peer's: what it sent meanwhile may still be on its way
-    through the kernel and the transport's thread, and gets another heartbeat's time. Ten late looks in a row end that
-    patience.
+    Before that it reads all queued messages twice (`read`). If the check itself comes late, this process was not
+    running, which says nothing about the peer: what it sent may still be in the kernel or the transport's thread, and
+    gets another heartbeat's time to arrive. The tenth late check in a row decides all the same.
     """
 
     def __init__(self, span_ms: int, heartbeat_ms: int, read: Callable[[], None], overdue: Callable[[], None]) -> None:
@@ -66,13 +65,13 @@ class SilenceWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def heard(self) -> None:
-        """Something was heard just now. (Cheap: a running timer is left alone and notices when it runs out.)"""
+        """Report that the peer was heard just now. Cheap: a running timer is not restarted, but checks when it ends."""
         self._heard_at = self._loop.time()
         if self._timer is None:
             self._look_first()
 
     def stop(self) -> None:
-        """Watch no longer, until something is heard."""
+        """Stop watching until the peer is heard again."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -91,10 +90,10 @@ class SilenceWatch:
         try:
             self._read()
         except BaseException:
-            self._look_at(self._loop.time() + self._heartbeat_s)  # whatever went wrong, silence must not pass unseen
+            self._look_at(self._loop.time() + self._heartbeat_s)  # silence must not go unnoticed, whatever went wrong
             raise
         if self._timer is not timer:
-            return  # what was read has stopped this watch
+            return  # a message that was read has stopped this watch
         self._looks += 1
         if self._heard_at > heard_before or self._heard_at + self._span_s - _SECOND_LOOK_S > self._loop.time():
             self._look_first()

@@ -1,8 +1,8 @@
-"""Calling for an agent that is not heard, one layer below the link.
+"""Soliciting an agent that is not heard, so that its MAC address is known when the network is back.
 
-After a long cut both kernels have given up on each other's MAC address and ask for it once a second only (Linux,
-`retrans_time_ms`). An ordinary ARP request or neighbour solicitation, asked at a faster pace, fills both caches as soon
-as the network is back, because whoever is asked also learns the asker (RFC 826).
+After a long cut both kernels have dropped each other's MAC address and ask for it only once a second (Linux,
+`retrans_time_ms`). More frequent ARP requests or neighbour solicitations fill both caches as soon as the network is
+back, because the host that is asked also learns the address of the one that asks (RFC 826).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _EVERY_S = 0.05
 
 
 class Solicitor:
-    """Calls `solicit` with the agent's address at once and every 50 ms, from `start` to `stop`."""
+    """Calls `solicit` with the agent's address every 50 ms, from `start` to `stop`."""
 
     def __init__(self, solicit: Callable[[str], None]) -> None:
         self._solicit = solicit
@@ -27,7 +27,7 @@ class Solicitor:
         self._call(asyncio.get_running_loop(), agent_address)
 
     def stop(self) -> None:
-        """The agent is heard again, or need not be."""
+        """Stop soliciting."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

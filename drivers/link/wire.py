@@ -1,10 +1,9 @@
-"""Messages between the agent and a host's LCA daemon, and their form on the wire.
+"""Messages between the agent and a host's LCA daemon, and their encoding.
 
-A message is one JSON object of at most 16 KiB: the session that it belongs to, its number in that session, the sender's
-clock, the newest clock and number of the receiver's that the sender has heard (`echo_ms`, `heard`), and a body. Bodies,
-commands and events carry their class's name as `type`. Decoding is strict: whatever is not exactly such a message is
-refused with a reason, nothing is guessed or converted. What sessions, numbers and clocks are good for is told in
-`link_session`.
+A message is one JSON object of at most 16 KiB: its session, its number in that session, the sender's clock, the newest
+clock and number that the sender received from the receiver (`echo_ms`, `heard`), and a body. Bodies, commands and
+events have the name of their class as `type`. Decoding is strict: anything else is refused with a reason, and no value
+is guessed or converted. `session` explains sessions, numbers and clocks.
 
 >>> from switchover.fsm.commands import EnableVip
 >>> message = Message("5e55", 7, 1000, 990, 4, Order(EnableVip("host2", id=3), deadline_ms=2000))
@@ -30,10 +29,10 @@ from ...fsm.events import (
 from ..errors import DriverError
 
 MAX_BYTES = 16 * 1024
-"""The longest message. A host's report needs some 60 bytes an application, everything else far less."""
+"""The longest message. A host's report needs about 60 bytes per application, all others far less."""
 
 HostEvent = ApplicationReported | VipReported | CommandResult
-"""The events that an LCA sends; those about the connection itself arise at the agent's end."""
+"""The events that an LCA sends; the agent's end itself creates those about the connection."""
 
 _REASON_LENGTH = 200
 _is_count = validators.and_(validators.ge(0), validators.lt(2**63))
@@ -45,9 +44,9 @@ class WireError(DriverError):
 
 @frozen
 class Hello:
-    """The agent opens a session and tells its detection time, in milliseconds, and which agent it is.
+    """The agent opens a session, with its detection time in milliseconds and its own name.
 
-    `agent` is drawn by each agent when it starts: two agents that share a key are still two.
+    Each agent process draws a random name for `agent`, so that two agents with the same key can be told apart.
     """
 
     detection_ms: int
@@ -56,7 +55,7 @@ class Hello:
 
 @frozen
 class Welcome:
-    """The LCA's report; the session stands."""
+    """The LCA's report: the session is established."""
 
     report: HostReport
 
@@ -70,14 +69,14 @@ class Heartbeat:
 
 @frozen
 class Resume:
-    """The agent goes on with the session over another connection; `count` rises with each such message."""
+    """The agent continues the session over another connection; `count` rises with each such message."""
 
     count: int = field(validator=_is_count)
 
 
 @frozen
 class Order:
-    """The agent asks for a command to be carried out within so many milliseconds."""
+    """A command from the agent, to be carried out within `deadline_ms` milliseconds."""
 
     command: HostCommand
     deadline_ms: int = field(validator=_is_count)
@@ -85,7 +84,7 @@ class Order:
 
 @frozen
 class Notice:
-    """The LCA tells an event: the result of a command, or something that happened by itself."""
+    """An event from the LCA: the result of a command, or a change that no command caused."""
 
     event: HostEvent
 
@@ -100,7 +99,7 @@ Body = Hello | Welcome | Heartbeat | Resume | Order | Notice | Goodbye
 
 @frozen
 class Message:
-    """A body and what proves that it is in order and up to date; clocks are in milliseconds since any fixed moment."""
+    """A body with what proves that it is in order and up to date; clocks count milliseconds from any fixed moment."""
 
     session: str = field(validator=validators.max_len(64))
     number: int = field(validator=_is_count)
@@ -118,10 +117,10 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """The message in these bytes. Raises `WireError` with the reason if they are not exactly one."""
+    """The message in these bytes. Raises `WireError` if they are anything but one message."""
     _check_length(len(data))
     try:
-        # JSON's numbers may be longer than Python converts, and its brackets deeper than Python's stack.
+        # JSON's numbers may have more digits than Python converts, and nest deeper than Python's stack.
         value = json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {_shorten(str(error))}") from error
@@ -139,7 +138,7 @@ def _check_length(length: int) -> None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _shorten(text: str) -> str:
@@ -153,11 +152,11 @@ def _explain(error: BaseException, _: type | None) -> str:
 
 
 def _exactly(value: object, expected: type) -> Any:
-    """The value, if it is of this very type: a bool is no int here, and "1" is no number."""
+    """The value, if it has exactly this type: neither True nor "1" is accepted as an int."""
     if type(value) is not expected:
         raise TypeError(f"expected {expected.__name__}, got {type(value).__name__}")
     if isinstance(value, str):
-        value.encode()  # refuses half a surrogate pair, which JSON can spell and neither file nor database can hold
+        value.encode()  # refuses half a surrogate pair: valid in JSON, but not in a file or database
     return value
 
 
@@ -165,7 +164,7 @@ def _build_converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for primitive in (str, int, bool):
         converter.register_structure_hook(primitive, _exactly)
-    # Otherwise the hook for str would be taken for an enumeration of strings, too.
+    # Otherwise the hook for str would also be used for an enumeration of strings.
     converter.register_structure_hook(Mode, lambda value, _: Mode(value))
     for union in (HostCommand, HostEvent, Body):
         configure_tagged_union(union, converter, tag_name="type")

@@ -1,4 +1,4 @@
-"""The Virtual IP by means of other commands than `ip`: whatever adds, removes and shows addresses.
+"""The Virtual IP by commands: any that add, remove and show addresses.
 
 A command is a list of arguments in which `{interface}`, `{address}`, `{prefix}` (its length), `{netmask}` (IPv4) and
 `{label}` (1 for the first address, 2 for the second) are filled in; there is no shell.
@@ -20,7 +20,7 @@ from .netlink import Address
 FIELDS = frozenset({"interface", "address", "prefix", "netmask", "label"})
 
 SHOW_LIMIT = 1 << 20
-"""How many bytes of a show command's output are read: a host with some thousand interfaces."""
+"""How many bytes of a show command's output are read: enough for thousands of interfaces."""
 
 Command = tuple[str, ...]
 
@@ -32,7 +32,7 @@ def _known_fields(_: object, attribute: "Attribute[Command]", command: Command) 
         for _text, name, specification, conversion in string.Formatter().parse(argument):
             if name is not None and (name not in FIELDS or specification or conversion):
                 known = ", ".join(sorted(FIELDS))
-                raise ValueError(f"the command to {attribute.name} an address: no field {{{name}}}; there are {known}")
+                raise ValueError(f"the command to {attribute.name} an address: no field {{{name}}}; known are {known}")
 
 
 @frozen
@@ -46,13 +46,13 @@ class AddressCommands:
 
 @frozen
 class AddressTemplate:
-    """The commands of one system: those for IPv4, and those for IPv6 if it can do that."""
+    """The commands of one system: for IPv4, and for IPv6 if it supports that."""
 
     ipv4: AddressCommands
     ipv6: AddressCommands | None = None
 
 
-# Not kept over a reboot, after which the other host may be the one that holds it, and no source of own traffic.
+# Not kept over a reboot, after which the other host may hold it; and not used as a source of own traffic.
 _NETSH_OPTIONS = ("store=active", "skipassource=true")
 
 NETSH = AddressTemplate(
@@ -79,7 +79,7 @@ NETSH = AddressTemplate(
         show=("netsh", "interface", "ipv6", "show", "addresses", "interface={interface}"),
     ),
 )
-"""Windows. Written from its documentation and never tried against Windows."""
+"""Windows. Written from its documentation, and never tried on Windows."""
 
 SUBINTERFACE = AddressTemplate(
     ipv4=AddressCommands(
@@ -94,15 +94,15 @@ SUBINTERFACE = AddressTemplate(
     ),
 )
 """A logical sub-interface such as eth0:1, enabled and disabled with `ifconfig`. Tried with net-tools on Linux, where
-`ifconfig` does not show a further address that was added by `ip` without a label; never against Solaris, where
-sub-interfaces have to be plumbed beforehand and IPv6 has a syntax of its own."""
+`ifconfig` does not show a second address that `ip` added without a label; never on Solaris, where sub-interfaces have
+to be plumbed first and IPv6 has its own syntax."""
 
 
 class TemplateAddresses:
     """The Virtual IP through the commands of a template: what `NetlinkAddresses` does, at one process a command.
 
-    Each command gets `deadline_ms` milliseconds. Whether it worked is judged by what the `show` command prints
-    afterwards, not by its exit status; an address counts as present if it is printed anywhere. Raises `ValueError` if
+    Each command has `deadline_ms` milliseconds. Whether it worked is decided by the output of the `show` command
+    afterwards, not by its exit status; an address that is printed anywhere counts as present. Raises `ValueError` if
     the template has no commands for one of the addresses.
     """
 
@@ -119,14 +119,14 @@ class TemplateAddresses:
             self._commands.append((address, render(commands, interface, address, label)))
 
     async def start(self) -> None:
-        """See that the addresses can be looked at; raises `DriverError` if not."""
+        """Run the show commands. Raises `DriverError` if they fail."""
         await self._present()
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: commands leave nothing open."""
 
     async def enable(self) -> None:
-        """Add what is missing and see that it is there; raises `DriverError` if it is not."""
+        """Add the missing addresses and check that they are there. Raises `DriverError` if they are not."""
         words = ""
         present = await self._present()
         for address, commands in self._commands:
@@ -137,7 +137,7 @@ class TemplateAddresses:
             raise DriverError(f"{_listed(missing)} is not on {self._interface}: {words}")
 
     async def disable(self) -> None:
-        """Remove what is there and see that it is gone; raises `DriverError` if it is not."""
+        """Remove the present addresses and check that they are gone. Raises `DriverError` if they are not."""
         words = ""
         present = await self._present()
         for address, commands in self._commands:
@@ -147,11 +147,11 @@ class TemplateAddresses:
             raise DriverError(f"{_listed(remaining)} is still on {self._interface}: {words}")
 
     async def held(self) -> bool:
-        """Whether every address is shown; raises `DriverError` if the show command fails."""
+        """Whether all addresses are shown. Raises `DriverError` if the show command fails."""
         return len(await self._present()) == len(self._commands)
 
     async def present(self) -> frozenset[str]:
-        """Those of the addresses that are shown; raises `DriverError` if the show command fails."""
+        """Those of the addresses that are shown. Raises `DriverError` if the show command fails."""
         return frozenset(str(address.ip) for address in await self._present())
 
     async def _present(self) -> set[Address]:
@@ -168,7 +168,7 @@ class TemplateAddresses:
 
 
 def render(commands: AddressCommands, interface: str, address: Address, label: int) -> AddressCommands:
-    """The commands for one address, with every field filled in.
+    """The commands for one address, with all fields filled in.
 
     >>> eth0 = render(SUBINTERFACE.ipv4, "eth0", ipaddress.ip_interface("198.51.100.10/24"), label=1)
     >>> eth0.add
@@ -189,7 +189,7 @@ def render(commands: AddressCommands, interface: str, address: Address, label: i
 
 
 def addresses_in(output: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Every address that a command printed, whatever stands around it.
+    """All addresses in a command's output, whatever surrounds them.
 
     >>> addresses_in("inet addr:198.51.100.10  Bcast:198.51.100.255") == {
     ...     ipaddress.ip_address("198.51.100.10"), ipaddress.ip_address("198.51.100.255")}

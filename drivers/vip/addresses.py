@@ -1,4 +1,4 @@
-"""The Virtual IP's addresses on this host's interface: put there, taken away, looked at and watched.
+"""The Virtual IP's addresses on this host's interface: added, removed, listed and watched.
 
 `NetlinkAddresses` talks to the Linux kernel: adding two addresses and seeing them there takes 0.24 ms, and needs no
 process that could die or hang. Where there is no such kernel, `TemplateAddresses` (in `address_templates`) does the
@@ -26,7 +26,7 @@ from .netlink import Address, Netlink, NoInterfaceError, RefusedError
 
 RTMGRP_IPV4_IFADDR = 0x10
 RTMGRP_IPV6_IFADDR = 0x100
-"""The rtnetlink groups that tell of addresses (rtnetlink(7), linux/rtnetlink.h)."""
+"""The rtnetlink groups that report changes of addresses (rtnetlink(7), linux/rtnetlink.h)."""
 
 Request = Callable[[], None]
 """One request of the kernel: to add an address, or to remove one. Raises `RefusedError`."""
@@ -35,26 +35,26 @@ LOG = logging.getLogger(__name__)
 
 
 class VirtualIp(Protocol):
-    """What a host can do about the Virtual IP, by whatever means."""
+    """The Virtual IP on a host, by any means."""
 
     async def start(self) -> None:
-        """Get ready, so that nothing is left to prepare when a takeover comes."""
+        """Prepare, so that a takeover waits for nothing."""
         ...
 
     async def close(self) -> None:
-        """Let go of what `start` acquired; the addresses stay as they are."""
+        """Release what `start` acquired; the addresses stay as they are."""
         ...
 
     async def enable(self) -> None:
-        """Put every address on the interface and see that it is there; raises `DriverError` if it is not."""
+        """Add all addresses and check that they are on the interface. Raises `DriverError` if they are not."""
         ...
 
     async def disable(self) -> None:
-        """Take every address off the interface and see that it is gone; raises `DriverError` if it is not."""
+        """Remove all addresses and check that they are gone. Raises `DriverError` if they are not."""
         ...
 
     async def held(self) -> bool:
-        """Whether every address is on the interface."""
+        """Whether all addresses are on the interface."""
         ...
 
     async def present(self) -> frozenset[str]:
@@ -63,7 +63,7 @@ class VirtualIp(Protocol):
 
 
 def parse_addresses(addresses: Sequence[str]) -> tuple[Address, ...]:
-    """Read addresses in interface notation; raises `ValueError` for one that is none, and if there are none.
+    """Parse addresses with their prefix lengths. Raises `ValueError` for an invalid one, and if there are none.
 
     >>> parse_addresses(["198.51.100.10/24", "2001:db8::10/64"])
     (IPv4Interface('198.51.100.10/24'), IPv6Interface('2001:db8::10/64'))
@@ -101,20 +101,20 @@ class NetlinkAddresses:
             thread.shutdown(wait=False)
 
     async def enable(self) -> None:
-        """Put the addresses on the interface and see that they are there; raises `DriverError` if they are not."""
+        """Add the addresses and check that they are there. Raises `DriverError` if they are not."""
         present, refusal = await self._change(self._additions)
         missing = [str(address) for address in self._addresses if address.ip not in _bare(present)]
         if missing:
             raise DriverError(f"{', '.join(missing)} is not on {self._interface}: {refusal}")
 
     async def disable(self) -> None:
-        """Take the addresses off the interface and see that they are gone; raises `DriverError` if they are not."""
+        """Remove the addresses and check that they are gone. Raises `DriverError` if they are not."""
         present, refusal = await self._change(self._removals)
         if remaining := self._ours(present):
             raise DriverError(f"{', '.join(map(str, remaining))} is still on {self._interface}: {refusal}")
 
     async def held(self) -> bool:
-        """Whether all the addresses are on the interface; False as well if the interface is gone."""
+        """Whether all addresses are on the interface; False also if the interface is gone."""
         present, _ = await self._change(_no_requests)
         return _bare(self._addresses) <= _bare(present)
 
@@ -175,11 +175,11 @@ def _bare(addresses: Sequence[Address]) -> set[ipaddress.IPv4Address | ipaddress
 
 
 def _keep_secondary_addresses(interface: str) -> None:
-    """See to it that the removal of an IPv4 address takes no other address with it.
+    """Make sure that removing an IPv4 address removes no other.
 
-    By default Linux removes a network's *secondary* addresses together with its first one. If the Virtual IP was there
-    before the host's own address, then a switchover would take the host off the network. `promote_secondaries` is the
-    kernel's remedy (ip-sysctl), which many distributions set at boot; it is set here where they do not.
+    By default Linux removes a network's *secondary* addresses together with its first one. If the Virtual IP was added
+    before the host's own address, a switchover would take the host off the network. `promote_secondaries` prevents that
+    (kernel documentation, ip-sysctl). Many distributions set it at boot; otherwise it is set here.
     """
     settings = Path("/proc/sys/net/ipv4/conf")
     try:
@@ -187,19 +187,21 @@ def _keep_secondary_addresses(interface: str) -> None:
             return
         (settings / interface / "promote_secondaries").write_text("1")
     except FileNotFoundError:
-        raise DriverError(f"there is no interface {interface} with IPv4; which one is it on this host?") from None
+        raise DriverError(
+            f"there is no interface {interface} with IPv4; which interface does this host have?"
+        ) from None
     except OSError as error:
         raise DriverError(
-            f"net.ipv4.conf.{interface}.promote_secondaries must be 1, and cannot be set from here: {error.strerror}"
+            f"net.ipv4.conf.{interface}.promote_secondaries must be 1 and cannot be set from here: {error.strerror}"
         ) from error
 
 
 class AddressWatch:
-    """Calls `on_change(held)` whenever the Virtual IP as a whole has appeared on the interface, or vanished from it.
+    """Calls `on_change(held)` whenever the whole Virtual IP has appeared on the interface, or is no longer whole.
 
-    It listens to the kernel (rtnetlink) and looks again whenever any address of the host changed; several changes at
-    once may become one look. Changes that this host's controller makes itself are told like any other, unless it says
-    that they are to be expected (`expect`). A look that fails is logged, and the next change leads to the next look.
+    It listens to the kernel (rtnetlink) and checks the Virtual IP whenever any address of the host changes; one check
+    may serve for several changes. Changes made by this process are reported too, unless it announces them (`expect`). A
+    check that fails is logged; the next change causes the next check.
     """
 
     def __init__(self, addresses: VirtualIp, on_change: Callable[[bool], None]) -> None:
@@ -210,7 +212,7 @@ class AddressWatch:
         self._changed = False
 
     async def start(self) -> None:
-        """Watch from now on; what is found first is told by no call. Raises `DriverError` if it cannot be found."""
+        """Watch from now on; the state at the start causes no call. Raises `DriverError` if it cannot be read."""
         self._loop = asyncio.get_running_loop()
         kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
         try:
@@ -223,10 +225,10 @@ class AddressWatch:
         self._loop.add_reader(kernel, self._drain, kernel)
 
     def expect(self, held: bool) -> None:
-        """Take note of a change that was made on purpose: what differs from it is told.
+        """Announce a change that is made on purpose: from now on, what differs from it is reported.
 
-        Without this, an address that vanishes before the first look after it was added would never be missed: the look
-        finds what the look before it found.
+        Without this, an address that vanishes before the first check after it was added would never be missed, because
+        that check would find what the one before had found.
         """
         self._held = held
 
@@ -246,7 +248,7 @@ class AddressWatch:
                 while kernel.recv(65536):
                     pass
         except OSError as error:
-            if error.errno != errno.ENOBUFS:  # the kernel had more to tell than fits: all the more reason to look
+            if error.errno != errno.ENOBUFS:  # more changes than fit into the buffer: check all the same
                 raise
         self._changed = True
         if self._look is None or self._look.done():
@@ -258,7 +260,7 @@ class AddressWatch:
             try:
                 held = await self._addresses.held()
             except DriverError as error:
-                LOG.warning("The Virtual IP cannot be looked at: %s", error)
+                LOG.warning("the state of the Virtual IP cannot be read: %s", error)
                 return
             if held != self._held:
                 self._held = held
@@ -266,4 +268,4 @@ class AddressWatch:
 
 
 def _ignore(held: bool) -> None:
-    """What a closed watch calls."""
+    """Called by a closed watch."""

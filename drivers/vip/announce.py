@@ -1,9 +1,9 @@
-"""Announcements: tells the neighbours that this host's MAC address is now behind the Virtual IP.
+"""Announcements: tells the neighbours that the Virtual IP now belongs to this host's MAC address.
 
-A neighbour that keeps the other host's MAC address in its cache keeps sending to the wrong host, for minutes (Linux,
-Windows) or hours (some routers: 4 h). Every cache that already has an entry takes a gratuitous ARP over; some want it
-as a request, some as a reply, so both are sent. Frames are built before they are needed, the socket stays open, and
-what a takeover waits for is the kernel taking the frames.
+A neighbour that has the other host's MAC address in its cache keeps sending to the wrong host, for minutes (Linux,
+Windows) or hours (some routers: 4 h). A gratuitous ARP updates every cache that has an entry; some accept it as a
+request, some as a reply, so both are sent. Frames are built in advance and the socket stays open, so a takeover waits
+only until the kernel has taken the frames.
 """
 
 import asyncio
@@ -44,9 +44,9 @@ class Announcer:
             self._socket = None
 
     def announce(self, only: Collection[str] | None = None) -> None:
-        """Begin an announcement: the first frames are with the kernel when this returns, the others follow by timers.
+        """Begin an announcement: the first frames have been sent when this returns, timers send the others.
 
-        An announcement that still runs begins anew. Raises `DriverError` if the interface is gone or down.
+        An announcement that is still going on starts again. Raises `DriverError` if the interface is gone or down.
         """
         self.stop()
         self._announced = tuple(address for address in self._addresses if only is None or address in only)
@@ -57,7 +57,7 @@ class Announcer:
         self._send_rounds(delays.count(0))
 
     def stop(self) -> None:
-        """Cancel what is still to come of an announcement: the addresses are no longer here."""
+        """Cancel the rest of an announcement, because the addresses are no longer here."""
         for timer in self._to_come:
             timer.cancel()
         self._to_come = []
@@ -78,13 +78,13 @@ class Announcer:
         try:
             self._send_rounds(rounds)
         except DriverError as error:
-            LOG.warning("The Virtual IP is not announced again: %s", error)
+            LOG.warning("the Virtual IP cannot be announced again: %s", error)
 
     def _frames(self, link: socket.socket) -> tuple[bytes, ...]:
         return announcement(mac_of(link), self._announced, self._schedule.forms, _forwards_ipv6(self._interface))
 
     def _live_socket(self) -> socket.socket:
-        """The socket, opened anew if the interface was removed (and made again): its old socket sends nothing more."""
+        """The socket, opened again if the interface was removed (and made again): its old socket sends nothing."""
         if self._socket is None or not mac_of(self._socket):
             if self._socket is not None:
                 self._socket.close()
@@ -96,7 +96,7 @@ class Announcer:
             for frame in frames:
                 link.send(frame)
         except OSError as error:
-            raise DriverError(f"{self._interface} sends nothing: {error.strerror}") from error
+            raise DriverError(f"nothing can be sent from {self._interface}: {error.strerror}") from error
 
 
 def _forwards_ipv6(interface: str) -> bool:

@@ -1,6 +1,6 @@
-"""Claims of others: sees a frame that says another MAC address has an address of the Virtual IP.
+"""Claims by others: frames which say that an address of the Virtual IP belongs to another MAC address.
 
-Two hosts that both hold the Virtual IP hear each other this way even while the controller hears neither of them.
+Two hosts that both hold the Virtual IP notice each other this way, even while the controller hears neither.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from .packets import Instruction, mac_of, packet_socket
 LOG = logging.getLogger(__name__)
 
 CLAIMS_PER_SECOND = 10
-"""How many claims are told within one second; in the rest of that second nothing is read."""
+"""How many claims are read within one second; the rest of that second, none is."""
 
 REOPEN_AFTER_S = 1.0
-"""How long an interface that failed is left alone before it is listened to again, in seconds."""
+"""How long to wait after an interface failed before listening again, in seconds."""
 
 ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0806, 0x86DD
 ICMPV6, NEIGHBOUR_ADVERTISEMENT = 58, 136
@@ -32,9 +32,9 @@ DROP: Instruction = (GIVE_BACK, 0, 0, 0)
 class ClaimWatch:
     """Calls `on_claim(mac)` when another MAC address claims one of the addresses, on this interface.
 
-    Any ARP, request or reply, claims its sender's address (RFC 5227 section 2.4); a neighbour advertisement claims its
-    target (RFC 4862 section 5.4.4). Claims are told whether this host holds the Virtual IP or not: to a host that does
-    not, the other host's announcements are claims too. No more than `CLAIMS_PER_SECOND` are told.
+    Every ARP request or reply claims its sender's address (RFC 5227 section 2.4); a neighbour advertisement claims its
+    target (RFC 4862 section 5.4.4). Claims are reported whether or not this host holds the Virtual IP, so the other
+    host's announcements count too. No more than `CLAIMS_PER_SECOND` are reported.
     """
 
     def __init__(self, interface: str, addresses: Sequence[str], on_claim: Callable[[str], None]) -> None:
@@ -71,7 +71,7 @@ class ClaimWatch:
         self._links = []
 
     def _listen(self) -> None:
-        """Begin a second in which claims are read; it ends `CLAIMS_PER_SECOND` frames later at the earliest."""
+        """Begin a second in which up to `CLAIMS_PER_SECOND` claims are read."""
         self._timer = None
         self._read_this_second = 0
         for link in self._links:
@@ -92,7 +92,7 @@ class ClaimWatch:
             self._on_claim(mac)
 
     def _count(self) -> None:
-        """Pause until the second is over once enough was read: what floods the network must not occupy this host."""
+        """Pause until the second is over when enough was read: a flood of claims must not occupy this host."""
         self._read_this_second += 1
         if self._timer is None:
             self._timer = self._loop.call_later(1, self._listen)
@@ -101,9 +101,13 @@ class ClaimWatch:
                 self._loop.remove_reader(link)
 
     def _give_up_for_now(self, error: OSError) -> None:
-        if not self._said_deaf:  # once, and not for every time that it is still so
+        if not self._said_deaf:  # once, not for each failed attempt
             self._said_deaf = True
-            LOG.warning("%s is not listened to for claims of the Virtual IP: %s", self._interface, error.strerror)
+            LOG.warning(
+                "cannot listen on %s for claims of the Virtual IP: %s; trying again every second",
+                self._interface,
+                error.strerror,
+            )
         self.close()
         self._timer = self._loop.call_later(REOPEN_AFTER_S, self._reopen)
 
@@ -111,12 +115,12 @@ class ClaimWatch:
         try:
             self.start()
         except DriverError:
-            # The interface is still gone, which the log says already.
+            # The interface is still missing; the log says so already.
             self._timer = self._loop.call_later(REOPEN_AFTER_S, self._reopen)
 
 
 def _sender(frame: bytes) -> str:
-    """Who claims: the sender in the ARP, or whoever sent the frame with the neighbour advertisement."""
+    """The MAC address that claims: the ARP's sender, or the source of the frame with the advertisement."""
     is_arp = frame[12:14] == ETHERTYPE_ARP.to_bytes(2)
     return (frame[22:28] if is_arp else frame[6:12]).hex(":")
 
@@ -124,9 +128,9 @@ def _sender(frame: bytes) -> str:
 def _filters(
     addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address],
 ) -> dict[int, tuple[Instruction, ...]]:
-    """For each Ethernet type that is needed, the BPF program that lets through the claims of the addresses only.
+    """For each Ethernet type that is needed, a BPF program that passes only claims of the addresses.
 
-    So the kernel wakes this process for a claim, and not for the telephone calls that pass through the interface.
+    So the kernel wakes this process for a claim, and not for every telephone call on the interface.
     """
     arp = [instruction for one in addresses if one.version == 4 for instruction in _take_if(28, one.packed)]
     neighbour = [instruction for one in addresses if one.version == 6 for instruction in _take_if(62, one.packed)]
@@ -145,10 +149,10 @@ def _drop_unless(offset: int, value: int) -> list[Instruction]:
 
 
 def _take_if(offset: int, value: bytes) -> list[Instruction]:
-    """Take the frame if it has these bytes there, compared four at a time; otherwise go on behind this block."""
+    """Take the frame if it has these bytes there, compared four at a time; otherwise continue after this block."""
     program: list[Instruction] = []
     for at in range(0, len(value), 4):
-        # Behind this comparison there are two instructions for each word that is left, and `TAKE`.
+        # After this comparison come two instructions for each remaining word, and `TAKE`.
         to_the_end = (len(value) - at - 4) // 4 * 2 + 1
         program.append((LOAD_WORD, 0, 0, offset + at))
         program.append((JUMP_IF_EQUAL, 0, to_the_end, int.from_bytes(value[at : at + 4])))

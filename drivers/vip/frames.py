@@ -1,13 +1,13 @@
 """The ARP and neighbour discovery frames of a Virtual IP, as bytes ready to be sent.
 
-Scapy takes some 0.3 ms to build a frame, so each function remembers what it built: a frame is built before it is
-needed, and anew only when the interface's MAC address has changed (a bond that fails over changes it).
+Scapy takes about 0.3 ms to build a frame, so frames are cached: they are built before they are needed, and again only
+when the interface's MAC address has changed, as with a bond that fails over.
 """
 
 import functools
 import ipaddress
 
-# Scapy's own documentation names `scapy.all`, which imports every protocol it knows and takes four times as long.
+# Scapy's documentation imports `scapy.all`, which loads every protocol and takes four times as long.
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
@@ -36,13 +36,13 @@ def announcement(mac: str, addresses: tuple[str, ...], forms: tuple[Form, ...], 
 
 @functools.lru_cache(maxsize=64)
 def solicitation(mac: str, target_ip: str, own_ip: str) -> bytes:
-    """The question who has `target_ip`, asked by `own_ip`: a broadcast ARP request or a neighbour solicitation.
+    """The question from `own_ip` who has `target_ip`: a broadcast ARP request or a neighbour solicitation.
 
     Raises `ValueError` if the two are not of the same family.
     """
     target, own = ipaddress.ip_address(target_ip), ipaddress.ip_address(own_ip)
     if target.version != own.version:
-        raise ValueError(f"{own_ip} cannot ask for {target_ip}: one is IPv4 and the other is IPv6")
+        raise ValueError(f"{own_ip} cannot ask for {target_ip}: one is IPv4, the other IPv6")
     if target.version == 4:
         arp = ARP(op="who-has", hwsrc=mac, psrc=own_ip, hwdst=NOT_KNOWN, pdst=target_ip)
         return bytes(Ether(src=mac, dst=BROADCAST) / arp)

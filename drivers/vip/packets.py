@@ -1,4 +1,4 @@
-"""Packet sockets (packet(7)): whole Ethernet frames out of one interface and into it."""
+"""Packet sockets (packet(7)): send and receive whole Ethernet frames on one interface."""
 
 import ctypes
 import socket
@@ -7,20 +7,20 @@ import struct
 from ..errors import DriverError
 
 SO_ATTACH_FILTER = 26
-"""The socket option that gives a socket a BPF program (socket(7)); Python has no name for it."""
+"""The socket option that attaches a BPF program (socket(7)); Python has no name for it."""
 
 Instruction = tuple[int, int, int, int]
 """One instruction of classic BPF: code, jump if true, jump if false, operand (linux/filter.h)."""
 
 
 def packet_socket(interface: str, ethertype: int = 0, bpf: tuple[Instruction, ...] = ()) -> socket.socket:
-    """A socket that never blocks, for sending frames and for receiving those of a type that a BPF program lets pass.
+    """A non-blocking socket that sends frames, and receives those of an Ethernet type that pass a BPF program.
 
-    With type 0 nothing is received. Raises `DriverError` if there is no such interface, or no right to open such a
-    socket (CAP_NET_RAW).
+    With type 0 nothing is received. Raises `DriverError` if there is no such interface, or if the process may not open
+    such a socket (CAP_NET_RAW).
     """
     try:
-        # Type 0 until it is bound: otherwise frames of every interface come in before the program is in place.
+        # Type 0 until it is bound: otherwise it receives frames of all interfaces before the program is attached.
         link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
     except OSError as error:
         what = "; run this as root, or with CAP_NET_RAW" if isinstance(error, PermissionError) else ""
@@ -36,9 +36,9 @@ def packet_socket(interface: str, ethertype: int = 0, bpf: tuple[Instruction, ..
 
 
 def mac_of(link: socket.socket) -> str:
-    """The MAC address of a packet socket's interface at this moment; empty if the interface is gone.
+    """The current MAC address of a packet socket's interface; empty if the interface is gone.
 
-    The kernel tells it with the socket's own name, in 1 us.
+    It is part of the socket's own name, which the kernel returns in 1 us.
     """
     return bytes(link.getsockname()[4]).hex(":")
 

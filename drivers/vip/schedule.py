@@ -1,4 +1,4 @@
-"""How often the Virtual IP is announced, as data. Apart from the announcer, so that reading it imports no scapy."""
+"""How often the Virtual IP is announced. A module of its own, so that the configuration imports no scapy."""
 
 from typing import Literal
 
@@ -14,8 +14,10 @@ class AnnounceSchedule:
     """How often the Virtual IP is announced. The defaults are those of keepalived.
 
     `count` frames of each form (1..100) are sent at once, or `interval_ms` (0..10000) apart. If the addresses are
-    still here `again_after_ms` (1..600000) later, `again_count` frames (0..100, 0 for none) follow: the first ones can
-    get lost while a switch port comes up. IPv6 has one form only. Raises `ValueError` for values outside these ranges.
+    still here after `again_after_ms` (1..600000), `again_count` frames (0..100, 0 for none) follow, because the first
+    ones can get lost while a switch port comes up. IPv6 has only one form.
+
+    Raises `ValueError` for values outside these ranges.
     """
 
     count: int = field(default=5, validator=and_(ge(1), le(100)))

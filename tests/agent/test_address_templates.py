@@ -110,7 +110,7 @@ def test_a_template_s_failing_command_is_told(commands, error):
 
 def test_a_template_that_does_not_remove_the_address_is_told():
     template = AddressTemplate(AddressCommands(("true",), ("true",), ("echo", "inet {address}/{prefix}")))
-    with pytest.raises(DriverError, match=r"^198.51.100.10/24 is still on eth0: it said nothing$"):
+    with pytest.raises(DriverError, match=r"^198.51.100.10/24 is still on eth0: it printed nothing$"):
         asyncio.run(TemplateAddresses("eth0", [IPV4], template).disable())
 
 

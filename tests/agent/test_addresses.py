@@ -1,7 +1,6 @@
 """The Virtual IP on real interfaces in network namespaces."""
 
 import asyncio
-import itertools
 import json
 import shutil
 import socket
@@ -47,9 +46,21 @@ def addresses_of(namespace) -> set[str]:
 
 
 def state_of(namespace) -> tuple[set[str], list[str]]:
-    """Addresses and routes: what a Virtual IP that came and went must leave as it was."""
-    routes = (namespace.ip(f"{family} route show table all").splitlines() for family in ("-4", "-6"))
-    return addresses_of(namespace), sorted(itertools.chain(*routes))
+    """Addresses and routes: what a Virtual IP that came and went must leave as it was.
+
+    The kernel adds the local route of an IPv6 address a moment after the address (addrconf's work queue).
+    """
+    addresses = addresses_of(namespace)
+    local = {f"local {address.split('/')[0]} " for address in addresses if ":" in address}
+    for _ in range(500):
+        routes = [route for family in ("-4", "-6") for route in routes_of(namespace, family)]
+        if all(any(route.startswith(start) for route in routes) for start in local):
+            return addresses, sorted(routes)
+    raise AssertionError(f"the local routes of {addresses} do not appear")
+
+
+def routes_of(namespace, family: str) -> list[str]:
+    return namespace.ip(f"{family} route show table all").splitlines()
 
 
 OWN = {"198.51.100.1/24", "2001:db8::1/64"}
@@ -424,7 +435,7 @@ def test_a_watch_that_cannot_look_says_so_and_goes_on(host, eventually, caplog):
         async with watched(templates) as told:
             host.ip("link set eth0 name eth1")
             host.ip("addr add 198.51.100.11/24 dev eth1")
-            await eventually(lambda: "cannot be looked at: ip addr show dev eth0 failed: " in caplog.text)
+            await eventually(lambda: "cannot be read: ip addr show dev eth0 failed: " in caplog.text)
             host.ip("link set eth1 name eth0")
             host.ip(f"addr add {IPV4} dev eth0")
             host.ip(f"addr add {IPV6} dev eth0")

@@ -223,7 +223,7 @@ def test_claims_are_heard_again_after_the_interface_was_down(wired, eventually, 
         return set(told)
 
     assert host.run(scenario()) == {mac_of(neighbour)}
-    assert caplog.text.count("eth0 is not listened to for claims of the Virtual IP: Network is down") == 1
+    assert caplog.text.count("cannot listen on eth0 for claims of the Virtual IP: Network is down") == 1
 
 
 def connect(host, neighbour):
@@ -256,7 +256,7 @@ def test_an_interface_that_is_down_or_gone_is_an_error(wired):
     async def scenario():
         with started(Announcer("eth0", VIP, ONCE)) as announcer:
             host.ip("link set eth0 down")
-            with pytest.raises(DriverError, match=r"^eth0 sends nothing: Network is down$"):
+            with pytest.raises(DriverError, match=r"^nothing can be sent from eth0: Network is down$"):
                 announcer.announce()
             host.ip("link del eth0")
             with pytest.raises(DriverError, match=r"^interface eth0 cannot be used: No such device$"):
@@ -272,7 +272,9 @@ def test_a_later_round_that_cannot_be_sent_is_logged(wired, eventually, caplog):
         with started(Announcer("eth0", VIP, AnnounceSchedule(again_after_ms=50))) as announcer:
             announcer.announce()
             host.ip("link set eth0 down")
-            await eventually(lambda: "is not announced again: eth0 sends nothing: Network is down" in caplog.text)
+            await eventually(
+                lambda: "cannot be announced again: nothing can be sent from eth0: Network is down" in caplog.text
+            )
 
     host.run(scenario())
 
@@ -468,7 +470,7 @@ def test_claims_are_heard_again_on_an_interface_that_was_made_again(wired, event
         told = []
         with started(ClaimWatch("eth0", VIP, told.append)):
             host.ip("link del eth0")
-            await eventually(lambda: "eth0 is not listened to for claims" in caplog.text)
+            await eventually(lambda: "cannot listen on eth0 for claims" in caplog.text)
             await asyncio.sleep(1.2)  # it finds the interface missing once
             connect(host, neighbour)
             await eventually(lambda: announce_from(neighbour, VIP) or told)

@@ -158,7 +158,7 @@ def test_check_returns_the_output_of_a_success():
     ("script", "reason"),
     [
         ("echo one; echo 'no such application' >&2; echo; exit 4", "ended with status 4: no such application$"),
-        ("exit 1", "ended with status 1: it said nothing$"),
+        ("exit 1", "ended with status 1: it printed nothing$"),
     ],
 )
 def test_check_raises_with_the_last_line_of_a_failure(script, reason):

@@ -173,7 +173,10 @@ def test_an_interface_that_is_not_there_is_told_in_one_line(site):
     site.namespace.ip("link set eth0 down")
     site.namespace.ip("link set eth0 name eth5")
     status, said = site.run("lca", "host1")
-    assert (status, said) == (1, "switchover: there is no interface eth0 with IPv4; which one is it on this host?\n")
+    assert (status, said) == (
+        1,
+        "switchover: there is no interface eth0 with IPv4; which interface does this host have?\n",
+    )
 
 
 def test_a_journal_or_a_socket_that_cannot_be_made_is_told_in_one_line(site):

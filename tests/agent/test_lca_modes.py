@@ -184,7 +184,7 @@ def test_a_promotion_after_which_the_status_cannot_be_read_is_unclear(host, with
     async def scenario(lca: Lca, agent: Agent) -> None:
         application.says("in transition")
         asked = f"{application.control} status"
-        reason = f"{asked} should say primary or backup, and says 'in transition'"
+        reason = f"{asked} should print primary or backup, but printed 'in transition'"
         assert await agent.result(Promote(H1, A1)) == CommandUnclear(1, reason)
         (application.directory / "mode").unlink()
         unclear = await agent.result(Promote(H1, A1))

@@ -73,7 +73,7 @@ def test_without_a_command_for_it_the_failure_says_what_to_configure(host, with_
         application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        reason = f"{A1} has no command for it: add {key} to its member in the configuration, or ocf"
+        reason = f"{A1} has no command for this: add {key} or ocf to its member in the configuration"
         assert await agent.result(command) == CommandFailed(1, reason)
 
     with_lca(host, scenario, **{key: None})

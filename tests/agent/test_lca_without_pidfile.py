@@ -88,7 +88,7 @@ def test_an_answer_that_cannot_be_read_or_does_not_come_changes_nothing(host, wi
 
     with caplog.at_level(logging.WARNING, "switchover.lca"):
         with_lca(host, scenario, **by_status(application))
-    reason = f"{application.control} alive should say primary or backup, and says 'in transition'"
+    reason = f"{application.control} alive should print primary or backup, but printed 'in transition'"
     assert caplog.messages == [f"the mode of {A1} cannot be read, so it still counts as primary: {reason}"]  # once
 
 

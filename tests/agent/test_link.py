@@ -252,9 +252,9 @@ def test_a_long_queue_is_carried_out_in_order(site: Site, eventually):
 def test_names_are_no_addresses(site: Site):
     """Looking a name up could block the agent."""
     site.address = "localhost"
-    with pytest.raises(DriverError, match="'localhost' is no IP address"):
+    with pytest.raises(DriverError, match="'localhost' is not an IP address"):
         site.host_link()
-    with pytest.raises(DriverError, match="'localhost' is no IP address"):
+    with pytest.raises(DriverError, match="'localhost' is not an IP address"):
         site.lca_link()
 
 

@@ -168,12 +168,12 @@ REFUSED_BY_THE_LCA = {
         {**json.loads(peer.session.stamp(Goodbye())), "body": {"type": "Shutdown"}}
     ).encode(),
     "malformed message: detection_ms is 29": lambda _: encode(Message("new", 1, 0, 0, 0, Hello(29))),
-    "message of another session: 'other' is over, has moved": lambda peer: changed(peer, session="other"),
+    "message of another session: 'other' has ended, has moved": lambda peer: changed(peer, session="other"),
     "replayed message, or one out of order: number 1 after number": lambda peer: changed(peer, number=1),
     "replayed message, or one out of order": replay,
     "message out of date: its sender was last in touch": wait_until_stale,
     "message out of date: its sender was last in touch -": lambda peer: changed(peer, echo_ms=2**62),
-    "message that has no business here: Goodbye from an agent": lambda peer: peer.session.stamp(Goodbye()),
+    "unexpected message: Goodbye from an agent": lambda peer: peer.session.stamp(Goodbye()),
 }
 
 
@@ -233,7 +233,7 @@ REFUSED_BY_THE_AGENT = {
     "malformed message: 2 frames instead of one": lambda _: [b"{}", b"{}"],
     "message of another session: 'other' instead of": lambda peer: [changed(peer, session="other")],
     "replayed message, or one out of order": lambda peer: [changed(peer, number=1)],
-    "message that has no business here: Order from a host": lambda peer: [peer.session.stamp(Order(ENABLE, 1000))],
+    "unexpected message: Order from a host": lambda peer: [peer.session.stamp(Order(ENABLE, 1000))],
 }
 
 

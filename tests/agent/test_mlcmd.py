@@ -114,7 +114,7 @@ def test_a_status_with_no_word_or_two_is_unreadable_and_nothing_is_switched(site
 @pytest.mark.parametrize("behaviour", ["say_bytes", "flood", "echo", "do_nothing"])
 def test_garbage_is_unreadable(site: Site, behaviour: str):
     site.write(behaviour={STATUS: [behaviour]})
-    with pytest.raises(UnreadableError, match=r"should name one of|said more than 65536 bytes") as caught:
+    with pytest.raises(UnreadableError, match=r"should name one of|printed more than 65536 bytes") as caught:
         asyncio.run(site.mlcmd().mode(101, AMPLE_MS))
     assert "xyzzy" not in str(caught.value)
 
@@ -162,8 +162,8 @@ def test_an_answer_that_tells_nothing_while_the_mode_changes_is_not_the_last_wor
 @pytest.mark.parametrize(
     ("behaviour", "kind", "reason"),
     [
-        ({SWITCHOVER: ["do_nothing"]}, TimedOutError, "^102 was told to be primary, and 2000 ms later it is backup$"),
-        ({STATUS: ["succeed", "hang"]}, TimedOutError, "^102 was told .* later it is not known what it is$"),
+        ({SWITCHOVER: ["do_nothing"]}, TimedOutError, "^102 was asked to become primary; 2000 ms later it is backup$"),
+        ({STATUS: ["succeed", "hang"]}, TimedOutError, "^102 was asked .* later its mode is not known$"),
         ({STATUS: ["succeed", "say_bytes"]}, UnreadableError, "should name one of"),
         ({STATUS: ["succeed", "fail"]}, ExitStatusError, "ended with status 1: failed"),
     ],
@@ -228,7 +228,7 @@ def test_the_password_is_read_at_every_use(site: Site, ending: str):
 
 def test_the_password_can_come_from_the_environment(site: Site, monkeypatch: pytest.MonkeyPatch):
     driver = site.mlcmd(password_file=None, password_env="SITE_PASSWORD")  # noqa: S106 - a variable's name
-    with pytest.raises(DriverError, match=r"^the environment variable SITE_PASSWORD .* holds nothing: set it$"):
+    with pytest.raises(DriverError, match=r"^the environment variable SITE_PASSWORD .* is empty: set it$"):
         asyncio.run(driver.mode(101, AMPLE_MS))
     monkeypatch.setenv("SITE_PASSWORD", PASSWORD)
     assert asyncio.run(driver.mode(101, AMPLE_MS)) is Mode.PRIMARY
@@ -237,10 +237,10 @@ def test_the_password_can_come_from_the_environment(site: Site, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("content", "mode", "reason"),
     [
-        (b"", 0o600, "holds nothing: set it"),
+        (b"", 0o600, "is empty: set it"),
         (b"xyzzy\nmore\n", 0o600, "nothing else, on one line"),
         (b"xyzzy\0", 0o600, "nothing else, on one line"),
-        (b"xyzzy\n", 0o640, "is open to others; run: chmod 600 /"),
+        (b"xyzzy\n", 0o640, "other users can read it; run: chmod 600 /"),
     ],
 )
 def test_a_password_file_that_will_not_do_is_told_and_nothing_is_run(

@@ -131,7 +131,7 @@ def order(command: Any) -> Any:
         (b"\xff\xfe", "not JSON"),
         (b"[" * MAX_BYTES, "not JSON: maximum recursion depth"),
         (b"9" * MAX_BYTES, "not JSON: Exceeds the limit"),
-        (b'{"number": NaN}', "NaN is no number"),
+        (b'{"number": NaN}', "NaN is not a number"),
         (b"[]", "not a JSON object"),
         (b"{}", "'session' is missing or unknown"),
         (b" " * (MAX_BYTES + 1), "too long: 16385 bytes"),
