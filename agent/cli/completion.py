@@ -1,8 +1,8 @@
-"""`switchover completion`: the scripts by which bash, zsh and fish complete what is typed.
+"""`switchover completion`: completion scripts for bash, zsh and fish.
 
-They are made of the parser's own commands and options, and so know each of them. Names of hosts and applications are
-those of the configuration that is being typed, or else of the default one: a script asks `switchover completion hosts`
-for them, and gets none where no sound configuration is.
+They are generated from the parser, so they know every command and option. Names of hosts and applications come from the
+configuration on the command line, or else from the default one: a script runs `switchover completion hosts` to get
+them, and gets none without a valid configuration.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from ..configuration.load import ConfigurationError, load
 from .usage import Argument, Usage
 
 NAMES = ("hosts", "applications", "switchable")
-"""Whose names a script asks for; `switchable` is what `switchover switch` takes."""
+"""The kinds of names that a script can ask for; `switchable` is what `switchover switch` accepts."""
 
 _FILES, _DIRECTORIES = "files", "directories"
 
 _KINDS = {
-    "FILE": _FILES,  # these two are what options take, all others the names of words in their places
+    "FILE": _FILES,  # these two are values of options, the others names of positional arguments
     "DIRECTORY": _DIRECTORIES,
     "file": _FILES,
     "scenario": _FILES,
@@ -37,7 +37,7 @@ _WORDS = {"workflows": (*WORKFLOWS, "voicemail", *SCENARIOS), "example": EXAMPLE
 
 
 def run_completion(options: argparse.Namespace, usage: Usage) -> int:
-    """Print a shell's script; or, for a script, the names that a configuration has, one a line."""
+    """Print a shell's script; or, for such a script, the names in a configuration, one per line."""
     if options.what in NAMES:
         print("".join(f"{name}\n" for name in names(options.what, Path(options.config))), end="")
     else:
@@ -46,7 +46,7 @@ def run_completion(options: argparse.Namespace, usage: Usage) -> int:
 
 
 def names(what: str, file: Path) -> tuple[str, ...]:
-    """The names in a configuration of one of `NAMES`; none if it cannot be read, or has mistakes."""
+    """The names of one of the `NAMES` in a configuration; none if it is unreadable or has mistakes."""
     try:
         configuration = load(file)
     except ConfigurationError:
@@ -61,12 +61,12 @@ def names(what: str, file: Path) -> tuple[str, ...]:
 
 
 def _words(argument: Argument) -> tuple[str, ...]:
-    """The values that there are, if they are known now."""
+    """Its possible values, if they are known in advance."""
     return argument.choices or _WORDS.get(argument.name, ())
 
 
 def _kind(argument: Argument) -> str:
-    """What else its values are: files, directories, one of `NAMES`, or "": anything."""
+    """What its values are otherwise: files, directories, one of `NAMES`, or "" for anything."""
     return _KINDS.get(argument.value) or ("" if argument.flags else _KINDS.get(argument.name, ""))
 
 
@@ -82,7 +82,7 @@ def _in_place(command: Usage) -> list[Argument]:
 
 
 def bash(usage: Usage) -> str:
-    """A script to be sourced by bash, 4.1 or newer."""
+    """A script for bash 4.1 or newer, to be sourced."""
     return _BASH.replace("@commands@", " ".join(command.name for command in usage.commands)).replace(
         "@cases@", "\n".join(line for command in usage.commands for line in _bash_command(command))
     )
@@ -112,7 +112,7 @@ def _bash_offer(argument: Argument) -> str:
 
 
 _BASH = """\
-# What bash completes of `switchover`, as `switchover completion bash` has written it.
+# Completion of `switchover` for bash, written by `switchover completion bash`.
 
 _switchover_offer() {
     local word
@@ -131,7 +131,7 @@ _switchover_directories() {
     mapfile -t COMPREPLY < <(compgen -d -- "$typed")
 }
 
-# The names in the configuration that is named on the line, or in the default one.
+# The names in the configuration on the command line, or in the default one.
 _switchover_names() {
     local number names config=()
     for ((number = 2; number < ${#COMP_WORDS[@]} - 1; number++)); do
@@ -143,8 +143,8 @@ _switchover_names() {
     _switchover_offer "${names[@]}"
 }
 
-# Where the word is that is being typed: behind which option that takes a value ("$@"), an option itself, or the how
-# manyth of the others.
+# Where the word that is being typed stands: the option before it, if that takes a value ("$@"); `option`, if it is one;
+# or else its number among the positional arguments.
 _switchover_place() {
     local number before=${COMP_WORDS[COMP_CWORD - 1]}
     place=1
@@ -182,7 +182,7 @@ complete -F _switchover switchover
 
 
 def zsh(usage: Usage) -> str:
-    """A function for zsh, to be kept as `_switchover` in a directory of `$fpath`."""
+    """A function for zsh, to be saved as `_switchover` in a directory of `$fpath`."""
     commands = "\n".join(
         f"            {_zsh_quoted(f'{command.name}:{_brief(command)}')}" for command in usage.commands
     )
@@ -228,10 +228,10 @@ def _zsh_quoted(text: str) -> str:
 
 _ZSH = """\
 #compdef switchover
-# What zsh completes of `switchover`, as `switchover completion zsh` has written it.
+# Completion of `switchover` for zsh, written by `switchover completion zsh`.
 
-# The names in the configuration that is named on the line, or in the default one. The last argument says whose; those
-# before it are options for compadd..
+# The names in the configuration on the command line, or in the default one. The last argument is their kind; those
+# before it are options for compadd.
 _switchover_names() {
     local config=${(Q)${opt_args[--config]:-$opt_args[-c]}}
     local -a names
@@ -269,7 +269,7 @@ fi
 
 
 def fish(usage: Usage) -> str:
-    """A script for fish, to be kept as `switchover.fish` in a directory of `$fish_complete_path`."""
+    """A script for fish, to be saved as `switchover.fish` in a directory of `$fish_complete_path`."""
     lines = [_FISH]
     for command in usage.commands:
         lines.append(_fish("__fish_use_subcommand", ("-a", command.name), _brief(command)))
@@ -317,9 +317,9 @@ def _fish_quoted(text: str) -> str:
 
 
 _FISH = """\
-# What fish completes of `switchover`, as `switchover completion fish` has written it.
+# Completion of `switchover` for fish, written by `switchover completion fish`.
 
-# The names in the configuration that is named on the line, or in the default one.
+# The names in the configuration on the command line, or in the default one.
 function __switchover_names
     set -l words (commandline -opc)
     set -l config

@@ -1,4 +1,4 @@
-"""switchover(1), the manual page: what the parser knows, and the little that it does not, as roff for `man`."""
+"""switchover(1), the manual page, as roff: the parser's commands and options, and sections on the rest."""
 
 import shutil
 import subprocess
@@ -9,16 +9,15 @@ from importlib import metadata
 from .usage import Argument, Usage
 
 DESCRIPTION = """\
-switchover moves a telephony solution (pairs of components on two hosts, and the one Virtual IP that their clients
-use) from one host to the other: once, for the right reason. When the network parted the hosts, it heals the split
-brain afterwards.
+switchover moves a telephony solution (pairs of components on two hosts, and the Virtual IP that their clients use)
+from one host to the other: once, for the right reason. After a network failure it resolves the split brain.
 
-The agent (switchover agent) runs on the SCS side, one for a solution; it decides. An LCA (switchover lca) runs on
-each of the two hosts; it watches the components there, moves the Virtual IP, and carries out what the agent tells it.
-Each decision is a row of a table, with its reason and its source; the journal keeps them all, and what they led to.
+The agent (switchover agent) runs on the SCS side, one per solution, and decides. An LCA (switchover lca) runs on each
+of the two hosts: it watches the components, moves the Virtual IP, and carries out the agent's commands. Each decision
+is a row of a table, with its reason and its source; the journal records all of them, with their commands and results.
 
-To begin: switchover init, check, keys; then units, and let the service manager run the daemons. To try it first, on
-one machine and away from its network: switchover lab."""
+To begin: switchover init, check, keys; then units, and let the service manager run the daemons. To try it on one
+machine, away from its network: switchover lab."""
 
 FILES = (
     ("/etc/switchover/switchover.toml", "the configuration, the same on the agent's machine and on both hosts"),
@@ -28,30 +27,30 @@ FILES = (
     ),
     ("/var/lib/switchover/journal.sqlite", "the journal: every event, decision, command and result; it grows"),
     ("/var/lib/switchover/spool", "messages of switchover event that wait for the agent"),
-    ("/var/lib/switchover/scs_log.bookmark", "how far the log of an SCS was read, if it is followed"),
-    ("/run/switchover/agent.sock", "where the agent answers operators, who are its own user or root"),
+    ("/var/lib/switchover/scs_log.bookmark", "how far the log of the SCS was read, if it is followed"),
+    ("/run/switchover/agent.sock", "the socket on which the agent answers operators: its own user or root"),
 )
 
 ENVIRONMENT = (
-    ("NO_COLOR", "if set and not empty, nothing is coloured"),
-    ("JOURNAL_STREAM", "set by systemd: the log then has priorities for its journal, and no times of its own"),
+    ("NO_COLOR", "if set and not empty, output has no colours"),
+    ("JOURNAL_STREAM", "set by systemd: log lines then have priorities for its journal, and no times"),
     (
         "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
-        "set by systemd: it is told when a daemon is ready, how it is, that its loop turns, and that it stops",
+        "set by systemd: daemons report that they are ready, their status, signs of life, and their end to it",
     ),
     ("the variable that password_env names", "the password of mlcmd, unless it is in a file"),
 )
 
 EXIT_STATUS = (
-    ("0", "done, or all is as it should be"),
-    ("1", "refused, failed, or not as it should be; a property that is broken"),
+    ("0", "done, or everything is in order"),
+    ("1", "refused, failed, or not in order; or a property does not hold"),
     ("2", "bad usage or bad configuration, or an extra that is not installed"),
-    ("3", "the agent cannot be reached; of verify and export: not exhausted within the memory that was given"),
+    ("3", "the agent cannot be reached; verify and export: not exhausted within the memory limit"),
     ("130", "ended by Ctrl-C"),
 )
 
 EXAMPLES = (
-    ("See the documented workflows happen, away from this machine's network:", ("switchover lab",)),
+    ("Watch the documented workflows, away from this machine's network:", ("switchover lab",)),
     (
         "Set up the SCS side, as root:",
         ("cd /etc/switchover", "switchover init", "switchover check", "switchover keys"),
@@ -65,13 +64,13 @@ EXAMPLES = (
             "systemctl enable --now switchover-lca@host1       # on host1",
         ),
     ),
-    ("Look, and move everything to host2:", ("switchover status", "switchover switch host2")),
+    ("Show the status, and move everything to host2:", ("switchover status", "switchover switch host2")),
     (
-        "Read what the agent logged of incident 262:",
+        "Read what the agent logged about incident 262:",
         ("journalctl -u switchover-agent --grep '\\[262\\]'",),
     ),
     (
-        "Let bash, zsh or fish complete what is typed:",
+        "Complete commands in bash, zsh or fish:",
         (
             "switchover completion bash > /usr/share/bash-completion/completions/switchover",
             "switchover completion zsh > /usr/local/share/zsh/site-functions/_switchover",
@@ -87,7 +86,7 @@ SOURCES = (
 
 
 def show(usage: Usage) -> int:
-    """Show the page by `man`, if a person watches and there is one; else print its roff. Returns the exit status."""
+    """Show the page with `man` at a terminal, if it is installed; otherwise print the roff. Returns the exit status."""
     text = page(usage)
     man = shutil.which("man") if sys.stdout.isatty() else None
     if man is None:
@@ -122,7 +121,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _command(command: Usage, program: Usage) -> Iterator[str]:
     arguments = [found for found in command.arguments if "--help" not in found.flags]
-    ordered = sorted(arguments, key=lambda found: not found.flags)  # as argparse has it: options first
+    ordered = sorted(arguments, key=lambda found: not found.flags)  # options first, as in argparse's help
     yield f".SS switchover {command.name}"
     yield " ".join(["\\fBswitchover", f"{command.name}\\fR", *(_escaped(found.synopsis) for found in ordered)])
     yield from _paragraphs(command.description)
@@ -152,12 +151,12 @@ def _shown(text: str, typed: Iterable[str]) -> Iterator[str]:
 
 
 def _typed(lines: Iterable[str]) -> Iterator[str]:
-    """What is typed, line by line, indented."""
+    """Commands, one per line, indented."""
     yield from (".PP", ".RS 4", ".nf", *(_escaped(line) for line in lines), ".fi", ".RE")
 
 
 def _escaped(text: str) -> str:
-    """A text as roff: a backslash, a hyphen that is to be copied as one, an apostrophe, and no request by accident."""
+    """Text as roff: escapes backslashes, hyphens, apostrophes, and a dot at the beginning."""
     for plain, roff in (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("`", "\\(ga")):
         text = text.replace(plain, roff)
     return f"\\&{text}" if text.startswith(".") else text

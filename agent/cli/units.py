@@ -1,4 +1,4 @@
-"""`switchover units`: the systemd units of the agent and of the LCA, with the path of the program that is installed."""
+"""`switchover units`: the systemd units of the agent and of the LCA, with the path of the installed program."""
 
 import argparse
 import shutil
@@ -9,13 +9,13 @@ from pathlib import Path
 UNITS = ("switchover-agent.service", "switchover-lca@.service")
 
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
-"""What the units hide from the daemons: ProtectHome and PrivateTmp."""
+"""The directories that the units hide from the daemons (ProtectHome and PrivateTmp)."""
 
 _DONE, _NOT_SO = 0, 1
 
 
 def run_units(options: argparse.Namespace) -> int:
-    """Write the units into a directory; one that is there and reads otherwise is left alone, and told of."""
+    """Write the units into a directory; an existing unit with another text is reported and not overwritten."""
     directory, command = Path(options.directory), program()
     if hidden := hidden_by(Path(command[0])):
         print(
@@ -29,7 +29,7 @@ def run_units(options: argparse.Namespace) -> int:
         path = directory / name
         try:
             if path.exists() and path.read_text(encoding="utf-8") != text:
-                print(f"switchover: {path} is another one: move it away, or keep it", file=sys.stderr)
+                print(f"switchover: {path} exists and differs; to have it written anew, move it away", file=sys.stderr)
                 return _NOT_SO
         except OSError as error:
             print(f"switchover: {path} cannot be read: {error.strerror}", file=sys.stderr)
@@ -49,13 +49,13 @@ def run_units(options: argparse.Namespace) -> int:
 
 
 def unit(name: str, command: tuple[str, ...], user: str = "root") -> str:
-    """The text of a unit that runs this command; the agent's, as this user."""
+    """The text of a unit that runs this command; the agent runs as `user`."""
     text = resources.files("switchover.agent.daemons").joinpath("systemd", name).read_text(encoding="utf-8")
     return text.replace("@switchover@", " ".join(map(quoted, command))).replace("@user@", user)
 
 
 def program() -> tuple[str, ...]:
-    """How a service manager runs this very installation of `switchover`, by absolute paths."""
+    """The command line of this installation of `switchover`, with absolute paths."""
     beside = Path(sys.executable).with_name("switchover")
     if found := shutil.which(str(beside)):
         return (found,)
@@ -63,7 +63,7 @@ def program() -> tuple[str, ...]:
 
 
 def quoted(word: str) -> str:
-    """A word as it stands in a unit's command line; see systemd.service(5).
+    """A word, quoted for a unit's command line; see systemd.service(5).
 
     >>> quoted("/opt/my 100%/switchover")
     '"/opt/my 100%%/switchover"'
@@ -73,5 +73,5 @@ def quoted(word: str) -> str:
 
 
 def hidden_by(path: Path) -> str | None:
-    """Which directory that the units hide this path is in; None: in none."""
+    """The hidden directory that contains this path, or None."""
     return next((found for found in HIDDEN if path.is_relative_to(found)), None)

@@ -1,6 +1,6 @@
-"""What can be typed, as values: the parser's commands and options, for the manual page and for shells' completion.
+"""The parser's commands and options as values, for the manual page and for shell completion.
 
-argparse keeps what it was told in attributes of which some begin with an underscore; they are looked at here only.
+argparse has no public names for some of these; its private attributes are used in this module only.
 """
 
 import argparse
@@ -11,9 +11,9 @@ from attrs import frozen
 
 @frozen
 class Argument:
-    """An option with its `flags`, or, without any, a word in its place. `value` is what stands for its value, if any.
+    """An option with its `flags`, or a positional argument without any. `value` stands for its value in help texts.
 
-    `name` is by which the command knows it; `choices` are all the values that there are, if they are few.
+    `name` is its name in the parsed options; `choices` are its possible values, if they are listed.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Argument:
 
     @property
     def synopsis(self) -> str:
-        """How it stands in a command line, such as `[--output FILE]` or `HOST`."""
+        """Its form in a synopsis, such as `[--output FILE]` or `HOST`."""
         text = " ".join(word for word in (*self.flags[-1:], self.value) if word)
         text = f"{text} ..." if self.is_many else text
         return f"[{text}]" if self.is_optional else text
@@ -34,7 +34,7 @@ class Argument:
 
 @frozen
 class Usage:
-    """A command, or the whole program with its commands: what it does, its arguments, and what its help ends with."""
+    """A command, or the whole program with its commands: its description, arguments and epilog."""
 
     name: str
     description: str
@@ -44,18 +44,18 @@ class Usage:
 
     @property
     def example(self) -> str:
-        """The example of its help, as it is typed; "" if there is none."""
+        """The example in its help, or "" if there is none."""
         first = self.epilog.partition("\n")[0]
         return first.removeprefix("example: ") if first.startswith("example: ") else ""
 
     @property
     def exit_status(self) -> str:
-        """What its help says of its exit status, in one line."""
+        """The exit statuses in its help, in one line."""
         return " ".join(self.epilog.partition("exit status: ")[2].split())
 
 
 def usage_of(parser: argparse.ArgumentParser) -> Usage:
-    """What a parser takes, and what its commands take."""
+    """The arguments of a parser and of its commands."""
     arguments: list[Argument] = []
     commands: tuple[Usage, ...] = ()
     for action in parser._actions:  # pyright: ignore[reportPrivateUsage]

@@ -124,7 +124,10 @@ def test_the_units_are_written_with_the_program_and_the_user(elsewhere, tmp_path
 def test_units_that_were_changed_are_left_alone(elsewhere, tmp_path, capsys):
     (tmp_path / LCA).write_text("mine")
     assert main(["units", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"switchover: {tmp_path / LCA} is another one: move it away, or keep it\n"
+    assert (
+        capsys.readouterr().err
+        == f"switchover: {tmp_path / LCA} exists and differs; to have it written anew, move it away\n"
+    )
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
