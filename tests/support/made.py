@@ -4,10 +4,13 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
+from attrs import fields
 from switchover.agent.cli import main as cli
 from switchover.agent.cli.usage import usage_of
 from switchover.agent.configuration.reference import reference
+from switchover.fsm import Command, Event
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ("agent", "drivers", "fsm")
@@ -117,9 +120,21 @@ def commands() -> str:
     return "\n".join(lines)
 
 
+def api(union: object) -> str:
+    """A table of the classes in a union: events, or commands."""
+    lines = ["| class | attributes | meaning |", "| --- | --- | --- |"]
+    for cls in get_args(union):
+        attributes = ", ".join(f"`{attribute.name}`" for attribute in fields(cls))
+        first, *_ = (cls.__doc__ or "").partition("\n\n")
+        lines.append(f"| `{cls.__name__}` | {attributes} | {' '.join(first.split())} |")
+    return "\n".join(lines)
+
+
 MAKERS: Mapping[str, Callable[[], str]] = {
     "configuration": reference,
     "rooms": rooms,
     "imports": picture,
     "commands": commands,
+    "core_events": lambda: api(Event),
+    "core_commands": lambda: api(Command),
 }
