@@ -22,7 +22,7 @@ from ..table import Table
 STATES = "unknown connected silent doubtful lost"
 
 GROUPS = {
-    "IN_TOUCH": "connected silent unknown",
+    "NOT_GIVEN_UP": "connected silent unknown",
     "GIVEN_UP": "doubtful lost",
 }
 """Groups of states."""
@@ -42,7 +42,7 @@ silent: it is heard again
     connected  -> connected / tell_reached; tell_heard  adopt before commanding  a new session: what the host reports now counts
     heard      -> connected / tell_heard                silence is checked       heard again in time
 
-IN_TOUCH: the detection time is over, or the host says goodbye
+NOT_GIVEN_UP: the detection time is over, or the host says goodbye
     lost left [peer_in_sight]      -> lost / tell_lost   [S2] disconnected 1  the host is lost, the other host is heard
     lost [peer_silent]             -> doubtful           both silent          the other host is silent too: perhaps our network
     left [peer_silent]             -> lost / tell_lost   [S2] disconnected 1  the host said goodbye: there is no doubt
