@@ -10,6 +10,7 @@ from .machines.pair import HAS_PRIMARY
 from .machines.vip import HELD
 from .state import SolutionState
 from .topology import Topology, VipOrder
+from .triggers import PlacementTrigger, Trigger, VipTrigger
 
 _ORDERS = {
     VipOrder.TOGETHER: "together",
@@ -33,8 +34,9 @@ def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str)
     overtaken. A tie is won by the VIP's only holder, else by the longest primary, else by the first side.
     """
     if guard.startswith("promotion"):
-        things = zip(topology.hosts, topology.pairs[index].applications, strict=True)
-        is_under_way = any(isinstance(told, Promote | LookAt) for thing in things for told in state.pending_for(thing))
+        targets = zip(topology.hosts, topology.pairs[index].applications, strict=True)
+        pending = (command for target in targets for command in state.pending_for(target))
+        is_under_way = any(isinstance(command, Promote | LookAt) for command in pending)
         if not is_under_way:
             return frozenset({"promotion_failed"})
         is_overtaken = better_side(topology, state) == 3 - int(state.pairs[index].state[-1])
@@ -73,14 +75,14 @@ def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset
     return frozenset(f"side{side}_is_{'primary' if primaries == [side] else 'nothing'}" for side in (1, 2))
 
 
-def vip_surprise(topology: Topology, state: SolutionState) -> str | None:
+def vip_surprise(topology: Topology, state: SolutionState) -> Trigger | None:
     """The trigger that tells the Virtual IP's machine what it does not know, though it was seen; None: it knows."""
     name, _, this = state.vip.rpartition("_") if state.vip[-1] in "12" else (state.vip, "", "1")
     for side, expected in zip((int(this), 3 - int(this)), HELD.get(name, (None, None)), strict=True):
         seen = state.vip_held[side - 1]
         is_settled = not state.pending_for((topology.hosts[side - 1], "VIP"))
         if expected is not None and seen is not None and seen is not expected and is_settled:
-            return f"side{side}_{'held' if seen else 'free'}"
+            return Trigger(VipTrigger.seen(seen), side=side)
     return None
 
 
@@ -121,7 +123,7 @@ def better_side(topology: Topology, state: SolutionState) -> int | None:
 
 
 def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
-    """Whether what an alarm's detect event told of is not so any more. Of applications outside nothing is known."""
+    """Whether what an alarm's detect event told of has ended. Of applications outside nothing is known."""
     if alarm.application in topology.outside:
         return False
     happening = HAPPENINGS[event_id(alarm.detect)]
@@ -141,22 +143,28 @@ def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
 
 
 def joint_view(topology: Topology, state: SolutionState) -> str:
-    """The view that is a trigger of the placement (see there for what each one says)."""
+    """The joint view as `SolutionState.view` keeps it: the trigger of the placement, by its name in the table."""
+    return str(joint_trigger(topology, state))
+
+
+def joint_trigger(topology: Topology, state: SolutionState) -> Trigger:
+    """The joint view, which is a trigger of the placement (its table says what each one means)."""
     primaries: dict[str, int] = {}
-    for pair, found in zip(topology.pairs, state.pairs, strict=True):
-        if found.state.startswith(HAS_PRIMARY):
-            primaries[pair.name] = int(found.state[-1])
-        elif not found.state.startswith(_HAS_NONE):
-            return "busy"
+    for pair, pair_state in zip(topology.pairs, state.pairs, strict=True):
+        if pair_state.state.startswith(HAS_PRIMARY):
+            primaries[pair.name] = int(pair_state.state[-1])
+        elif not pair_state.state.startswith(_HAS_NONE):
+            return Trigger(PlacementTrigger.BUSY)
     sides, can, better = set(primaries.values()), sides_that_can(topology, state), better_side(topology, state)
     if not sides:
-        return "nothing"
+        return Trigger(PlacementTrigger.NOTHING)
     if len(sides) == 1:
         (side,) = sides
-        return f"side{side}_{'lacks' if 3 - side in can and better == 3 - side else 'together'}"
+        lacks = 3 - side in can and better == 3 - side
+        return Trigger(PlacementTrigger.THIS_LACKS if lacks else PlacementTrigger.THIS_TOGETHER, side=side)
     if not can:
-        return "none"
+        return Trigger(PlacementTrigger.NONE)
     if better is None:
         followed = topology.pairs[pair_of_the_vip(topology)].name
-        return f"side{primaries.get(followed, 1)}_either"
-    return f"side{better}_gathers"
+        return Trigger(PlacementTrigger.THIS_EITHER, side=primaries.get(followed, 1))
+    return Trigger(PlacementTrigger.THIS_GATHERS, side=better)

@@ -4,7 +4,7 @@ from attrs import Factory, define, field
 
 from .commands import Command
 from .events import Event
-from .handling import MACHINES, Handling, Machines, Step
+from .handling import MACHINES, Machines, Step, handle_event
 from .state import SolutionState, initial_state
 from .topology import Topology
 
@@ -45,7 +45,6 @@ class Solution:
         Raises `CoreError` if the event names what is not in the topology, speaks for a host that is not connected, or
         comes where a table calls it impossible. An event that is refused changes nothing.
         """
-        handling = Handling(self.topology, self.state, self.machines)
-        handling.take(event)
-        self.state, self.steps = handling.state, tuple(handling.steps)
-        return tuple(handling.commands)
+        work = handle_event(self.topology, self.state, event, self.machines)
+        self.state, self.steps = work.state, tuple(work.steps)
+        return tuple(work.commands)

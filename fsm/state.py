@@ -31,7 +31,7 @@ class SolutionState:
     """All that the core remembers.
 
     `links`, `pairs`, `applications` (in the order of `Topology.applications`), `alarms`, `vip` and `placement` are the
-    states of the machines. `view` is the joint view that the placement was told last. `vip_held` is what the hosts
+    states of the machines. `view` is the joint view that triggered the placement last. `vip_held` is what the hosts
     reported of the VIP (None: not heard); `pending` are the commands without a result yet. `next_id` numbers the next
     command and takes no part in comparisons.
     """
@@ -68,7 +68,7 @@ class SolutionState:
         return evolve(self, placement=placement)
 
     def with_view(self, view: str) -> "SolutionState":
-        """This state with the joint view that the placement was told last; empty: it is to be told anew."""
+        """This state with the joint view that triggered the placement last; empty: any view triggers it."""
         return evolve(self, view=view)
 
     def with_pair(self, index: int, pair: PairState) -> "SolutionState":
@@ -89,9 +89,9 @@ class SolutionState:
         """This state with what was reported of the VIP on the host of a side (1 or 2)."""
         return evolve(self, vip_held=put(self.vip_held, side - 1, held))
 
-    def pending_for(self, thing: Target) -> tuple[HostCommand, ...]:
-        """The commands without a result yet that are about this thing, in the order in which they were given."""
-        return tuple(command for command in self.pending if target_of(command) == thing)
+    def pending_for(self, target: Target) -> tuple[HostCommand, ...]:
+        """The commands without a result yet that are about this target, in the order in which they were given."""
+        return tuple(command for command in self.pending if target_of(command) == target)
 
     def pending_by_id(self, number: int) -> HostCommand | None:
         """The command without a result yet that has this id, if there is one."""

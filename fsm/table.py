@@ -82,6 +82,13 @@ class Output:
     verb: str
     side: int | None = None
 
+    @property
+    def number(self) -> int:
+        """The side that it concerns; `CoreError` if its row names none."""
+        if self.side is None:
+            raise CoreError(f"the output {self.verb!r} must concern a side: its row must say this or other")
+        return self.side
+
 
 @frozen
 class Decision:

@@ -15,7 +15,9 @@ The rules, by the names that the rows cite:
 """
 
 from ..notation import rows
+from ..outputs import AlarmOutput
 from ..table import Table
+from ..triggers import AlarmTrigger
 
 STATES = "clear active rearmed latched"
 
@@ -56,8 +58,8 @@ ALARM = Table(
     name="alarm condition",
     states=STATES,
     initial="clear",
-    triggers="detected restated over cancelled timed_out",
+    triggers=" ".join(AlarmTrigger),
     guards=("once literal",),
-    outputs="react start_cancel",
+    outputs=" ".join(AlarmOutput),
     rows=rows(STATES, MOVES, IGNORED, groups=GROUPS),
 )

@@ -14,7 +14,9 @@ The rules, by the names that the rows cite:
 """
 
 from ..notation import rows
+from ..outputs import ApplicationOutput
 from ..table import Table
+from ..triggers import ApplicationTrigger
 
 STATES = "unknown up down lost"
 
@@ -71,7 +73,7 @@ APPLICATION = Table(
     name="application",
     states=STATES,
     initial="unknown",
-    triggers="up down lost blinded logged_failed logged_other start_requested stop_requested",
-    outputs="log_failed log_started restate_failed repeat start stop",
+    triggers=" ".join(ApplicationTrigger),
+    outputs=" ".join(ApplicationOutput),
     rows=rows(STATES, MOVES, IGNORED, IMPOSSIBLE, GROUPS),
 )

@@ -17,7 +17,9 @@ loss of that other host. Nothing that the agent alone can see tells the two apar
 """
 
 from ..notation import rows
+from ..outputs import LinkOutput
 from ..table import Table
+from ..triggers import LinkTrigger
 
 STATES = "unknown connected silent doubtful lost"
 
@@ -68,8 +70,8 @@ LINK = Table(
     name="host link",
     states=STATES,
     initial="unknown",
-    triggers="connected fell_silent heard lost left peer_heard peer_gone",
+    triggers=" ".join(LinkTrigger),
     guards=("peer_in_sight peer_silent peer_out_of_sight",),
-    outputs="tell_reached tell_heard tell_lost tell_blind",
+    outputs=" ".join(LinkOutput),
     rows=rows(STATES, MOVES, IGNORED, IMPOSSIBLE, GROUPS),
 )

@@ -47,7 +47,9 @@ Weakness, admitted: the loser of a split brain is asked to go into backup mode. 
 """
 
 from ..notation import rows
+from ..outputs import PairOutput
 from ..table import Table
+from ..triggers import PairTrigger
 
 STATES = (
     "redundant* no_redundancy* peer_lost* split_brain* demoting* promoting* both_backup* taking_over*"
@@ -324,15 +326,13 @@ PAIR = Table(
     name="component pair",
     states=STATES,
     initial="out_of_sight",
-    triggers="this_primary this_backup this_down this_unreachable this_promotion_failed this_promotion_timed_out"
-    " this_promotion_unclear this_demotion_failed this_demotion_timed_out this_demotion_unclear this_looked this_look_failed this_look_due"
-    " this_requested this_needed this_logged_primary this_logged_backup retry settled blinded",
+    triggers=" ".join(PairTrigger),
     guards=(
         "this_outranks other_outranks",
         "promotion_runs promotion_overtaken promotion_failed",
         "other_is_worse other_is_no_worse",
         "other_is_better other_is_no_better",
     ),
-    outputs="promote demote look start_look log_primary log_backup restate_primary repeat release_vip start_retry start_settle",
+    outputs=" ".join(PairOutput),
     rows=rows(STATES, MOVES, IGNORED, IMPOSSIBLE, GROUPS),
 )

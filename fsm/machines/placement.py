@@ -23,7 +23,9 @@ The rules, by the names that the rows cite:
 """
 
 from ..notation import rows
+from ..outputs import PlacementOutput
 from ..table import Table
+from ..triggers import PlacementTrigger
 
 STATES = "together* gathering* waiting* apart unplaced"
 
@@ -88,7 +90,7 @@ PLACEMENT = Table(
     name="placement",
     states=STATES,
     initial="unplaced",
-    triggers="this_together this_lacks this_gathers this_either none busy nothing retry",
-    outputs="gather start_retry look",
+    triggers=" ".join(PlacementTrigger),
+    outputs=" ".join(PlacementOutput),
     rows=rows(STATES, MOVES, IGNORED, groups=GROUPS),
 )

@@ -49,7 +49,9 @@ Weakness, admitted: from the loss of a host until its release, both hosts have t
 """
 
 from ..notation import rows
+from ..outputs import VipOutput
 from ..table import Table
+from ..triggers import VipTrigger
 
 STATES = (
     "held* owed* enabling* enabling_owed* moving* clearing* sharing* covering* draining* conflict* releasing*"
@@ -385,14 +387,12 @@ VIP = Table(
     name="Virtual IP",
     states=STATES,
     initial="out_of_sight",
-    triggers="this_held this_enabled this_free this_released this_unreachable this_enable_asked this_disable_asked this_enable_ordered"
-    " this_disable_ordered this_enable_failed this_disable_failed this_announce_failed"
-    " this_script_unclear this_looked this_look_failed this_look_due retry announce_again drained blinded",
+    triggers=" ".join(VipTrigger),
     guards=(
         "together disable_first enable_first",
         "other_is_demoted this_is_demoted other_is_primary other_is_nothing",
         "this_serves this_serves_not",
     ),
-    outputs="enable disable announce look start_look start_retry start_announce start_drain",
+    outputs=" ".join(VipOutput),
     rows=rows(STATES, MOVES, IGNORED, IMPOSSIBLE, GROUPS),
 )

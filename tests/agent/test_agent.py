@@ -223,7 +223,7 @@ def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(p
                 harness.agent.post(event)
         assert harness.agent.solution.state == before
         assert harness.texts_of("refused") == [
-            "connected host1: a report of host1 must tell of SIP_Server_1",
+            "connected host1: a report of host1 must name SIP_Server_1",
             "requested nobody: unknown application 'nobody'; known are SIP_Server_1, SIP_Server_2",
             f"received 00-9999 SIP_Server_1: unknown event id '00-9999'; known are {', '.join(LOG_MESSAGES)}",
         ]

@@ -28,7 +28,7 @@ from ....fsm import (
     WriteLog,
 )
 from ....fsm.commands import Command
-from ....fsm.handling import MACHINES, Handling, Machines
+from ....fsm.handling import MACHINES, Machines, handle_event
 from ....fsm.state import SolutionState, initial_state
 from ..arrays.sets import Column, Numbers, Rows, RowSet, TooLargeError
 from .watched import (
@@ -265,13 +265,13 @@ class TabulatedCore:
         steps: list[Step] = []
         state: Any = watched
         for item in occurrence:
-            handling = Handling(self.topology, state, self._machines)
+            event = item.as_event(watched) if isinstance(item, Result) else item
             try:
-                handling.take(item.as_event(watched) if isinstance(item, Result) else item)
+                work = handle_event(self.topology, state, event, self._machines)
             except CoreError as error:
                 return Leaf(occurrence, (), (), (), (), error=str(error))
-            commands += handling.commands
-            steps += handling.steps
+            commands += work.commands
+            steps += work.steps
         for command in commands:
             if isinstance(command, StartTimer):
                 self.after_ms[command.timer] = command.after_ms

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from ....fsm import CoreError, Event, HostCommand, SolutionState, Topology
 from ....fsm.commands import Command
-from ....fsm.handling import MACHINES, Handling, Machines, Step
+from ....fsm.handling import MACHINES, Machines, Step, handle_event
 from ....fsm.machines.alarm import ALARM
 from ....fsm.records import describe_command, describe_event
 from ..arrays.keys import world_of
@@ -248,12 +248,11 @@ class _TraceBuilder:
         pending = state.pending
         for item in leaf.occurrence:
             events.append(item.as_event(state) if isinstance(item, Result) else item)
-            handling = Handling(self._topology, state, self._machines)
             try:
-                handling.take(events[-1])
+                work = handle_event(self._topology, state, events[-1], self._machines)
             except CoreError as error:
                 return trace_step(cause, events, pending, steps, commands, str(error))
-            state, steps, commands = handling.state, [*steps, *handling.steps], [*commands, *handling.commands]
+            state, steps, commands = work.state, [*steps, *work.steps], [*commands, *work.commands]
         if tuple(steps) != leaf.steps:
             raise TraceError("the exploration used other tables than those given: pass its tables to trace_of")
         return trace_step(cause, events, pending, steps, commands)
