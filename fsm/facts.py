@@ -1,7 +1,27 @@
-"""What the tables need to know of the whole: the guards, evaluated, and the joint view of the placement. All pure.
+"""What the tables need to know of the whole: which guards are true, and the joint view of the placement. All pure.
 
-A guard is a name for a fact; what is to be done about it stands in the tables.
+A guard is a name for a fact; what follows from it stands in the tables. What the facts mean are rules of this module
+(numbered on from those of `handling`):
+
+28. A promotion of a pair is under way while a promotion or a look at one of its applications has no result: a look
+    follows a promotion of which nothing is known. It is overtaken if the other side has become the better one.
+29. Of two primaries the only holder of the VIP outranks the other, because calls arrive there; else the one that has
+    been primary for longer; else the first side, so that one always does.
+30. A side can take all if every redundant pair that runs anywhere runs there. It is better than the other if it is the
+    only one that can, or if it has everything that the other has, and more. Nothing moves for less.
+31. The VIP follows the redundant pair whose alarms enable it, or the first pair if none does. There is no other sign of
+    where the calls go.
+32. A side serves if the pair that the VIP follows is primary there and is not the loser of a split brain. The loser is
+    being demoted, and the VIP is not to be put where there will be no primary.
+33. What was seen of the VIP is compared with its state only where no command for it is without a result. Until then it
+    may still change, and the first difference, on the state's own side, is the one that counts.
+34. What an alarm told of is over when its application is not so any more: not in that mode, not failed, not running. Of
+    an application outside, or of the mode of one that has none, nothing is known, and it is never over.
+35. The joint view is `busy` while one pair is being switched, whatever the others are: it would not last. With
+    primaries on both sides and no side better, the others follow the pair that the VIP follows.
 """
+
+from typing import assert_never
 
 from .alarms import HAPPENINGS, Alarm, Happening, ReactionKind, event_id
 from .commands import LookAt, Promote
@@ -30,8 +50,7 @@ def link_facts(state: SolutionState, side: int) -> frozenset[str]:
 def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str) -> frozenset[str]:
     """Whether a promotion is under way, or which side wins a tie, or how each side compares with the other one.
 
-    Which of these is asked for, any guard of its group tells. A promotion to a side that has become the worse one is
-    overtaken. A tie is won by the VIP's only holder, else by the longest primary, else by the first side.
+    Any guard of a group says which of these is asked for (rules 28 to 30).
     """
     if guard.startswith("promotion"):
         targets = zip(topology.hosts, topology.pairs[index].applications, strict=True)
@@ -60,7 +79,7 @@ def pair_facts(topology: Topology, state: SolutionState, index: int, guard: str)
 def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset[str]:
     """The configured order, or on which side the pair that the VIP follows is being demoted, is primary, or serves.
 
-    Which of these is asked for, any guard of its group tells.
+    Any guard of a group says which of these is asked for (rules 31 and 32).
     """
     if guard in _ORDERS.values():
         return frozenset({_ORDERS[topology.vip_order]})
@@ -76,7 +95,7 @@ def vip_facts(topology: Topology, state: SolutionState, guard: str) -> frozenset
 
 
 def vip_surprise(topology: Topology, state: SolutionState) -> Trigger | None:
-    """The trigger that tells the Virtual IP's machine what it does not know, though it was seen; None: it knows."""
+    """What was seen of the VIP and is not as its state says, as a trigger; None if all is as it says (rule 33)."""
     name, _, this = state.vip.rpartition("_") if state.vip[-1] in "12" else (state.vip, "", "1")
     for side, expected in zip((int(this), 3 - int(this)), HELD.get(name, (None, None)), strict=True):
         seen = state.vip_held[side - 1]
@@ -87,7 +106,7 @@ def vip_surprise(topology: Topology, state: SolutionState) -> Trigger | None:
 
 
 def pair_of_the_vip(topology: Topology) -> int:
-    """The index of the redundant pair that the VIP follows: whose alarms enable it, or the first if none does."""
+    """The index of the redundant pair that the VIP follows: whose alarms enable it (rule 31)."""
     for alarm in topology.alarms:
         if any(reaction.do is ReactionKind.ENABLE_VIP for reaction in alarm.reactions):
             for index, pair in enumerate(topology.pairs):
@@ -104,17 +123,14 @@ def components_up(topology: Topology, state: SolutionState, side: int) -> frozen
 
 
 def sides_that_can(topology: Topology, state: SolutionState) -> set[int]:
-    """The sides that could take all of the solution that is left: every redundant pair that runs at all runs there."""
+    """The sides that can take all that is left of the solution (rule 30)."""
     first, second = components_up(topology, state, 1), components_up(topology, state, 2)
     needed = {pair.name for pair in topology.pairs} & (first | second)
     return {side for side, up in ((1, first), (2, second)) if up >= needed}
 
 
 def better_side(topology: Topology, state: SolutionState) -> int | None:
-    """The side that is better than the other; None if neither is.
-
-    It is the only one that could take all, or it has everything that the other one has, and more.
-    """
+    """The side that is better than the other (rule 30); None if neither is."""
     can = sides_that_can(topology, state)
     if len(can) == 1:
         return min(can)
@@ -123,7 +139,7 @@ def better_side(topology: Topology, state: SolutionState) -> int | None:
 
 
 def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
-    """Whether what an alarm's detect event told of has ended. Of applications outside nothing is known."""
+    """Whether what an alarm's detect event told of has ended (rule 34)."""
     if alarm.application in topology.outside:
         return False
     happening = HAPPENINGS[event_id(alarm.detect)]
@@ -131,7 +147,7 @@ def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
     pair, side = topology.find(alarm.application)
     match happening:
         case Happening.PRIMARY | Happening.BACKUP if pair >= len(topology.pairs):
-            return False  # it has no mode of which anything is known
+            return False
         case Happening.PRIMARY:
             return state.pairs[pair].modes[side - 1] is not Mode.PRIMARY
         case Happening.BACKUP:
@@ -140,6 +156,8 @@ def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
             return runs not in ("down", "lost")
         case Happening.STARTED:
             return runs != "up"
+        case _:
+            assert_never(happening)
 
 
 def joint_view(topology: Topology, state: SolutionState) -> str:
@@ -148,7 +166,7 @@ def joint_view(topology: Topology, state: SolutionState) -> str:
 
 
 def joint_trigger(topology: Topology, state: SolutionState) -> Trigger:
-    """The joint view, which is a trigger of the placement (its table says what each one means)."""
+    """The joint view as a trigger of the placement, whose table says what each one means (rule 35)."""
     primaries: dict[str, int] = {}
     for pair, pair_state in zip(topology.pairs, state.pairs, strict=True):
         if pair_state.state.startswith(HAS_PRIMARY):

@@ -5,7 +5,7 @@ lets the machines move and carries their outputs on; `hosts` does that for a hos
 for log messages. `work` gives commands and keeps what has come of the event so far. `timing` is about timers.
 
 What must be decided stands in the tables (`machines`). The rules that stand in this code instead are numbered through
-the whole room. Each module opens with its own ones, and each has a test by its number.
+the whole room, and on in `facts`. Each module opens with its own ones, and each has a test by its number.
 """
 
 from .moves import handle_event

@@ -53,7 +53,7 @@ def event_of(act: str, topology: Topology) -> Event:
     events: dict[str, Callable[[], Event]] = {
         "fail": lambda: ApplicationReported(what, Mode.DOWN),
         "start": lambda: ApplicationReported(what, Mode.BACKUP if has_modes else Mode.UP),
-        "request": lambda: SwitchoverRequested(what),
+        "switch": lambda: SwitchoverRequested(what),
         "lose": lambda: HostLost(what),
         "message": lambda: LogMessageReceived(*what.split()),
     }
