@@ -1,7 +1,8 @@
-"""The agent's loop: event -> core -> journal -> drivers; what the drivers tell comes back as events.
+"""The agent's loop: event -> core -> journal -> drivers; what the drivers report comes back as events.
 
-No decision is taken here. The agent gives every command its deadline, sees to it that every command has a result even
-if a host never answers, and refuses what a host says about anything but itself.
+No decision is taken here. The agent gives every command its deadline, makes sure that every command has a result even
+if a host never answers, and refuses what a host reports about anything but itself. The loop waits for nobody: it
+serves no HTTP, draws nothing, and writes no file but the journal, because intent is written before it is acted on.
 """
 
 import asyncio
@@ -93,7 +94,7 @@ class HostConnection(Protocol):
 
 
 Listener = Callable[[Handled, Incident | None], None]
-"""Is told of everything that was handled, and of the incident that it belongs to."""
+"""Is called with everything that was handled, and with the incident that it belongs to, if any."""
 
 Connect = Callable[[str, Callable[[Event], None]], HostConnection]
 """Makes the connection to the host of this name; its events go to the callable."""
@@ -159,6 +160,11 @@ class Agent:
         incident = self._notice(handled)
         self._log(handled, incident)
         return handled.steps
+
+    @property
+    def version(self) -> str:
+        """A name for the present state: it is another one after every event, and after a restart."""
+        return f"{self._run}.{self._number}"
 
     def heard_ms_ago(self, host: str) -> float | None:
         """How long ago anything was heard of a host, in ms: so old is what is known of it. None: never."""
@@ -244,7 +250,7 @@ class Agent:
             return self._number + 1
 
     def _notice(self, handled: Handled) -> Incident | None:
-        """Whoever listens is told, once everything has been done; what fails there holds nothing up."""
+        """Call the listeners, once everything has been done; what fails there delays nothing."""
         incident = self._tracker.take(handled)
         if incident is not None and (not self.incidents or self.incidents[-1] is not incident):
             self.incidents.append(incident)
@@ -252,14 +258,13 @@ class Agent:
             try:
                 listener(handled, incident)
             except Exception:
-                LOG.exception("whoever was told of what happened failed")
+                LOG.exception("what listens to the agent failed; the agent goes on")
         return incident
 
     def _tidy(self) -> None:
-        """The journal's upkeep, once in a while and after an event rather than during one."""
+        """The journal's upkeep, once in a while and after an event rather than during one; a thread does it."""
         self._tidying = None
-        with contextlib.suppress(JournalError):  # the next time it is written, the trouble is told
-            self._journal.tidy()
+        self._journal.tidy()
 
     def _refuse(self, text: str, reason: str) -> None:
         self._write(Entry(REFUSED, f"{text}: {reason}"))
@@ -285,7 +290,7 @@ class Agent:
         try:
             self._hosts[command.host].send(command, deadline_ms)
         except DriverError as error:
-            LOG.warning("%s: %s", describe_command(command), error)  # its deadline tells that nothing came of it
+            LOG.warning("%s: %s", describe_command(command), error)  # nothing comes of it, and its deadline passes
 
     def _log(self, handled: Handled, incident: Incident | None) -> None:
         """Last of all, because writing a log takes longer than deciding; the journal has been written before."""

@@ -1,13 +1,18 @@
-"""Punctuality: a controller that is kept waiting takes its own delay for another host's silence."""
+"""Punctuality: a controller that is delayed takes its own delay for another host's silence."""
 
 import gc
 import logging
 import os
+import sys
 
 LOG = logging.getLogger("switchover")
 
 PRIORITY = 1
 """The lowest real-time priority: ahead of all ordinary processes, behind whatever else on the host is real-time."""
+
+
+SWITCH_S = 0.0005
+"""How long a thread that reads files may keep the event loop waiting for the interpreter, in seconds."""
 
 
 def be_punctual() -> None:
@@ -18,6 +23,7 @@ def be_punctual() -> None:
     """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
     except OSError as error:

@@ -7,11 +7,14 @@ event would make a takeover as slow as the disk.
 Events are stored whole, so a journal can be run through the core again (`replay`).
 """
 
+import contextlib
+import functools
 import json
+import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +31,9 @@ from ...fsm import (
 )
 from .json_format import CONVERTER
 from .observe_mode import NOBODY_DID_IT, as_reported, without_pending
+from .upkeep import Upkeep
+
+LOG = logging.getLogger("switchover.journal")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (
@@ -99,8 +105,9 @@ class Journal:
             self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute("PRAGMA wal_autocheckpoint = 0")  # it would hold an event up: see `tidy`
+            self._database.execute("PRAGMA wal_autocheckpoint = 0")  # it would delay an event: see `tidy`
             self._database.execute(_SCHEMA)
+            self._upkeep = Upkeep(functools.partial(_checkpoint, path))
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}{_advice(path, error)}") from error
 
@@ -120,26 +127,30 @@ class Journal:
         return numbers[0] if numbers else 0
 
     def tidy(self) -> None:
-        """Fold the write-ahead log into the file, which may take some milliseconds. Raises `JournalError`."""
-        try:
-            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal {self._path} cannot be tidied: {error}") from error
+        """Fold the write-ahead log into the file, soon and in a thread: it waits for the disk, the caller does not."""
+        self._upkeep.wake()
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded into it."""
+        self._upkeep.close()
         self._database.close()
 
 
 def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
     """The entries with numbers above `after`, in order, each with its number. Raises `JournalError`."""
+    with _reading(path) as database:
+        for number, kind, text, data, wall, mono in database.execute(
+            "SELECT id, kind, text, data, wall_ns, mono_ns FROM journal WHERE id > ? ORDER BY id", (after,)
+        ):
+            yield number, Entry(kind, text, data, wall, mono)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Generator[sqlite3.Connection]:
     try:
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            for number, kind, text, data, wall, mono in database.execute(
-                "SELECT id, kind, text, data, wall_ns, mono_ns FROM journal WHERE id > ? ORDER BY id", (after,)
-            ):
-                yield number, Entry(kind, text, data, wall, mono)
+            yield database
         finally:
             database.close()
     except sqlite3.Error as error:
@@ -182,19 +193,52 @@ def command_entry(text: str, command: Command, *, withheld: bool = False) -> Ent
 
 def replay(path: Path) -> Iterator[Handled]:
     """Run the events of a journal through the core again. Raises `JournalError`."""
-    solution, run, observes = None, 0, False
+    player = Player()
     for number, entry in read(path):
+        handled = player.take(number, entry)
+        if handled is not None:
+            yield handled
+
+
+class Player:
+    """Replays entries through the core, one after the other. What comes before the first start is left out."""
+
+    def __init__(self) -> None:
+        self._solution: Solution | None = None
+        self._run, self._observes = 0, False
+
+    def take(self, number: int, entry: Entry) -> Handled | None:
+        """What an entry's event leads to; None for an entry of another kind."""
         stamps = number, entry.wall_ns, entry.mono_ns, entry.text
         if entry.kind == START:
             data = json.loads(entry.data or "")
-            solution, run, observes = Solution(CONVERTER.structure(data, Topology)), number, _OBSERVES in data
-        elif entry.kind == EVENT and solution is not None:
+            self._solution, self._run = Solution(CONVERTER.structure(data, Topology)), number
+            self._observes = _OBSERVES in data
+        solution, run = self._solution, self._run
+        if entry.kind == EVENT and solution is not None:
             event = CONVERTER.structure(json.loads(entry.data or ""), cast("type[Event]", Event))
             before, commands = solution.state, solution.handle(event)
-            if observes:
+            if self._observes:
                 solution.state = without_pending(solution.state)
-            yield Handled(*stamps, event, solution.steps, commands, before, solution.state, solution.topology, run)
-        elif entry.kind == OBSERVED and solution is not None:
+            return Handled(*stamps, event, solution.steps, commands, before, solution.state, solution.topology, run)
+        if entry.kind == OBSERVED and solution is not None:
             before, topology = solution.state, solution.topology
             solution.state = as_reported(topology, before)
-            yield Handled(*stamps, NOBODY_DID_IT, (), (), before, solution.state, topology, run)
+            return Handled(*stamps, NOBODY_DID_IT, (), (), before, solution.state, topology, run)
+        return None
+
+
+def last_start(path: Path) -> int:
+    """The number of the entry with which the latest run of the agent began; 0 if there is none."""
+    with _reading(path) as database:
+        row = database.execute("SELECT id FROM journal WHERE kind = ? ORDER BY id DESC LIMIT 1", (START,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+
+def _checkpoint(path: Path) -> None:
+    """Over a connection of its own: a checkpoint of this kind keeps neither the writer nor readers waiting."""
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as database:
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.Error as error:  # writing goes on; the write-ahead log grows until a later checkpoint succeeds
+        LOG.warning("the journal %s cannot be tidied, trying again after the next event: %s", path, error)

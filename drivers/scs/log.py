@@ -1,8 +1,8 @@
 """Follows the log file of a Genesys application, and delivers each log message about an application.
 
-What the lines look like: see `scs_records`. The file is looked at every 100 ms. It is opened anew each time, because
-over NFS that is what asks the server; a notification (inotify) would not come from there at all. Three things may
-happen to it:
+What the lines look like: see `records`. The file is looked at every 100 ms, by a thread (`reader`). It is opened anew
+each time, because over NFS that is what asks the server; a notification (inotify) would not come from there at all.
+Three things may happen to it:
 
 - It is renamed and created anew. The old file is read on until the new one has content, and then to its end.
 - It is truncated (logrotate's `copytruncate`). What had not been read is read from the copy, if there is one.
@@ -16,13 +16,11 @@ were two rotations since something was read, the file in between is not read. Wh
 truncation of `copytruncate` is in neither.
 """
 
-import asyncio
 import contextlib
 import itertools
 import logging
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from attrs import evolve
@@ -39,13 +37,8 @@ from .place import (
     load_place,
     save_place,
 )
-from .records import (
-    CHUNK,
-    LONGEST_LINE,
-    read_header_line,
-    read_record,
-    split_lines,
-)
+from .reader import Deliver, Stopped
+from .records import CHUNK, LONGEST_LINE, read_header_line, read_record, split_lines
 
 LOG = logging.getLogger("switchover.scs_log")
 
@@ -56,7 +49,7 @@ ALIVE_EVERY_S = 1.0
 """How often the bookmark is touched (its time of modification) while the file is followed, in seconds."""
 
 BURST = 16
-"""How many messages are delivered at a time; then the event loop serves others."""
+"""After how many messages the bookmark is written at the latest."""
 
 _MOST_LINES = 100
 _SAVE_EVERY = 1024 * 1024
@@ -66,17 +59,14 @@ class ScsLog:
     """Follows the log file at `path` and calls `deliver(event_id, application)` for each message that the core knows.
 
     The event id has the notation of `event_id`. A `CoreError` from `deliver` means that the message was refused, and
-    is no matter here. `bookmark` is a file of this follower's alone; its directory is made. `path` may be a symbolic
+    the next one follows. `bookmark` is a file of this follower's alone; its directory is made. `path` may be a symbolic
     link, appear later, and vanish; trouble with it is warned of once, and tried again. What was written while nobody
     followed for more than `max_age_s` seconds (by the wall clock; None: no limit) is not delivered.
     """
 
-    skipped = 0
-    """How many records were skipped: their event ids are unknown here, or nothing names their application."""
+    look_every_s = LOOK_EVERY_MS / 1000
 
-    def __init__(
-        self, path: Path, bookmark: Path, deliver: Callable[[str, str], None], max_age_s: float | None = None
-    ) -> None:
+    def __init__(self, path: Path, bookmark: Path, deliver: Deliver, max_age_s: float | None = None) -> None:
         self._path = path
         self._bookmark = bookmark
         self._deliver = deliver
@@ -86,16 +76,14 @@ class ScsLog:
         self._head = self._tail = b""
         self._file: LogFile | None = None
         self._is_copy = self._searched = False
-        self._timer: asyncio.Handle | None = None
         self._warned: set[str] = set()
 
     def start(self) -> None:
-        """Go on where the bookmark says, or begin at the end of the file; messages are delivered from the loop.
+        """Go on where the bookmark says, or begin at the end of the file.
 
-        Needs a running event loop. Raises `DriverError` if `path` is no file's, if `bookmark` cannot be, or if this is
-        the first start and the file cannot be read: then it is not known what is old.
+        Raises `DriverError` if `path` is no file, if there cannot be a `bookmark`, or if this is the first start and
+        the file cannot be read: then it is not known what is old.
         """
-        self._loop = asyncio.get_running_loop()
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             raise DriverError(f"the log {self._path} cannot be followed: it is no regular file")
         place = self._load()
@@ -103,16 +91,22 @@ class ScsLog:
             self._place = self._saved = place
         else:
             self._begin_at_end()
-        self._timer = self._loop.call_soon(self._look)
+
+    def take(self) -> bool:
+        """Look at the file once; returns whether the next look may follow at once. Raises `Stopped` from `deliver`."""
+        try:
+            self._keep_alive()
+            return self._read_on()
+        except OSError as error:
+            self._warn(f"the log {self._path} cannot be read: {error.strerror}; trying again")
+            self._let_go()
+            return False
 
     def close(self) -> None:
-        """Stop following, and write the bookmark; nothing is delivered any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._let_go()
-            if self._place != self._saved:
-                self._save()
+        """Stop following, and write the bookmark."""
+        self._let_go()
+        if self._place != self._saved:
+            self._save()
 
     def _load(self) -> Place | None:
         try:
@@ -157,22 +151,10 @@ class ScsLog:
         too_long = newline < 0 and size >= LONGEST_LINE
         return (size if too_long else before + newline + 1), too_long
 
-    def _look(self) -> None:
-        more = False
-        try:
-            self._keep_alive()
-            more = self._read_on()
-        except OSError as error:
-            self._warn(f"the log {self._path} cannot be read: {error.strerror}; trying again")
-            self._let_go()
-        finally:
-            if self._timer is not None:
-                self._timer = self._loop.call_later(0 if more else LOOK_EVERY_MS / 1000, self._look)
-
     def _keep_alive(self) -> None:
-        if self._loop.time() >= self._alive_at:
-            self._alive_at = self._loop.time() + ALIVE_EVERY_S
-            with contextlib.suppress(OSError):  # whoever writes it next will say so
+        if time.monotonic() >= self._alive_at:
+            self._alive_at = time.monotonic() + ALIVE_EVERY_S
+            with contextlib.suppress(OSError):  # the next one who writes it will say so
                 os.utime(self._bookmark)
 
     def _read_on(self) -> bool:
@@ -243,19 +225,24 @@ class ScsLog:
         """Deliver what the next lines hold; returns whether there was one. `last`: nothing more is written."""
         place = self._place
         chunk = file.read(place.offset, CHUNK)
-        done, told, skipping = 0, 0, place.skipping
+        done, messages, skipping = 0, 0, place.skipping
         lines = split_lines(chunk, place.skipping, last and len(chunk) < CHUNK)
         try:
             for line, end, still_skipping in itertools.islice(lines, _MOST_LINES):
+                before = done, skipping
                 done, skipping = end, still_skipping
-                told += self._take_line(line, place.offset + end)
-                if told == BURST or self._timer is None:
+                try:
+                    messages += self._take_line(line, place.offset + end)
+                except Stopped:
+                    done, skipping = before
+                    raise
+                if messages == BURST:
                     break
         finally:
             self._head = (self._head + chunk[: min(done, REMEMBERED)])[:REMEMBERED]
             self._tail = (self._tail + chunk[:done])[-REMEMBERED:]
             self._move(evolve(self._place, offset=place.offset + done, skipping=skipping))
-            if told or self._place.offset - self._saved.offset >= _SAVE_EVERY:
+            if messages or self._place.offset - self._saved.offset >= _SAVE_EVERY:
                 self._save()
         return done > 0
 
@@ -272,11 +259,9 @@ class ScsLog:
         try:
             known = event_id(record.event_id)
         except CoreError:
-            self.skipped += 1
             return False
         if application is None:
             self._warn(f"{self._path} has no header that names its application; its short records are skipped")
-            self.skipped += 1
             return False
         with contextlib.suppress(CoreError):
             self._deliver(known, application)

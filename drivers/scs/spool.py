@@ -1,12 +1,11 @@
-"""A spool of log messages: what `switchover event` cannot tell the agent at once waits here until the agent can hear.
+"""A spool of log messages: one that `switchover event` cannot pass to the agent at once waits here for the agent.
 
 A message is a file of its own, complete as soon as it has its name, which begins with the time: so the order is kept,
-and whoever is killed in between leaves nothing that could be taken for a message. It is removed after it was handled,
-and so it is handled at least once. An old message is dropped: a failure of long ago must not cause a switchover now.
-The age is that of the wall clock; a message from the future, which the clock's own leap makes, counts as old, too.
+and a process that is killed in between leaves nothing that could be taken for a message. A message is removed after it
+was handled, and so it is handled at least once. An old message is dropped: a failure of long ago must not cause a
+switchover now. The age is by the wall clock; a message from the future, after the clock was set back, counts as old.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -15,11 +14,11 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ...fsm.errors import CoreError
 from ..errors import DriverError
+from .reader import Deliver, Stopped
 
 LOG = logging.getLogger("switchover.spool")
 
@@ -33,7 +32,7 @@ LOOK_EVERY_S = 1.0
 """How often the spool is looked into, in seconds."""
 
 BURST = 16
-"""How many files are handled at a time; then the event loop serves others."""
+"""How many files are handled at a time; then the directory is read again."""
 
 _LARGEST = 4096
 _NAME = re.compile(r"(?P<put_ns>\d{20})-\d+-[0-9a-f]{8}\.message", re.ASCII)
@@ -99,34 +98,30 @@ class Spool:
     (renamed to `*.junk`) or left alone, with one warning.
     """
 
-    def __init__(self, directory: Path, deliver: Callable[[str, str], None], max_age_s: float = MAX_AGE_S) -> None:
+    look_every_s = LOOK_EVERY_S
+
+    def __init__(self, directory: Path, deliver: Deliver, max_age_s: float = MAX_AGE_S) -> None:
         self._directory = directory
         self._deliver = deliver
         self._max_age_s = max_age_s
         self._done: set[str] = set()
         self._warned: set[str] = set()
-        self._timer: asyncio.Handle | None = None
 
     def start(self) -> None:
-        """Make the directory and look into it at once, and each second from now on; messages come from the loop.
-
-        Needs a running event loop. Raises `DriverError` if the directory cannot be made, or others may write to it.
-        """
+        """Make the directory. Raises `DriverError` if it cannot be made, or others may write to it."""
         try:
             _make(self._directory)
         except OSError as error:
             raise DriverError(f"the spool {self._directory} cannot be made: {error.strerror}") from error
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_soon(self._look)
 
     def close(self) -> None:
-        """Look no more; nothing is delivered any more. What waits goes on waiting."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """There is nothing to let go of: what waits goes on waiting."""
 
     def take(self) -> bool:
-        """Handle what waits, `BURST` files at most; returns whether there may be more."""
+        """Handle what waits, `BURST` files at most; returns whether there may be more.
+
+        Raises what `deliver` raises; after `Stopped` the message goes on waiting.
+        """
         try:
             names = sorted(set(os.listdir(self._directory)) - self._done)
         except OSError as error:
@@ -137,14 +132,6 @@ class Spool:
             self._take_message(name)
         return len(waiting) > BURST
 
-    def _look(self) -> None:
-        more = False
-        try:
-            more = self.take()
-        finally:
-            if self._timer is not None:
-                self._timer = self._loop.call_later(0 if more else LOOK_EVERY_S, self._look)
-
     def _is_message(self, name: str) -> bool:
         if _NAME.fullmatch(name):
             return True
@@ -152,7 +139,7 @@ class Spool:
         if name.endswith(_UNFINISHED):
             with contextlib.suppress(OSError):
                 if abs(time.time() - path.lstat().st_mtime) > self._max_age_s:
-                    path.unlink()  # whoever began it was killed
+                    path.unlink()  # the process that began it was killed
         elif not name.endswith(_SET_ASIDE):
             self._warn(f"{path} is no message: left alone")
         return False
@@ -170,14 +157,19 @@ class Spool:
             return
         event, application = message
         age_s = time.time() - int(name[:20]) / 1e9
+        is_handled = True
         try:
             if abs(age_s) > self._max_age_s:
                 LOG.warning("dropped: %s %s, spooled %.0f s ago", event, application, age_s)
             else:
                 with contextlib.suppress(CoreError):
                     self._deliver(event, application)
+        except Stopped:
+            is_handled = False
+            raise
         finally:
-            self._remove(path)
+            if is_handled:
+                self._remove(path)
 
     def _set_aside(self, path: Path) -> None:
         self._warn(f"{path} is no message: set aside")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -395,8 +395,8 @@ def test_log_messages_are_logged_under_their_event_ids(play, caplog):
 # Where log messages come from
 
 
-@contextlib.contextmanager
-def listening(harness: AgentHarness, **changes: object) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def listening(harness: AgentHarness, **changes: object) -> AsyncGenerator[None]:
     """The sources of messages are listened to; hosts have a minute to report."""
     settings = harness.agent.configuration
     harness.agent.configuration = evolve(settings, solution=evolve(settings.solution, settle_ms=60_000), **changes)
@@ -405,7 +405,7 @@ def listening(harness: AgentHarness, **changes: object) -> Iterator[None]:
     try:
         yield
     finally:
-        sources.close()
+        await sources.close()
 
 
 def test_what_waits_in_the_spool_waits_until_every_host_has_reported(play, eventually, tmp_path):
@@ -414,7 +414,7 @@ def test_what_waits_in_the_spool_waits_until_every_host_has_reported(play, event
     async def scenario(harness: AgentHarness) -> None:
         for name in (A1, "Another Site's", A2):
             put(tmp_path / "spool", "00-5150", name)
-        with listening(harness):
+        async with listening(harness):
             harness.hosts[H1].deliver(HostConnected(H1, HostReport({A1: Mode.PRIMARY}, vip_held=True)))
             await asyncio.sleep(0.2)
             assert not any(text.startswith("received") for text in harness.texts_of("event"))
@@ -432,7 +432,7 @@ def test_an_agent_goes_on_without_a_spool_and_a_log_that_cannot_be(play, eventua
     async def scenario(harness: AgentHarness) -> None:
         (tmp_path / "spool").write_text("no directory")
         harness.connect()
-        with listening(harness, scs_log=ScsLogSettings(tmp_path, tmp_path / "bookmark")):
+        async with listening(harness, scs_log=ScsLogSettings(tmp_path, tmp_path / "bookmark")):
             await eventually(lambda: sum(m.startswith("going on without: the ") for m in caplog.messages) == 2)
         assert "the log " in caplog.messages[-1]
         harness.agent.switch(A2)

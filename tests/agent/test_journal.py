@@ -1,11 +1,14 @@
 """The journal: written before anything is done, all or none, and replayed through the core to the same states."""
 
 import asyncio
+import contextlib
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from switchover.agent.history.journal import (
     Entry,
     Journal,
     JournalError,
+    _checkpoint,
     command_entry,
     event_entry,
     read,
@@ -144,6 +148,44 @@ def test_somebody_who_locks_the_file_is_not_waited_for(path, journal):
     other.close()
     journal.write([Entry(EVENT, "afterwards")])
     assert lines(path) == [(1, EVENT, "afterwards")]
+
+
+def test_the_write_ahead_log_is_folded_into_the_file_by_a_thread(path, journal, tmp_path):
+    def in_the_file_alone() -> list[str]:
+        copy = tmp_path / "copy.sqlite"
+        shutil.copy(path, copy)
+        with contextlib.closing(sqlite3.connect(f"file:{copy}?immutable=1", uri=True)) as database:
+            tables = database.execute("SELECT name FROM sqlite_master").fetchall()
+            return [text for (text,) in database.execute("SELECT text FROM journal")] if tables else []
+
+    journal.write([Entry(EVENT, "one")])
+    assert in_the_file_alone() == []
+    journal.tidy()
+    give_up = time.monotonic() + 20
+    while in_the_file_alone() != ["one"]:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    journal.write([Entry(EVENT, "two")])
+    journal.tidy()
+    journal.close()
+    assert in_the_file_alone() == ["one", "two"]
+
+
+def test_a_disk_that_hangs_in_the_upkeep_holds_up_no_entry(path, journal, monkeypatch):
+    hanging, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(journal._upkeep, "_work", lambda: (hanging.set(), go_on.wait()))
+    for text in ("one", "two", "three"):
+        journal.write([Entry(EVENT, text)])
+        journal.tidy()
+        assert hanging.wait(20)
+    assert [text for _, _, text in lines(path)] == ["one", "two", "three"]
+    go_on.set()
+
+
+def test_an_upkeep_that_fails_is_a_warning(path, journal, caplog):
+    path.with_name("elsewhere").mkdir()
+    _checkpoint(path.with_name("elsewhere"))
+    assert caplog.messages[0].startswith(f"the journal {path.with_name('elsewhere')} cannot be tidied, trying again")
 
 
 def test_a_closed_journal_takes_nothing(path):

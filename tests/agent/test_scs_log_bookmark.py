@@ -7,18 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from support.followed_log import HEADER, FollowedLog, full, look_at_once, settle
+from support.followed_log import HEADER, FollowedLog, full, settle
 from switchover.drivers.errors import DriverError
 from switchover.drivers.scs import log as scs_log
 from switchover.drivers.scs.log import ScsLog
 from switchover.drivers.scs.records import LONGEST_LINE
 
 P = "00-5150"
-
-
-@pytest.fixture(autouse=True)
-def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_at_once(monkeypatch)
 
 
 @pytest.fixture

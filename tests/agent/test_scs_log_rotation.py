@@ -9,13 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.followed_log import HEADER, FollowedLog, full, look_at_once, settle
+from support.followed_log import HEADER, FollowedLog, full, settle
 from switchover.drivers.scs.records import CHUNK, LONGEST_LINE
-
-
-@pytest.fixture(autouse=True)
-def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_at_once(monkeypatch)
 
 
 @pytest.fixture

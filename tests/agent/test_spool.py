@@ -1,6 +1,5 @@
 """The spool: real files, put and taken by several processes, some of them killed."""
 
-import asyncio
 import json
 import os
 import re
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from switchover.drivers.errors import DriverError
-from switchover.drivers.scs import spool
+from switchover.drivers.scs.reader import Stopped
 from switchover.drivers.scs.spool import BURST, MOST_MESSAGES, Spool, put
 from switchover.fsm import CoreError
 
@@ -80,26 +79,6 @@ def test_the_spool_is_its_owner_s_alone(harness: SpoolHarness) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in (harness.directory, message)] == [0o700, 0o600]
 
 
-def test_a_running_spool_looks_by_itself(
-    harness: SpoolHarness, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scenario() -> None:
-        harness.put("SIP_1")
-        harness.spool.start()
-        await eventually(lambda: harness.names() == ["SIP_1"])
-        harness.put("SIP_2")
-        await eventually(lambda: harness.names() == ["SIP_1", "SIP_2"])
-        harness.spool.close()
-        harness.spool.close()
-        harness.put("SIP_3")
-        for _ in range(10):
-            await asyncio.sleep(0)
-
-    monkeypatch.setattr(spool, "LOOK_EVERY_S", 0)
-    asyncio.run(scenario())
-    assert (harness.names(), len(harness.left())) == (["SIP_1", "SIP_2"], 1)
-
-
 def test_many_are_taken_a_burst_at_a_time(harness: SpoolHarness) -> None:
     harness.put(*["SIP_1"] * (BURST + 1))
     assert harness.spool.take()
@@ -141,6 +120,17 @@ def test_an_error_of_the_receiver_s_is_not_hidden_and_stops_no_later_message(har
         failing.take()
     failing.take()
     assert harness.names() == ["SIP_1", "SIP_2"]
+
+
+def test_a_message_that_was_not_handled_goes_on_waiting(harness: SpoolHarness) -> None:
+    def stop(*_: str) -> None:
+        raise Stopped
+
+    harness.put("SIP_1")
+    with pytest.raises(Stopped):
+        Spool(harness.directory, stop).take()
+    harness.spool.take()
+    assert harness.names() == ["SIP_1"]
 
 
 @pytest.mark.parametrize("age_s", [61, -61])
@@ -258,10 +248,7 @@ def test_a_spool_that_others_may_write_to_is_refused_at_both_ends(harness: Spool
     harness.directory.mkdir(parents=True)
     harness.directory.chmod(0o770)
 
-    async def start() -> None:
-        harness.spool.start()
-
-    for attempt in (lambda: harness.put("SIP_1"), lambda: asyncio.run(start())):
+    for attempt in (lambda: harness.put("SIP_1"), harness.spool.start):
         with pytest.raises(DriverError, match=r"^others may write to the spool .*; run `chmod 700 "):
             attempt()
 
@@ -269,13 +256,10 @@ def test_a_spool_that_others_may_write_to_is_refused_at_both_ends(harness: Spool
 def test_a_spool_that_cannot_be_made_says_so_at_both_ends(harness: SpoolHarness) -> None:
     harness.directory.parent.touch()
 
-    async def start() -> None:
-        harness.spool.start()
-
     with pytest.raises(DriverError, match=r"takes no message: "):
         harness.put("SIP_1")
     with pytest.raises(DriverError, match=r"cannot be made: "):
-        asyncio.run(start())
+        harness.spool.start()
 
 
 def test_a_spool_that_vanishes_is_warned_of_once_and_may_come_back(

@@ -1,12 +1,9 @@
 """A log file of an SCS for the tests of its follower: its lines, its bookmark, and the messages delivered from it."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
-import pytest
-from switchover.drivers.scs import log as scs_log
 from switchover.drivers.scs.log import ScsLog
 
 HEADER = b"""\
@@ -45,23 +42,24 @@ class FollowedLog:
     async def followed(
         self, deliver: Callable[[str, str], None] | None = None, max_age_s: float | None = None
     ) -> AsyncGenerator[ScsLog]:
-        """A follower at work; when it is closed, it has read what there is."""
+        """A follower at work in this thread; when it is closed, it has read what there is."""
         follower = ScsLog(self.log, self.bookmark, deliver or self.deliver, max_age_s)
         follower.start()
+        _AT_WORK.append(follower)
         try:
             await settle()
             yield follower
             await settle()
         finally:
+            _AT_WORK.remove(follower)
             follower.close()
 
 
-def look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look in each turn of the loop, so that no test waits for time to pass."""
-    monkeypatch.setattr(scs_log, "LOOK_EVERY_MS", 0)
+_AT_WORK: list[ScsLog] = []
 
 
-async def settle(turns: int = 30) -> None:
-    """Let the follower take so many steps."""
-    for _ in range(turns):
-        await asyncio.sleep(0)
+async def settle(looks: int = 30) -> None:
+    """Let those who follow a log look at it so many times."""
+    for _ in range(looks):
+        for follower in _AT_WORK:
+            follower.take()
