@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
+from support.daemon_site import Site
 from support.page_stage import PageStage
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -132,6 +133,14 @@ def wired() -> Iterator[tuple[Namespace, Namespace]]:
     yield host, neighbour
     neighbour.close()
     host.close()
+
+
+@pytest.fixture
+def site(host: Namespace, tmp_path: Path) -> Iterator[Site]:
+    """A namespace in which the agent, the LCA of host1 and the page can run; of host2 nothing is ever heard."""
+    found = Site(host, tmp_path)
+    yield found
+    found.end()
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from ...drivers.scs.spool import put
 from ...fsm import CoreError, event_id
 from ...fsm.documented.voicemail import WIRINGS
 from ..configuration.examples import EXAMPLES, example_text
-from ..configuration.load import Configuration, load
 from ..configuration.load import check as check_configuration
+from ..configuration.load import load
 from ..controller.operator_client import OperatorError, ask
-from ..daemons import logs
+from ..daemons.start import begin
 from ..explain.status_text import as_text, does_run, is_primary, is_whole
 
 DONE, NOT_SO, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
@@ -81,7 +81,7 @@ def agent(options: argparse.Namespace) -> int:
     """Run the agent until it is told to end."""
     from ..daemons.services import run_agent
 
-    configuration = _begin(options)
+    configuration = begin(options)
     try:
         ready = functools.partial(logging.getLogger("switchover").info, "the agent is ready")
         asyncio.run(run_agent(configuration, ready, observe=options.observe))
@@ -95,18 +95,10 @@ def lca(options: argparse.Namespace) -> int:
     """Run the LCA of a host until it is told to end."""
     from ..daemons.services import run_lca
 
-    configuration = _begin(options)
+    configuration = begin(options)
     ready = functools.partial(logging.getLogger("switchover").info, "the LCA is ready")
     asyncio.run(run_lca(configuration, options.host, ready, observe=options.observe))
     return DONE
-
-
-def _begin(options: argparse.Namespace) -> Configuration:
-    configuration, warnings = check_configuration(options.config)
-    logs.configure(options.log_format, quiet=options.quiet)
-    for warning in warnings:
-        logging.getLogger("switchover").warning("%s", warning)
-    return configuration
 
 
 def status(options: argparse.Namespace) -> int:

@@ -94,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     agent = configured(add("agent", commands.agent, "run the SCS-side agent", "switchover agent -c switchover.toml"))
     lca = configured(add("lca", commands.lca, "run the LCA of a host", "switchover lca host1 -c switchover.toml"))
     lca.add_argument("host", help="the host's name in the configuration")
-    for daemon in (agent, lca):
+    page = configured(
+        add("page", lazily("page.server", "run_page", "page"), "serve the agent's live page", "switchover page")
+    )
+    for daemon in (agent, lca, page):
         daemon.add_argument("--quiet", action="store_true", help="log warnings only")
         daemon.add_argument(
             "--log-format", choices=logs.FORMATS, default=logs.TEXT, help="json: an object a line; default: %(default)s"
@@ -159,15 +162,15 @@ def _add_installation(
     add: Callable[..., argparse.ArgumentParser],
     configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
 ) -> None:
-    """The commands for whoever installs it, and makes a home of it."""
+    """The commands for those who install it."""
     units = add(
         "units",
         lazily("cli.units", "run_units"),
-        "write systemd units of the agent and of the LCA",
+        "write systemd units of the agent, the LCA and the page",
         "switchover units /etc/systemd/system --user switchover",
     )
     units.add_argument("directory", help="it must be there; units in it that read otherwise are left alone")
-    units.add_argument("--user", default="root", metavar="USER", help="runs the agent; default: %(default)s")
+    units.add_argument("--user", default="root", metavar="USER", help="runs agent and page; default: %(default)s")
     completion = configured(
         add("completion", _completion, "write a script by which a shell completes", "switchover completion bash")
     )

@@ -1,4 +1,4 @@
-"""`switchover units`: the systemd units of the agent and of the LCA, with the path of the installed program."""
+"""`switchover units`: the systemd units of the agent, the LCA and the page, with the path of the installed program."""
 
 import argparse
 import shutil
@@ -6,7 +6,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-UNITS = ("switchover-agent.service", "switchover-lca@.service")
+UNITS = ("switchover-agent.service", "switchover-lca@.service", "switchover-page.service")
 
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
 """The directories that the units hide from the daemons (ProtectHome and PrivateTmp)."""
@@ -41,15 +41,16 @@ def run_units(options: argparse.Namespace) -> int:
         hint = f"make it first: mkdir -p {directory}" if not directory.exists() else "run this as root"
         print(f"switchover: {directory} cannot be written: {error.strerror}; {hint}", file=sys.stderr)
         return _NOT_SO
-    print(f"{' and '.join(UNITS)} written to {directory}; next, as root:")
+    print(f"{', '.join(UNITS)} written to {directory}; next, as root:")
     print("  systemctl daemon-reload")
     print("  systemctl enable --now switchover-agent        # on the SCS side")
     print("  systemctl enable --now switchover-lca@HOST     # on each host, by its name in the configuration")
+    print("  systemctl enable --now switchover-page         # beside the agent, where the configuration has a [page]")
     return _DONE
 
 
 def unit(name: str, command: tuple[str, ...], user: str = "root") -> str:
-    """The text of a unit that runs this command; the agent runs as `user`."""
+    """The text of a unit that runs this command; the agent and the page run as `user`."""
     text = resources.files("switchover.agent.daemons").joinpath("systemd", name).read_text(encoding="utf-8")
     return text.replace("@switchover@", " ".join(map(quoted, command))).replace("@user@", user)
 

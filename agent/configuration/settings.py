@@ -189,7 +189,7 @@ class ScsLogSettings:
 
 @frozen
 class PageSettings:
-    """`[page]`: where the agent serves its live page; without this table it serves none.
+    """`[page]`: where `switchover page` serves the live page.
 
     `names` are host names by which browsers may ask for it, besides its address. Elsewhere than on loopback it needs
     a certificate with its key (PEM files) and a token (one line in a file that is open to its owner alone).

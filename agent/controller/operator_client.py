@@ -1,4 +1,4 @@
-"""What asks the agent: one line of JSON over its socket, one line back. Imports nothing of the agent itself."""
+"""The client of the agent's socket: one line of JSON out, one line back. Imports nothing of the agent itself."""
 
 import json
 import socket
@@ -21,8 +21,13 @@ def ask(path: Path, request: Reply, timeout_s: float = 10.0) -> Reply:
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as answer:
                 return json.loads(answer.readline())
-    except PermissionError as error:
-        raise OperatorError(f"you may not ask the agent at {path}: do it as root, or as the agent's user") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OperatorError(f"no agent answers at {path} ({reason}); is `switchover agent` running here?") from error
+        raise unreachable(path, error) from error
+
+
+def unreachable(path: Path, error: Exception) -> OperatorError:
+    """The error that says why the agent behind this socket does not answer, and what to do."""
+    if isinstance(error, PermissionError):
+        return OperatorError(f"you may not ask the agent at {path}: do it as root, or as the agent's user")
+    reason = getattr(error, "strerror", None) or error
+    return OperatorError(f"no agent answers at {path} ({reason}); is `switchover agent` running here?")

@@ -1,9 +1,17 @@
-"""How operators reach the agent: one line of JSON in, one line of JSON out, over a socket of this machine's.
+"""How operators, and the page, reach the agent: a line of JSON in and a line of JSON out, over a Unix socket.
 
-The socket belongs to the agent's user alone (mode 0600). Requests are `{"do": "status"}` (with `"incidents": N` also so
-many of the latest), `{"do": "state"}`, `{"do": "switch", "to": NAME}`, `{"do": "start", "application": NAME}`,
-`{"do": "stop", "application": NAME}` and `{"do": "event", "id": ID, "application": NAME}`. A reply has `ok`, and
-`text` or what was asked for.
+The socket belongs to the agent's user alone (mode 0600). A reply has `ok`, and `text` or what was asked for.
+
+    {"do": "status"}                               the solution; with `"incidents": N` also the N latest incidents
+    {"do": "state"}                                topology and state for `switchover plan`, and `as_of`: their version
+    {"do": "follow"}                               status, state and counts after every change: see `followers`
+    {"do": "switch", "to": NAME}                   an application, or all of a host, is to be primary
+    {"do": "switch", "to": NAME, "as_of": VERSION}     the same; refused with `changed` if anything happened since
+    {"do": "start", "application": NAME}           start it on its host; likewise `stop`
+    {"do": "event", "id": ID, "application": NAME}     a log message for the agent
+
+Every client is served by a task of its own, and none is waited for: a client has `WITHIN_S` to send its line and to
+read its reply, and beyond `CLIENTS` at a time one is hung up on at once.
 """
 
 import asyncio
@@ -14,22 +22,31 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...fsm import CoreError, Step
-from ...fsm.records import describe_command
-from ..history.incidents import has_redundancy, summary
+from ..history.incidents import summary
 from ..history.json_format import as_json
 from .agent import Agent
+from .followers import Followers
 from .operator_client import OperatorError, Reply, ask
+from .status import status
 
 LOG = logging.getLogger("switchover.operator")
 
 LONGEST_LINE = 16 * 1024
+"""How long a request may be, in bytes."""
+
+WITHIN_S = 10.0
+"""How long a client may take to send its request, and to read the reply, in seconds."""
+
+CLIENTS = 64
+"""How many clients may be connected at the same time."""
 
 
 class OperatorServer:
-    """The agent's end of the socket."""
+    """The agent's end of the socket. Make it before the agent starts."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+        self._followers = Followers(agent)
         self._path = agent.configuration.agent.socket
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -62,41 +79,58 @@ class OperatorServer:
             self._path.unlink(missing_ok=True)
 
     def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._clients) >= CLIENTS:
+            LOG.warning("a client was hung up on: %d are connected already", CLIENTS)
+            writer.close()
+            return
         client = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._clients.add(client)
         client.add_done_callback(self._clients.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        follows = False
         try:
-            async with asyncio.timeout(10):
-                line = await reader.readline()
-                writer.write(json.dumps(self._answer(line)).encode() + b"\n")
-                await writer.drain()
-        except (OSError, ValueError) as error:  # the other end went away, was silent too long, or sent too long a line
-            LOG.warning("a request was not answered: %s", error or type(error).__name__)
+            async with asyncio.timeout(WITHIN_S):
+                request, refusal = _parsed(await reader.readline())
+                follows = request == {"do": "follow"} and not self._followers.is_full
+                if not follows:
+                    writer.write(json.dumps(refusal or answer(self._agent, request)).encode() + b"\n")
+                    await writer.drain()
+            if follows:
+                await self._followers.serve(writer)
+        except (OSError, ValueError) as error:  # the client went away, was silent for too long, or sent too long a line
+            if not follows:
+                LOG.warning("a request was not answered: %s", error or type(error).__name__)
         finally:
             writer.close()
 
-    def _answer(self, line: bytes) -> Reply:
-        try:
-            request = json.loads(line)
-            json.dumps(request, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no journal can hold
-        except (ValueError, RecursionError) as error:
-            return {"ok": False, "text": f"not JSON: {error}"}
-        return answer(self._agent, request)
+
+def _parsed(line: bytes) -> tuple[object, Reply | None]:
+    """The request of a line, and the reply if it is no JSON."""
+    try:
+        request = json.loads(line)
+        json.dumps(request, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no journal can hold
+    except (ValueError, RecursionError) as error:
+        return None, {"ok": False, "text": f"not JSON: {error}"}
+    return request, None
 
 
 def answer(agent: Agent, request: object) -> Reply:
-    """Do what an operator asks for, and say what came of it."""
+    """Do what an operator asks for, and return what came of it."""
     try:
         match request:
+            case {"do": "follow"}:
+                return {"ok": False, "text": "no room: too many clients follow this agent already"}
             case {"do": "status", "incidents": int(count)}:
                 latest = list(agent.incidents)[::-1][: max(count, 0)]
                 return {"ok": True, "status": status(agent) | {"incidents": [summary(each) for each in latest]}}
             case {"do": "status"}:
                 return {"ok": True, "status": status(agent)}
             case {"do": "state"}:
-                return {"ok": True, "state": as_json(agent.solution.topology, agent.solution.state)}
+                state = as_json(agent.solution.topology, agent.solution.state)
+                return {"ok": True, "state": state, "as_of": agent.version}
+            case {"do": "switch", "as_of": str(version)} if version != agent.version:
+                return {"ok": False, "changed": True, "text": "the solution has changed since"}
             case {"do": "switch", "to": str(name)}:
                 return _decided([(agent.switch(each), _is_wanted(agent, each)) for each in _applications(agent, name)])
             case {"do": "start", "application": str(name)}:
@@ -140,51 +174,6 @@ def _decided(steps: Iterable[tuple[Step, bool]]) -> Reply:
         "ok": all(moved or so_already for moved, so_already, _ in decisions),
         "moved": any(moved for moved, _, _ in decisions),
         "text": "; ".join(reason for _, _, reason in decisions),
-    }
-
-
-def status(agent: Agent) -> Reply:
-    """The solution as the agent knows it now. What no host tells at the moment is null."""
-    solution, configuration = agent.solution, agent.configuration
-    state, topology = solution.state, solution.topology
-    return {
-        "solution": configuration.solution.name,
-        "observing": agent.observe,
-        "hosts": [
-            {"name": host, "link": link, "vip_held": held, "heard_ms_ago": agent.heard_ms_ago(host)}
-            for host, link, held in zip(topology.hosts, state.links, state.vip_held, strict=True)
-        ],
-        "pairs": [
-            {
-                "name": pair.name,
-                "state": found.state,
-                "applications": [
-                    {"name": name, "host": host, "mode": mode}
-                    for name, host, mode in zip(pair.applications, topology.hosts, found.modes, strict=True)
-                ],
-            }
-            for pair, found in zip(topology.pairs, state.pairs, strict=True)
-        ],
-        "monitored": [
-            {
-                "name": pair.name,
-                "applications": [
-                    {"name": name, "host": host, "state": state.applications[topology.number_of(name)]}
-                    for name, host in zip(pair.applications, topology.hosts, strict=True)
-                ],
-            }
-            for pair in topology.monitored
-        ],
-        "outside": list(topology.outside),
-        "placement": state.placement,
-        "redundancy": has_redundancy(topology, state),
-        "alarms": [
-            {"name": alarm.name, "state": found}
-            for alarm, found in zip(topology.alarms, state.alarms, strict=True)
-            if found != "clear"
-        ],
-        "vip": {"state": state.vip, "addresses": [str(address) for address in configuration.vip.addresses]},
-        "pending": [describe_command(command) for command in state.pending],
     }
 
 

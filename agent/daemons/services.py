@@ -16,11 +16,11 @@ from ..configuration.settings import AddressesBy, Configuration, Host
 from ..controller.agent import Agent, HostConnection
 from ..controller.log_messages import MessageSources
 from ..controller.mlcmd_connection import MlcmdConnection, controlled_on
-from ..controller.operator_socket import OperatorServer, status
+from ..controller.operator_socket import OperatorServer
+from ..controller.status import status
 from ..explain.status_text import as_text
 from ..history.journal import Journal
 from ..host.lca import Lca
-from ..page import LivePage
 from .priority import be_punctual
 from .service_manager import ServiceManager
 
@@ -56,22 +56,19 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None], *, 
     agent = Agent(configuration, journal, connect, observe=observe)
     operators = OperatorServer(agent)
     messages = MessageSources(agent)
-    page = LivePage(agent, configuration.page)
     try:
         await operators.start()
         agent.start()
         messages.start()
         ready()
-        page.start()
         manager.ready(_in_one_line(agent))
         agent.listeners.append(manager.follow(lambda: _in_one_line(agent)))
         await _asked_to_stop()
         manager.stopping()
     finally:
-        messages.close()
+        await messages.close()
         await operators.close()
         await agent.close()
-        await page.close()
         journal.close()
 
 

@@ -9,11 +9,15 @@ POST /switch             {"to": NAME, "ticket": TICKET}: do it; 409 if the plan 
 GET  /metrics            for Prometheus: see `metrics`
 GET  /health             200 if the agent serves its purpose, else 503; see `health`
 *    /login              the form for the token, where there is one
+
+While the agent does not answer, whatever needs it is answered by 503 and a text that says why.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from urllib.parse import parse_qs
 
@@ -23,49 +27,79 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ..controller.agent import Agent
-from ..controller.operator_socket import answer
-from ..explain.why import as_text
+from ..configuration.settings import Configuration
+from ..controller.feed import Feed
+from ..controller.operator_client import OperatorError
+from ..history.journal import JournalError
 from .access import SESSION_S, Access
-from .drawn import Drawings, catalogue
+from .connection import AgentConnection
+from .drawn import Drawings, catalogue, drawn_views
 from .guard import Guard
 from .helpers import Helpers
-from .live import Live
-from .metrics import Metrics
-from .planned import Planner
+from .history import History
+from .live import health, live_text
+from .metrics import metrics_text
+from .plans import Planner
 
 _PACKAGE = __name__.rpartition(".")[0]
 
 LONGEST_BODY, BODY_S = 4096, 5.0
-"""How many bytes are read of what is sent, and for how many seconds."""
+"""How many bytes are read of a request's body, and for how many seconds."""
 
 WRONG_TOKEN_S = 1.0
-"""How late a wrong token is answered, in seconds."""
+"""After how many seconds a wrong token is answered."""
 
 STREAMS = 16
-"""How many may look on at the same time."""
+"""How many may follow the page at the same time."""
+
+TRIES = 3
+"""How often a switchover is asked for again because something happened that makes no difference to its plan."""
+
+LOOK_EVERY_S = 0.2
+"""How often it is looked whether the server is to end, in seconds."""
 
 _LOGIN_FAILED = '<p role="alert" class="trouble">That is not the token.</p>'
 
 
 class Page:
-    """The page of an agent. Make it before the agent starts."""
+    """The page of the agent that has this configuration; `is_ending` tells whether the server is to end."""
 
-    def __init__(self, agent: Agent, access: Access) -> None:
-        self._agent = agent
+    def __init__(self, configuration: Configuration, access: Access, is_ending: Callable[[], bool]) -> None:
         self._access = access
-        self._live, self._metrics = Live(agent), Metrics(agent)
+        self._is_ending = is_ending
+        self._detection_ms = configuration.solution.detection_ms
+        self.agent = AgentConnection(configuration.agent.socket)
+        self.feed = Feed(lambda: live_text(self.agent, self._detection_ms), pause_s=0.0)
+        self.agent.changed = self.feed.stir
+        self._core = ThreadPoolExecutor(1, "core")  # plans and replays: one after the other
+        self._history = History(configuration.agent.journal)
         self._helpers = Helpers()
-        self._drawings, self._planner = Drawings(self._helpers), Planner(agent, self._helpers)
+        self._drawings, self._planner = Drawings(self._helpers), Planner(self.agent, self._core)
         self._streams = 0
-        self.feed = self._live.feed
 
-    def close(self) -> None:
-        """Whatever takes long is given up."""
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Follow the agent, until the page ends."""
+        work = [asyncio.create_task(each) for each in (self.agent.run(), self.feed.run(), self._end_in_time())]
+        try:
+            yield
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            self._history.is_closed = True
+            self._helpers.close()
+            self._core.shutdown(wait=False, cancel_futures=True)
+
+    async def _end_in_time(self) -> None:
+        """When the server is to end, let go of those whom it would wait for: of streams, and of what is being drawn."""
+        while not self._is_ending():
+            await asyncio.sleep(LOOK_EVERY_S)
         self._helpers.close()
+        self.feed.stir()
 
-    def application(self) -> ASGIApp:
-        """The whole, behind its guard."""
+    def application(self, lifespan: Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]) -> ASGIApp:
+        """The whole, behind its guard; `lifespan` is entered when the server begins."""
         routes = [
             Route("/", self._file("index.html", "text/html")),
             Route("/page.css", self._file("page.css", "text/css")),
@@ -80,7 +114,7 @@ class Page:
             Route("/health", self._health),
             Route("/login", self._login, methods=["GET", "POST"]),
         ]
-        return Guard(Starlette(routes=routes), self._access)
+        return Guard(Starlette(routes=routes, lifespan=lifespan), self._access)
 
     @staticmethod
     def _file(name: str, media_type: str):
@@ -93,16 +127,19 @@ class Page:
 
     async def _events(self, request: Request) -> Response:
         if self._streams >= STREAMS:
-            return PlainTextResponse("too many look on already\n", 503)
+            return PlainTextResponse("too many follow the page already; try again\n", 503)
         may_switch = self._access.may_switch(request)
         return StreamingResponse(self._stream(may_switch), media_type="text/event-stream")
 
-    async def _stream(self, may_switch: bool) -> AsyncIterator[str]:
+    async def _stream(self, may_switch: bool) -> AsyncGenerator[str]:
         self._streams += 1
         try:
             yield f"retry: 1000\nevent: hello\ndata: {json.dumps({'may_switch': may_switch})}\n\n"
-            async for text in self.feed.texts():
-                yield f"data: {text}\n\n"
+            async with contextlib.aclosing(self.feed.texts()) as texts:
+                async for text in texts:
+                    if self._is_ending():
+                        return
+                    yield f"data: {text}\n\n"
         finally:
             self._streams -= 1
 
@@ -110,24 +147,34 @@ class Page:
         return JSONResponse(catalogue())
 
     async def _diagram(self, request: Request) -> Response:
-        svg = await self._drawings.draw(request.path_params["machine"], request.path_params["view"])
-        return Response(svg, media_type="image/svg+xml") if svg else PlainTextResponse("no such diagram\n", 404)
+        machine, view = request.path_params["machine"], request.path_params["view"]
+        if view not in {each.name for each in drawn_views(machine)}:
+            return PlainTextResponse("no such diagram\n", 404)
+        svg = await self._drawings.draw(machine, view)
+        if svg is None:
+            return PlainTextResponse("the diagram could not be drawn; the page's log says why\n", 503)
+        return Response(svg, media_type="image/svg+xml")
 
     async def _incident(self, request: Request) -> Response:
-        incident = self._live.incident(request.path_params["number"])
-        if incident is None:
-            return PlainTextResponse("it is not at hand any more; `switchover why` finds it in the journal\n", 404)
-        return PlainTextResponse(as_text(incident))
+        number, loop = request.path_params["number"], asyncio.get_running_loop()
+        try:
+            text = await loop.run_in_executor(self._core, self._history.text_of, number)
+        except JournalError as error:
+            return PlainTextResponse(f"{error}\n", 503)
+        if text is None:
+            return PlainTextResponse("it is not among the latest incidents; try `switchover why`\n", 404)
+        return PlainTextResponse(text)
 
     async def _plan(self, request: Request) -> Response:
         to = request.query_params.get("to", "")
-        if to not in self._switchable():
-            return JSONResponse({"text": f"nothing is named {to!r} that could be switched to"}, 404)
-        plan = await self._planner.plan(to)
+        try:
+            plan = await self._planner.plan(to)
+        except (OperatorError, ValueError) as error:
+            return JSONResponse({"text": str(error)}, 503)
         if plan is None:
-            return JSONResponse({"text": "the plan could not be made; the agent's log says why"}, 503)
-        told = {"outcome": plan.outcome, "commands": plan.commands, "text": plan.text}
-        return JSONResponse(told | {"ticket": self._access.ticket(plan.essence)})
+            return JSONResponse({"text": f"there is no host or redundant application {to!r}"}, 404)
+        shown = {"outcome": plan.outcome, "commands": plan.commands, "text": plan.text}
+        return JSONResponse(shown | {"ticket": self._access.ticket(plan.essence)})
 
     async def _switch(self, request: Request) -> Response:
         if not self._access.may_switch(request):
@@ -137,22 +184,31 @@ class Page:
             to, ticket = str(wish["to"]), str(wish["ticket"])
         except (ValueError, TypeError, KeyError):
             return JSONResponse({"text": "a JSON object with `to` and `ticket` is expected"}, 400)
-        plan = await self._planner.plan(to) if to in self._switchable() else None
-        if plan is None:
-            return JSONResponse({"text": "it cannot be told what that would do; look at the plan again"}, 409)
-        if not self._access.is_ticket(ticket, plan.essence):
-            return JSONResponse(
-                {"changed": True, "text": "the solution has changed: this is the plan as it is now"}, 409
-            )
-        reply = answer(self._agent, {"do": "switch", "to": to})
-        return JSONResponse(reply, 200 if reply["ok"] else 409)
+        try:
+            return await self._switch_as_planned(to, ticket)
+        except (OperatorError, ValueError) as error:
+            return JSONResponse({"ok": False, "text": str(error)}, 503)
+
+    async def _switch_as_planned(self, to: str, ticket: str) -> Response:
+        """Ask for it if the present plan is the one of the ticket; the agent refuses if anything happened since."""
+        for _ in range(TRIES):
+            plan = await self._planner.plan(to)
+            if plan is None or not self._access.is_ticket(ticket, plan.essence):
+                break
+            reply = await self.agent.ask({"do": "switch", "to": to, "as_of": plan.as_of})
+            if not reply.get("changed"):
+                return JSONResponse(reply, 200 if reply["ok"] else 409)
+        return JSONResponse({"changed": True, "text": "the solution has changed: this is the plan as it is now"}, 409)
 
     async def _metrics_text(self, _: Request) -> Response:
-        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        if self.agent.present is None:
+            return PlainTextResponse(f"{self.agent.trouble}\n", 503)
+        text = metrics_text(self.agent.present)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _health(self, _: Request) -> Response:
-        told = health(self._agent)
-        return JSONResponse(told, 200 if told["ok"] else 503)
+        found = health(self.agent, self._detection_ms)
+        return JSONResponse(found, 200 if found["ok"] else 503)
 
     async def _login(self, request: Request) -> Response:
         if not self._access.has_token:
@@ -181,24 +237,6 @@ class Page:
             samesite="strict",
         )
         return response
-
-    def _switchable(self) -> list[str]:
-        topology = self._agent.solution.topology
-        return [*topology.hosts, *(name for pair in topology.pairs for name in pair.applications)]
-
-
-def health(agent: Agent) -> dict[str, object]:
-    """Whether the agent serves its purpose: its loop turns, or there would be no answer, and it hears a host.
-
-    A host is heard if it is connected and nothing of it is older than the detection time. One that is not heard is a
-    matter for the metrics: the agent copes with it.
-    """
-    limit_ms = agent.configuration.solution.detection_ms
-    links = zip(agent.solution.topology.hosts, agent.solution.state.links, strict=True)
-    ages = {host: agent.heard_ms_ago(host) for host, link in links if link in ("connected", "silent")}
-    heard = [host for host, age_ms in ages.items() if age_ms is not None and age_ms <= limit_ms]
-    reason = "" if heard else f"no host was heard for {limit_ms} ms"
-    return {"ok": bool(heard), "heard": heard, "reason": reason}
 
 
 async def _body(request: Request) -> bytes:

@@ -1,6 +1,6 @@
-"""The state diagrams of the page: each is drawn once, by a process of its own, and never by the agent's.
+"""The state diagrams of the page: each is drawn once, by a process of its own, so that the page goes on meanwhile.
 
-To place the labels takes seconds. `python -m switchover.agent.page.drawn TABLE VIEW` writes one to standard output.
+Placing the labels takes seconds. `python -m switchover.agent.page.drawn TABLE VIEW` writes one to standard output.
 """
 
 import asyncio
@@ -31,9 +31,7 @@ class Drawings:
         self._turn = asyncio.Lock()
 
     async def draw(self, machine: str, view: str) -> str | None:
-        """A view of a machine as SVG without a style of its own; None if there is no such view, or it fails."""
-        if view not in {each.name for each in drawn_views(machine)}:
-            return None
+        """A view of a machine as SVG without a style of its own; None, and a line in the log, if it fails."""
         async with self._turn:
             if (machine, view) not in self._drawn:
                 svg = await self._helpers.run(__name__, machine, view)

@@ -2,4 +2,4 @@
 
 
 class PageError(Exception):
-    """The page cannot be served; the text says why, and what to do. The agent goes on without it."""
+    """The page cannot be served; the text says why, and what to do."""

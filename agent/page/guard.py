@@ -1,4 +1,4 @@
-"""What every request passes: the rules of `access`, a limit on how many are answered, and every answer's headers."""
+"""What every request passes: the rules of `access`, a limit on how many are answered, and the headers of answers."""
 
 import time
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ OPEN = frozenset(("/login", "/page.css", "/page.js"))
 """What is answered without a login: the form, and what it is made of."""
 
 PER_S, AT_ONCE = 40.0, 80.0
-"""How many requests are answered a second, and how many at once after a rest: the agent has other things to do."""
+"""How many requests are answered a second, and how many at once after a rest: this machine has other work to do."""
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -37,7 +37,10 @@ class Guard:
         self._left, self._since = AT_ONCE, time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the ASGI specification; there are only HTTP requests here."""
+        """See the ASGI specification; there are HTTP requests here, and the server's begin and end (lifespan)."""
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
+            return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

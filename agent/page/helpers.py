@@ -1,15 +1,15 @@
-"""Helper processes: what takes long is done by them, so that the agent never waits for the page."""
+"""Helper processes: they do what takes seconds, so that the page answers everybody else meanwhile."""
 
 import asyncio
 import contextlib
 import logging
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 
 LOG = logging.getLogger("switchover.page")
 
 WITHIN_S = 120.0
-"""How long a helper may take, in seconds, on a machine that has much else to do."""
+"""How long a helper may take, in seconds, on a busy machine."""
 
 
 class Helpers:
@@ -20,25 +20,25 @@ class Helpers:
         self._turns: dict[str, asyncio.Lock] = {}
         self._is_closed = False
 
-    async def run(self, module: str, *arguments: str, text: str = "") -> str | None:
-        """What the module writes when it is given this text; None, and a line in the log, if it fails."""
+    async def run(self, module: str, *arguments: str) -> str | None:
+        """What the module writes to standard output; None, and a line in the log, if it fails."""
         async with self._turns.setdefault(module, asyncio.Lock()):
             if self._is_closed:
                 return None
             command = [sys.executable, "-m", module, *arguments]
-            child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            child = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
             self._running.add(child)
             try:
-                return await self._hear_out(child, " ".join(command[2:]), text)
+                return await self._hear_out(child, " ".join(command[2:]))
             finally:
                 self._running.discard(child)
                 _kill(child)
                 await child.wait()
 
-    async def _hear_out(self, child: Process, what: str, text: str) -> str | None:
+    async def _hear_out(self, child: Process, what: str) -> str | None:
         try:
             async with asyncio.timeout(WITHIN_S):
-                output, errors = await child.communicate(text.encode())
+                output, errors = await child.communicate()
         except TimeoutError:
             LOG.error("%s took longer than %g s", what, WITHIN_S)
             return None
@@ -49,7 +49,7 @@ class Helpers:
         return output.decode()
 
     def close(self) -> None:
-        """End those that run, and start none any more."""
+        """End those that run, and start no more."""
         self._is_closed = True
         for child in self._running:
             _kill(child)

@@ -1,51 +1,37 @@
-"""What the page is told of the agent: the overview, the incidents, the states of the machines."""
+"""What browsers are sent: the overview, the latest incidents, how old both are, and why the agent is not heard."""
 
 import json
-import time
 from typing import Any
 
 from attrs import asdict
 
-from ..controller.agent import Agent
-from ..controller.operator_socket import status
 from ..explain.overview import overview
-from ..history.incidents import Incident, summary
-from ..history.journal import Handled
-from .feed import Feed
-
-SHOWN = 20
-"""How many incidents are shown, the latest first."""
+from .connection import AgentConnection
 
 
-class Live:
-    """The agent as the page shows it. Make it before the agent starts; it listens to all that is handled."""
+def live_text(agent: AgentConnection, detection_ms: int) -> str:
+    """The solution as it was heard last, as JSON; of an agent that was never heard only `trouble`.
 
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-        self._over: dict[int, dict[str, Any]] = {}  # the summaries of incidents that do not change any more
-        self.feed = Feed(self.text)
-        agent.listeners.append(self._notice)
+    `age_ms` is how old that is; `trouble` says why it does not count any more, and is empty if it does.
+    """
+    found: dict[str, Any] = {"trouble": agent.trouble}
+    if agent.heard is not None:
+        heard = agent.heard
+        incidents = heard.status["incidents"]
+        times = {"time_ms": heard.line["time_ms"], "age_ms": round(heard.age_s * 1000)}
+        found = asdict(overview(heard.status, detection_ms)) | times | {"incidents": incidents} | found
+    return json.dumps(found)
 
-    def text(self) -> str:
-        """The solution as it is now, as JSON."""
-        agent = self._agent
-        seen = overview(status(agent), agent.configuration.solution.detection_ms)
-        latest = list(agent.incidents)[-SHOWN:]
-        self._over = {number: told for number, told in self._over.items() if number in {each.id for each in latest}}
-        told = {"time_ms": time.time_ns() // 1_000_000, "incidents": [self._summary(each) for each in latest[::-1]]}
-        return json.dumps(asdict(seen) | told)
 
-    def incident(self, number: int) -> Incident | None:
-        """The incident of this number, if it is still at hand."""
-        return next((each for each in self._agent.incidents if each.id == number), None)
+def health(agent: AgentConnection, detection_ms: int) -> dict[str, object]:
+    """Whether the agent serves its purpose: it answers, and it hears a host.
 
-    def _notice(self, _handled: Handled, _incident: Incident | None) -> None:
-        self.feed.stir()
-
-    def _summary(self, incident: Incident) -> dict[str, Any]:
-        if incident.id in self._over:
-            return self._over[incident.id]
-        told = summary(incident)
-        if incident.is_over:
-            self._over[incident.id] = told
-        return told
+    A host is heard if it is connected and nothing of it is older than the detection time. One that is not heard is a
+    matter for the metrics: the agent copes with it.
+    """
+    if agent.present is None:
+        return {"ok": False, "heard": [], "reason": agent.trouble}
+    hosts = [host for host in agent.present.status["hosts"] if host["link"] in ("connected", "silent")]
+    ages = {host["name"]: host["heard_ms_ago"] for host in hosts}
+    heard = [host for host, age_ms in ages.items() if age_ms is not None and age_ms <= detection_ms]
+    return {"ok": bool(heard), "heard": heard, "reason": "" if heard else f"no host was heard for {detection_ms} ms"}

@@ -1,12 +1,13 @@
-// The page: it shows what the agent sends, and says *unknown* as soon as it hears nothing more.
+// The page: it shows what the agent reports, and says *unknown* as soon as the agent is not heard any more.
 "use strict";
 
 const STALE_MS = 3000;
 const UNKNOWN = { words: "unknown", mark: "unknown" };
 const MEANING = { fine: "as it should be", moving: "under way", trouble: "not as it should be", unknown: "not known" };
 
-let told = null; // what the agent sent last
-let toldAt = 0; // when, by this browser's clock
+let latest = null; // what the agent reported last
+let latestAt = 0; // when, by this browser's clock
+let trouble = ""; // why the page does not hear the agent; empty if it does
 let isStale = true;
 let maySwitch = false;
 let ticket = null;
@@ -25,14 +26,18 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text; // or a screen reader would read it again
 }
 
-// What is heard of the agent.
+// What the page sends.
 
 function listen() {
   const source = new EventSource("/events");
   source.addEventListener("hello", (event) => { maySwitch = JSON.parse(event.data).may_switch; });
   source.onmessage = (event) => {
-    told = JSON.parse(event.data);
-    toldAt = performance.now();
+    const message = JSON.parse(event.data);
+    trouble = message.trouble;
+    if (message.whole) { // else the page has not heard the agent yet
+      latest = message;
+      latestAt = performance.now() - message.age_ms;
+    }
     show();
   };
   source.onerror = () => {
@@ -49,12 +54,12 @@ async function ask(path, options = {}) {
 // What is shown.
 
 function show() {
-  const age = performance.now() - toldAt;
-  isStale = told === null || age > STALE_MS;
+  const age = performance.now() - latestAt;
+  isStale = latest === null || trouble !== "" || age > STALE_MS;
   document.body.dataset.stale = isStale;
-  if (told !== null) {
-    document.title = `${isStale ? "unknown" : told.whole.mark}: ${told.solution}`;
-    setText(byId("solution"), told.solution + (told.is_observing ? " (observing only)" : ""));
+  if (latest !== null) {
+    document.title = `${isStale ? "unknown" : latest.whole.mark}: ${latest.solution}`;
+    setText(byId("solution"), latest.solution + (latest.is_observing ? " (observing only)" : ""));
     showHosts(age);
     showLines();
     showFacts();
@@ -67,13 +72,13 @@ function show() {
 }
 
 function showWhole(age) {
-  const never = told === null;
-  const silence = `unknown: the agent was not heard for ${Math.floor(age / 1000)} s`;
-  const fact = never ? { words: "waiting for the agent", mark: "unknown" }
-    : isStale ? { words: silence, mark: "unknown" } : told.whole;
+  const never = latest === null;
+  const silence = `unknown: ${trouble || `the agent was not heard for ${Math.floor(age / 1000)} s`}`;
+  const fact = never && !trouble ? { words: "waiting for the agent", mark: "unknown" }
+    : isStale ? { words: silence, mark: "unknown" } : latest.whole;
   byId("whole").className = `fact ${fact.mark}`;
   setText(byId("whole"), fact.words);
-  const time = never ? "" : new Date(told.time_ms).toLocaleTimeString();
+  const time = never ? "" : new Date(latest.time_ms).toLocaleTimeString();
   setText(byId("agent"), never ? "" : `agent ${inWords(age)}; its time was ${time}`);
 }
 
@@ -87,13 +92,13 @@ function showHosts(age) {
   const row = byId("hosts");
   if (row.children.length === 0) {
     row.append(element("td", "", { role: "cell", class: "corner" }));
-    for (const host of told.hosts) {
+    for (const host of latest.hosts) {
       const head = element("th", "", { role: "columnheader", scope: "col" });
       head.append(element("span", host.name, { class: "name" }), element("span", "", { class: "detail" }));
       row.append(head);
     }
   }
-  told.hosts.forEach((host, index) => {
+  latest.hosts.forEach((host, index) => {
     const heard = host.heard_ms_ago === null ? null : host.heard_ms_ago + age;
     row.children[index + 1].lastChild.textContent = inWords(heard);
   });
@@ -108,19 +113,19 @@ function showFact(node, fact) {
 
 function showLines() {
   const body = byId("lines");
-  while (body.children.length < told.lines.length) {
+  while (body.children.length < latest.lines.length) {
     const row = element("tr", "", { role: "row" });
     const head = element("th", "", { role: "rowheader", scope: "row" });
     head.append(element("span", "", { class: "name" }), element("span", "", { class: "detail" }), element("span"));
     row.append(head);
-    for (const _ of told.hosts) {
+    for (const _ of latest.hosts) {
       const cell = element("td", "", { role: "cell" });
       cell.append(element("span"), element("span", "", { class: "detail" }));
       row.append(cell);
     }
     body.append(row);
   }
-  told.lines.forEach((line, index) => {
+  latest.lines.forEach((line, index) => {
     const [head, ...cells] = body.children[index].children;
     setText(head.children[0], line.name);
     setText(head.children[1], line.detail);
@@ -142,14 +147,14 @@ function showFacts() {
       list.append(element("dt", name), value);
     }
   }
-  showFact(byId("redundancy"), told.redundancy);
-  showFact(byId("placement"), told.placement);
+  showFact(byId("redundancy"), latest.redundancy);
+  showFact(byId("placement"), latest.placement);
 }
 
 function showNotes() {
   const notes = isStale ? [] : [
-    ...told.pending.map((command) => `pending: ${command}`),
-    ...told.alarms.map((alarm) => `alarm active: ${alarm}`),
+    ...latest.pending.map((command) => `pending: ${command}`),
+    ...latest.alarms.map((alarm) => `alarm active: ${alarm}`),
   ];
   const list = byId("notes");
   const before = [...list.children].map((item) => item.textContent);
@@ -160,9 +165,9 @@ function showNotes() {
 
 function showIncidents() {
   const list = byId("incidents");
-  byId("no-incident").hidden = told.incidents.length > 0;
+  byId("no-incident").hidden = latest.incidents.length > 0;
   const known = new Map([...list.children].map((item) => [item.dataset.id, item]));
-  const items = told.incidents.map((incident) => {
+  const items = latest.incidents.map((incident) => {
     const item = known.get(String(incident.id)) ?? newIncident(incident);
     item.className = incident.is_over ? "over" : "open";
     const [when, cause, outcome] = item.querySelector("summary").children;
@@ -207,7 +212,7 @@ async function picture(path) {
 }
 
 function lightDiagrams() {
-  told.lines.filter((line) => line.kind in catalogue).forEach((line) => {
+  latest.lines.filter((line) => line.kind in catalogue).forEach((line) => {
     const id = `diagram-${line.kind}-${line.name}`;
     const figure = byId(id) ?? newFigure(id, line);
     const state = isStale ? "" : line.state;
@@ -257,18 +262,18 @@ function bringIntoSight(roll, box) {
 function showSwitches() {
   const place = byId("switches");
   if (place.children.length === 0) {
-    for (const host of told.hosts) {
+    for (const host of latest.hosts) {
       const button = element("button", `Switch to ${host.name} …`, { type: "button" });
       button.addEventListener("click", () => openDialog(host.name));
       place.append(button);
     }
   }
   const why = isStale ? "not now: the agent is not heard"
-    : told.is_observing ? "not here: this agent only observes"
+    : latest.is_observing ? "not here: this agent only observes"
       : maySwitch ? "You are asked to confirm it, and see the plan first."
         : "only root and the agent's own user may switch over here, as there is no token";
   setText(byId("switch-why"), why);
-  const can = maySwitch && !isStale && !told.is_observing;
+  const can = maySwitch && !isStale && !latest.is_observing;
   for (const button of place.children) button.disabled = !can;
   byId("confirm").disabled = ticket === null || !can;
 }
@@ -292,7 +297,7 @@ async function showPlan(note) {
   try {
     const made = await (await ask(`/plan?to=${encodeURIComponent(host)}`)).json();
     if (host !== wanted || !byId("dialog").open) return;
-    ticket = made.commands?.length ? made.ticket : null; // where nothing would be told, there is nothing to confirm
+    ticket = made.commands?.length ? made.ticket : null; // where the hosts would get no command, there is nothing to confirm
     plan.replaceChildren(...notes(), ...planned(made));
   } catch {
     plan.replaceChildren(element("p", "the agent does not answer", { class: "fact unknown" }));

@@ -1,4 +1,4 @@
-"""Whose process is at the other end of a connection on this machine's loopback, as the kernel tells (proc(5))."""
+"""Whose process is at the other end of a connection on this machine's loopback, as the kernel says (proc(5))."""
 
 import ipaddress
 import sys
@@ -7,12 +7,12 @@ from pathlib import Path
 Endpoint = tuple[str, int]
 """An address and a port."""
 
-_LOCAL, _REMOTE, _UID = 1, 2, 7  # the columns of /proc/net/tcp
+_LOCAL, _REMOTE, _UID = 1, 2, 7  # the columns of /proc/self/net/tcp
 
 
 def uid_of(client: Endpoint, server: Endpoint) -> int | None:
-    """The user id of the process whose end of the TCP connection is `client`; None if that cannot be told."""
-    table = Path("/proc/net/tcp6" if ":" in client[0] else "/proc/net/tcp")
+    """The user id of the process whose end of the TCP connection is `client`; None if that is not known."""
+    table = Path("/proc/self/net/tcp6" if ":" in client[0] else "/proc/self/net/tcp")  # there with ProcSubset=pid, too
     wanted = [_written(client), _written(server)]
     try:
         rows = [line.split() for line in table.read_text(encoding="ascii").splitlines()[1:]]

@@ -1,145 +1,139 @@
-"""The page's server: uvicorn in the agent's own event loop, held to what the agent can spare.
+"""`switchover page`: uvicorn, which serves the page, in a process of its own.
 
-Whoever connects can hold little: so many connections and no more, each hung up if it asks nothing, or does not read
-what it is sent, for `PATIENCE_S`. No signal handler is installed, and a page that cannot be served is an error in the
-log: the agent goes on without it.
+The process is what protects the agent: whatever is done to the page, the agent is not kept waiting. uvicorn is used as
+it comes, with its limits: on the size of a request's head, on the number of connections, and on how long one may be
+idle after an answer. A browser that does not read is given up by the kernel (TCP_USER_TIMEOUT, tcp(7)).
 
-Weakness, admitted: a TLS handshake that is begun and not ended is counted only when it is done.
+Weakness, admitted: a connection on which no whole request ever comes is kept for as long as its other end wants, and
+with `CONNECTIONS` of these the page answers everybody else by 503. `switchover status --watch` shows the same.
 """
 
+import argparse
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import ssl
-from collections.abc import Generator
-from typing import cast
+import sys
+from collections.abc import AsyncGenerator
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.applications import Starlette
 
-from ..configuration.settings import PageSettings
-from ..controller.agent import Agent
+from ..configuration.settings import Configuration, PageSettings
+from ..daemons.service_manager import ServiceManager
+from ..daemons.start import begin
 from .access import Access
 from .application import Page
 from .errors import PageError
 
 LOG = logging.getLogger("switchover.page")
 
-CONNECTIONS = 64
-PATIENCE_S = 5.0
+CONNECTIONS = 512
+"""How many connections there may be; beyond, requests are answered by 503."""
+
+IDLE_S = 5
+"""How long a connection is kept after an answer, in seconds."""
+
+LARGEST_HEAD = 16 * 1024
+"""How large the head of a request may be, in bytes."""
+
+UNREAD_MS = 10_000
+"""How long an answer may wait for a browser that does not read, in milliseconds."""
+
+_DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
+
+
+def run_page(options: argparse.Namespace) -> int:
+    """Serve the page until SIGTERM or SIGINT; returns the exit status."""
+    configuration = begin(options)
+    if configuration.page is None:
+        print(f"switchover: {options.config} has no table [page]; add one to have a page", file=sys.stderr)
+        return _BAD_INPUT
+    signal.signal(signal.SIGTERM, _end)  # uvicorn ends in order, and then raises the signal again
+    try:
+        server = PageServer(configuration, configuration.page)
+        asyncio.run(server.serve())
+    except PageError as error:
+        print(f"switchover: {error}", file=sys.stderr)
+        return _NOT_SO
+    return _DONE
 
 
 class PageServer:
-    """The page of an agent; make it before the agent starts, because what it needs takes a while to be read.
+    """The page of the agent that has this configuration. Raises `PageError` if it cannot be served."""
 
-    Raises `PageError` if it cannot be served.
-    """
-
-    def __init__(self, agent: Agent, settings: PageSettings) -> None:
+    def __init__(self, configuration: Configuration, settings: PageSettings) -> None:
         self._settings = settings
-        access = Access(settings)
-        self._page = Page(agent, access)
-        self._config = uvicorn.Config(
-            self._page.application(),
-            http=_Bounded,
+        self.page = Page(configuration, Access(settings), self._is_ending)
+        config = uvicorn.Config(
+            self.page.application(self._lifespan),
+            http="h11",
             ws="none",
-            lifespan="off",
+            lifespan="on",
             interface="asgi3",
             log_config=None,
+            log_level=logging.WARNING,
             access_log=False,
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            timeout_graceful_shutdown=1,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=IDLE_S,
+            timeout_graceful_shutdown=2,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
         )
         try:
-            self._config.load()
+            config.load()
         except (OSError, ssl.SSLError) as error:
             raise PageError(f"the page's certificate cannot be used: {error}") from error
-        self._server = _Server(self._config)
-        self._tasks: list[asyncio.Task[None]] = []
+        self.server = uvicorn.Server(config)
 
     @property
     def url(self) -> str:
         """Where it is."""
-        address = f"[{self._settings.address}]" if self._settings.address.version == 6 else self._settings.address
-        return f"{'https' if self._config.is_ssl else 'http'}://{address}:{self._settings.port}/"
+        settings = self._settings
+        address = f"[{settings.address}]" if settings.address.version == 6 else settings.address
+        return f"{'https' if settings.tls_certificate else 'http'}://{address}:{settings.port}/"
 
-    def start(self) -> None:
-        """Listen. Raises `PageError` if the port is taken, or the address is not this machine's."""
+    async def serve(self) -> None:
+        """Listen, and serve until the server is to end.
+
+        Raises `PageError` if the port is taken, or the address is not this machine's.
+        """
         listening = self._listen()
-        for work in (self._page.feed.run(), self._server.serve([listening])):
-            task = asyncio.get_running_loop().create_task(work)
-            task.add_done_callback(_log_failure)
-            self._tasks.append(task)
-        LOG.info("the live page is at %s", self.url)
+        with listening:
+            await self.server.serve([listening])
 
-    async def close(self) -> None:
-        """Stop listening, and hang up on everybody."""
-        feed, _ = self._tasks
-        feed.cancel()
-        self._server.should_exit = self._server.force_exit = True
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._page.close()
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*self._server.server_state.tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # the loop lets go of the connections
+    def _is_ending(self) -> bool:
+        return self.server.should_exit
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
+        manager = ServiceManager()
+        async with self.page.running():
+            LOG.info("the live page is at %s", self.url)
+            manager.ready(f"the live page is at {self.url}")
+            yield
+            manager.stopping()
 
     def _listen(self) -> socket.socket:
         address, port = str(self._settings.address), self._settings.port
-        listening = socket.socket(socket.AF_INET6 if self._settings.address.version == 6 else socket.AF_INET)
+        family = socket.AF_INET6 if self._settings.address.version == 6 else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio turns Nagle's delay off
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)  # connections inherit it
             listening.bind((address, port))
+            listening.listen()
         except OSError as error:
             listening.close()
             raise PageError(f"the page cannot be served at {self.url}: {error.strerror}") from error
         return listening
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, without its signal handlers: the agent has its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave the signals alone."""
-        yield
-
-
-class _Bounded(H11Protocol):
-    """A connection that is hung up if there are too many, or if the other end keeps it waiting."""
-
-    _stalled: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """One more, if there is room."""
-        super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS:
-            transport.abort()
-        else:
-            self.loop.call_later(PATIENCE_S, self._expect_a_request)
-
-    def pause_writing(self) -> None:
-        """The other end does not read as fast as it is sent to."""
-        super().pause_writing()
-        self._stalled = self.loop.call_later(PATIENCE_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """It reads again, or is gone."""
-        super().resume_writing()
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
-
-    def _expect_a_request(self) -> None:
-        if cast("object | None", self.cycle) is None:  # no whole request came, as uvicorn's types do not tell
-            self.transport.abort()
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        LOG.error("the live page has ended, the agent goes on: %s", task.exception(), exc_info=task.exception())
+def _end(*_: object) -> None:
+    raise SystemExit(_DONE)

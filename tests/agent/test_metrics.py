@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.page_stage import PageStage
+from switchover.agent.controller.counts import Counts
 from switchover.agent.page import metrics
-from switchover.agent.page.metrics import Metrics
 from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, Mode
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -143,7 +143,8 @@ def test_a_command_that_fails_is_counted_as_such(stage):
 
 
 def test_what_cannot_be_counted_does_not_hold_the_agent_up(stage, monkeypatch, caplog):
-    monkeypatch.setattr(Metrics, "_count", lambda *_: 1 / 0)
+    monkeypatch.setattr(Counts, "_measure", lambda *_: 1 / 0)
     assert stage.switch("host2").status == 200
     stage.until(lambda: stage.agent.solution.state.vip == "held_2")
-    assert "something could not be counted" in caplog.text
+    stage.until(lambda: stage.agent.incidents[-1].is_over)
+    assert "what listens to the agent failed; the agent goes on" in caplog.text

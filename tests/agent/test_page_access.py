@@ -87,7 +87,7 @@ def test_a_login_ends(token_file, monkeypatch):
         (None, 0o600, "cannot read the page's token from {file}: [Errno 2] No such file or directory: '{file}'"),
     ],
 )
-def test_a_token_that_is_no_secret_is_refused_and_the_agent_goes_on(tmp_path, caplog, content, mode, complaint):
+def test_a_token_that_is_no_secret_is_refused(tmp_path, content, mode, complaint):
     file = tmp_path / "page.token"
     if content is not None:
         file.write_text(content)
@@ -95,11 +95,6 @@ def test_a_token_that_is_no_secret_is_refused_and_the_agent_goes_on(tmp_path, ca
     with pytest.raises(PageError) as caught:
         Access(PageSettings(token_file=file))
     assert str(caught.value) == complaint.format(file=file)
-    with PageStage(tmp_path, page=PageSettings(token_file=file)) as stage:
-        assert stage.agent.solution.state.pairs[0].state == "redundant_1"
-    assert [record.message for record in caplog.records if record.name == "switchover.page"] == [
-        f"no live page: {complaint.format(file=file)}"
-    ]
 
 
 def test_over_tls_the_cookie_is_for_tls_alone(tmp_path, token_file):
@@ -124,9 +119,8 @@ def test_over_tls_the_cookie_is_for_tls_alone(tmp_path, token_file):
         assert ask("POST", "/login", f"token={TOKEN}", "", {"origin": f"http://localhost:{port}"}).status == 403
 
 
-def test_a_certificate_that_is_none_is_told(tmp_path, caplog):
+def test_a_certificate_that_is_none_is_refused(tmp_path):
     (tmp_path / "page.crt").write_text("nothing")
     settings = PageSettings(tls_certificate=tmp_path / "page.crt", tls_key=tmp_path / "page.crt")
-    with PageStage(tmp_path, page=settings) as stage:
-        assert stage.agent.solution.state.pairs[0].state == "redundant_1"
-    assert "no live page: the page's certificate cannot be used: " in caplog.text
+    with pytest.raises(PageError, match=r"^the page's certificate cannot be used: "):
+        PageStage(tmp_path, page=settings).__enter__()

@@ -1,7 +1,6 @@
-"""The agent never waits for its page: what goes wrong there, and who asks too much, holds nothing up."""
+"""The agent never waits for its page: what goes wrong there, and whoever asks too much, delays nothing."""
 
 import asyncio
-import http.client
 import signal
 import socket
 import subprocess
@@ -13,34 +12,44 @@ import pytest
 from attrs import evolve
 from support.page_stage import PATIENCE_S, PageStage
 from support.ports import free_port
-from switchover.agent.page import LivePage, application, feed, guard, helpers, server
-from switchover.agent.page.feed import Feed
+from switchover.agent.cli.main import main
+from switchover.agent.controller.feed import Feed
+from switchover.agent.page import application, guard, helpers, server
+from switchover.agent.page.errors import PageError
+from switchover.agent.page.server import PageServer
 
 
-def test_a_port_that_is_taken_keeps_nobody_from_being_served(tmp_path, caplog):
+def test_a_port_that_is_taken_is_an_error_of_the_page(stage):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port()))
         taken.listen()
         port = taken.getsockname()[1]
-        with PageStage(tmp_path) as stage:
-            other = LivePage(stage.agent, evolve(stage.settings, port=port))
-            other.start()
-            assert stage.ask("GET", "/health").status == 200
-            stage.run(other.close())
-    assert f"no live page: the page cannot be served at http://127.0.0.1:{port}/: Address already in use" in caplog.text
+        settings = evolve(stage.settings, port=port)
+        other = PageServer(stage.stage.configuration, settings)
+        with pytest.raises(PageError) as caught:
+            asyncio.run(other.serve())
+    assert str(caught.value) == f"the page cannot be served at http://127.0.0.1:{port}/: Address already in use"
 
 
-def test_what_is_not_installed_is_named(tmp_path, caplog, monkeypatch):
+def test_a_page_that_is_not_configured_or_not_installed_is_told(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "switchover.toml"
+    assert main(["init", "sip", str(file)]) == 0
+    capsys.readouterr()
+    argv = [sys.executable, "-m", "switchover.agent", "page", "-c", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603
+    told = f"switchover: {file} has no table [page]; add one to have a page"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, told)
     monkeypatch.delitem(sys.modules, "switchover.agent.page.server")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with PageStage(tmp_path) as stage:
-        assert stage.agent.solution.state.pairs[0].state == "redundant_1"
-    assert "no live page: it needs uvicorn: pip install 'switchover[page]'" in caplog.text
+    assert main(["page", "-c", str(file)]) == 2
+    assert capsys.readouterr().err == "switchover: this needs uvicorn: pip install 'switchover[page]'\n"
 
 
-def test_the_agent_needs_nothing_of_the_page_where_none_is_configured():
-    extras = {"prometheus_client", "rich", "starlette", "uvicorn"}
-    program = f"import sys, switchover.agent.daemons.services; print(sorted({extras} & set(sys.modules)))"
+def test_the_daemons_that_move_the_vip_load_nothing_of_the_page():
+    """Neither a web server nor pictures are in their processes, by whatever way they would come there."""
+    rooms = ["switchover.agent.page", "switchover.agent.pictures", "switchover.agent.explain.plan"]
+    unwanted = ["prometheus_client", "rich", "starlette", "uvicorn", *rooms]
+    program = f"import sys, switchover.agent.daemons.services; print(sorted(set({unwanted}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout == "[]\n"
 
@@ -65,11 +74,10 @@ def test_what_cannot_be_shown_is_logged_and_tried_again(caplog):
         await texts.aclose()
 
     asyncio.run(scenario())
-    assert [record.message for record in caplog.records] == ["what the page shows cannot be made"]
+    assert [record.message for record in caplog.records] == ["what is shown to readers cannot be made"]
 
 
-def test_many_events_at_once_are_one_text_and_nobody_who_looks_on_means_none(monkeypatch):
-    monkeypatch.setattr(feed, "PAUSE_S", 0.05)
+def test_many_events_at_once_are_one_text_and_without_readers_there_is_none():
     made: list[int] = []
 
     def make() -> str:
@@ -77,7 +85,7 @@ def test_many_events_at_once_are_one_text_and_nobody_who_looks_on_means_none(mon
         return str(len(made))
 
     async def scenario() -> None:
-        found = Feed(make)
+        found = Feed(make, pause_s=0.05)
         work = asyncio.create_task(found.run())
         found.stir()
         await asyncio.sleep(0.2)
@@ -93,45 +101,52 @@ def test_many_events_at_once_are_one_text_and_nobody_who_looks_on_means_none(mon
     asyncio.run(scenario())
 
 
-def connections(stage: PageStage) -> int:
-    return len(stage.page._server._server.server_state.connections)
+def follow(stage: PageStage, buffer: int | None = None) -> socket.socket:
+    """A connection on which the live events were asked for; `buffer` is how much it takes in, in bytes."""
+    connection = socket.socket()
+    if buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.settimeout(PATIENCE_S)
+    connection.connect(("127.0.0.1", stage.settings.port))
+    connection.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{stage.settings.port}\r\n\r\n".encode())
+    return connection
 
 
-def test_who_asks_nothing_and_who_does_not_read_is_hung_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(feed, "PAUSE_S", 0.0)
-    monkeypatch.setattr(feed, "EVERY_S", 0.001)
+def test_who_does_not_read_is_hung_up_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "UNREAD_MS", 200)
     with PageStage(tmp_path) as stage:
-        address = ("127.0.0.1", stage.settings.port)
-        with socket.create_connection(address, PATIENCE_S) as silent:
-            stage.until(lambda: connections(stage) == 1)
-            stage.until(lambda: connections(stage) == 0)
-            assert silent.recv(1) == b""
-        with socket.socket() as slow:
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.connect(address)
-            slow.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{address[1]}\r\n\r\n".encode())
-            stage.until(lambda: connections(stage) == 1)
-            stage.until(lambda: connections(stage) == 0)
+        stage.server.page.feed._every_s = 0.001
+        slow = follow(stage, 4096)
+        stage.until(lambda: stage.server.page._streams == 1)
+        stage.until(lambda: stage.server.page._streams == 0)
+        slow.close()
         assert stage.ask("GET", "/health").status == 200
 
 
 def test_there_is_room_for_so_many_and_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "CONNECTIONS", 3)
+    monkeypatch.setattr(server, "CONNECTIONS", 5)
     monkeypatch.setattr(application, "STREAMS", 1)
     with PageStage(tmp_path) as stage:
-        address = ("127.0.0.1", stage.settings.port)
-        held = [socket.create_connection(address, PATIENCE_S) for _ in range(3)]
-        stage.until(lambda: connections(stage) == 3)
-        with pytest.raises((ConnectionResetError, http.client.RemoteDisconnected)):
-            stage.ask("GET", "/health")
-        held.pop().close()
-        stage.until(lambda: connections(stage) == 2)
-        held[0].sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{address[1]}\r\n\r\n".encode())
-        assert held[0].recv(12) == b"HTTP/1.1 200"
+        following = follow(stage)
+        assert following.recv(12) == b"HTTP/1.1 200"
         assert stage.ask("GET", "/events").status == 503
+        assert stage.ask("GET", "/health").status == 200
+        address = ("127.0.0.1", stage.settings.port)
+        held = [socket.create_connection(address, PATIENCE_S) for _ in range(4)]
+        stage.until(lambda: len(stage.server.server.server_state.connections) == 5)
+        assert stage.ask("GET", "/health").status == 503
         for connection in held:
             connection.close()
+        stage.until(lambda: len(stage.server.server.server_state.connections) == 1)
+        assert stage.ask("GET", "/health").status == 200
+        following.close()
+
+
+def test_a_head_that_does_not_end_is_refused(stage):
+    with socket.create_connection(("127.0.0.1", stage.settings.port), PATIENCE_S) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nx: " + b"y" * 2 * server.LARGEST_HEAD)
+        assert connection.recv(12) == b"HTTP/1.1 400"
+    assert stage.ask("GET", "/health").status == 200
 
 
 def test_too_many_requests_are_not_answered(stage, monkeypatch):
@@ -140,29 +155,59 @@ def test_too_many_requests_are_not_answered(stage, monkeypatch):
     assert answers == [200] * int(guard.AT_ONCE) + [429] * 5
 
 
-def test_the_page_is_closed_with_those_who_look_on(tmp_path):
+def test_the_page_ends_with_those_who_follow_it(tmp_path, caplog):
     with PageStage(tmp_path) as stage:
-        looking = socket.create_connection(("127.0.0.1", stage.settings.port), PATIENCE_S)
-        looking.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{stage.settings.port}\r\n\r\n".encode())
-        assert looking.recv(12) == b"HTTP/1.1 200"
-    with looking, looking.makefile("rb") as stream:
+        following = follow(stage)
+        assert following.recv(12) == b"HTTP/1.1 200"
+    with following, following.makefile("rb") as stream:
         assert stream.read().startswith(b" OK\r\n")  # to its end
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_a_plan_that_cannot_be_made_is_told(stage, monkeypatch, caplog):
-    monkeypatch.setattr(sys, "executable", "false")
-    assert stage.ask("GET", "/plan?to=host2").status == 503
-    assert "switchover.agent.page.planned host2 failed: 1" in caplog.text
+def test_while_the_agent_does_not_answer_the_page_says_so_and_it_comes_back_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("switchover.agent.page.connection.RETRY_S", 0.01)
+    with PageStage(tmp_path) as stage:
+        socket_path = stage.stage.configuration.agent.socket
+        why = f"no agent answers at {socket_path} (it hung up); is `switchover agent` running here?"
+        gone = f"no agent answers at {socket_path} (No such file or directory); is `switchover agent` running here?"
+
+        def go() -> None:
+            stage.run(stage.operators.close())
+
+        silent = stage.events(2, go, lambda event: event["trouble"] == gone)
+        assert {event["trouble"] for event in silent} <= {"", why, gone}
+        assert silent[-1]["solution"] == "lab"  # what was heard last, with its age
+        answers = [stage.ask("GET", path) for path in ("/metrics", "/health", "/plan?to=host2")]
+        assert [answer.status for answer in answers] == [503] * 3
+        assert [gone in answer.body for answer in answers] == [True] * 3
+        refused = stage.post("/switch", {"to": "host2", "ticket": "x"})
+        assert (refused.status, refused.json) == (503, {"ok": False, "text": gone})
+        stage.run(stage.operators.start())
+        stage.until(lambda: not stage.server.page.agent.trouble)
+        assert stage.ask("GET", "/health").json["ok"] is True
+        assert stage.switch("host2").status == 200
 
 
-def test_what_takes_too_long_is_given_up(stage, monkeypatch, caplog):
+def test_a_page_that_never_heard_the_agent_says_so(tmp_path):
+    with PageStage(tmp_path) as stage:
+        stage.server.page.agent.heard = None
+        stage.server.page.agent._failure = "no agent answers"
+        text = application.live_text(stage.server.page.agent, 300)
+    assert text == '{"trouble": "no agent answers"}'
+
+
+def test_a_drawing_that_takes_too_long_or_fails_is_given_up(stage, monkeypatch, caplog):
     monkeypatch.setattr(helpers, "WITHIN_S", 0.01)
-    assert stage.ask("GET", "/plan?to=host2").status == 503
-    assert "switchover.agent.page.planned host2 took longer than 0.01 s" in caplog.text
+    assert stage.ask("GET", "/diagrams/pair/documented").status == 503
+    assert "switchover.agent.page.drawn pair documented took longer than 0.01 s" in caplog.text
+    monkeypatch.setattr(helpers, "WITHIN_S", PATIENCE_S)
+    monkeypatch.setattr(sys, "executable", "false")
+    assert stage.ask("GET", "/diagrams/pair/documented").status == 503
+    assert "switchover.agent.page.drawn pair documented failed: 1" in caplog.text
 
 
-def test_a_page_that_is_closed_waits_for_no_helper(tmp_path, monkeypatch, caplog):
-    """Whoever has asked is hung up on; nothing is told as an error, and no process is left."""
+def test_a_page_that_ends_waits_for_no_helper(tmp_path, monkeypatch, caplog):
+    """Whoever has asked gets an answer; nothing is logged as an error, and no process is left."""
     started: list[Process] = []
     spawn = asyncio.create_subprocess_exec
 
@@ -173,9 +218,10 @@ def test_a_page_that_is_closed_waits_for_no_helper(tmp_path, monkeypatch, caplog
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     with PageStage(tmp_path) as stage:
         asking = socket.create_connection(("127.0.0.1", stage.settings.port), PATIENCE_S)
-        asking.sendall(f"GET /plan?to=host2 HTTP/1.1\r\nhost: 127.0.0.1:{stage.settings.port}\r\n\r\n".encode())
+        asking.sendall(
+            f"GET /diagrams/pair/documented HTTP/1.1\r\nhost: 127.0.0.1:{stage.settings.port}\r\n\r\n".encode()
+        )
         stage.until(lambda: started)
     with asking:
-        assert asking.recv(1) == b""
+        assert asking.recv(12) == b"HTTP/1.1 503"
     assert started[0].returncode == -signal.SIGKILL
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

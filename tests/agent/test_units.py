@@ -13,7 +13,7 @@ from switchover.agent.cli import units
 from switchover.agent.cli.main import main
 from switchover.agent.cli.units import UNITS, hidden_by, program, quoted, unit
 
-AGENT, LCA = UNITS
+AGENT, LCA, PAGE = UNITS
 PROGRAM = ("/bin/true",)  # systemd looks whether it is there
 
 
@@ -36,8 +36,8 @@ def written(request, tmp_path) -> Path:
 def test_systemd_understands_every_line(written):
     """A key that it does not know would be ignored, and with it what was to be forbidden."""
     instance = LCA.replace("@", "@host-1")
-    done = analyze("verify", "--man=no", str(written / AGENT), str(written / instance))
-    told = [line for line in (done.stdout + done.stderr).splitlines() if AGENT in line or "switchover-lca" in line]
+    done = analyze("verify", "--man=no", str(written / AGENT), str(written / instance), str(written / PAGE))
+    told = [line for line in (done.stdout + done.stderr).splitlines() if "switchover-" in line]
     assert (done.returncode, told) == (0, [])
 
 
@@ -64,6 +64,22 @@ def test_the_agent_s_unit_is_hardened_but_for_what_it_needs(written):
     assert score <= 2.0
 
 
+PAGE_NEEDS = {
+    *("RestrictAddressFamilies_AF_UNIX", "RestrictAddressFamilies_AF_INET_INET6"),
+    *("PrivateNetwork", "IPAddressDeny", "PrivateUsers", "RootDirectoryOrRootImage", "DeviceAllow"),
+    "UserOrDynamicUser",
+}
+
+
+def test_the_page_s_unit_has_no_privileges_and_little_of_the_machine(written):
+    score, against = exposure(written / PAGE)
+    assert against <= PAGE_NEEDS
+    assert score <= 1.6
+    found = settings((written / PAGE).read_text())
+    assert found.keys() >= {"MemoryMax", "TasksMax", "Nice", "CPUWeight", "LimitNOFILE"}
+    assert found["CapabilityBoundingSet"] == ""
+
+
 def test_the_lca_s_unit_leaves_to_components_what_they_may_need(written):
     assert exposure(written / LCA)[0] <= 5.4
 
@@ -87,13 +103,14 @@ def settings(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and line[0] not in "#[")
 
 
-def test_both_are_told_of_and_watched_and_come_back_unless_the_configuration_is_wrong():
+def test_all_are_watched_and_come_back_unless_the_configuration_is_wrong():
     for name in UNITS:
         found = settings(unit(name, PROGRAM))
         assert (found["Type"], found["Restart"], found["RestartPreventExitStatus"]) == ("notify", "on-failure", "2")
         assert (found["WatchdogSec"], found["StartLimitIntervalSec"]) == ("10", "0")
+    for name in (AGENT, LCA):
         assert "CAP_SYS_NICE" in unit(name, PROGRAM)  # for real-time priority, which this would refuse:
-        assert "RestrictRealtime" not in found
+        assert "RestrictRealtime" not in settings(unit(name, PROGRAM))
 
 
 def test_components_do_not_end_with_the_lca():
@@ -115,10 +132,11 @@ def test_the_units_are_written_with_the_program_and_the_user(elsewhere, tmp_path
     for _ in range(2):  # the second time they are there already, and read the same
         assert main(["units", str(tmp_path), "--user", "genesys"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(UNITS)
-    agent, lca = (settings((tmp_path / name).read_text()) for name in UNITS)
+    agent, lca, page = (settings((tmp_path / name).read_text()) for name in UNITS)
+    assert (page["ExecStart"], page["User"]) == (f"{elsewhere} page", "genesys")
     assert (agent["ExecStart"], agent["User"]) == (f"{elsewhere} agent", "genesys")
     assert (lca["ExecStart"], "User" in lca) == (f"{elsewhere} lca %i", False)
-    assert capsys.readouterr().out.startswith(f"{AGENT} and {LCA} written to {tmp_path}; next, as root:\n")
+    assert capsys.readouterr().out.startswith(f"{AGENT}, {LCA}, {PAGE} written to {tmp_path}; next, as root:\n")
 
 
 def test_units_that_were_changed_are_left_alone(elsewhere, tmp_path, capsys):

@@ -219,6 +219,16 @@ def test_when_the_agent_is_not_heard_everything_is_unknown_until_it_is(screen, s
     screen.until(lambda: lit(screen, "VIP-VIP") == ["held_1"])
 
 
+def test_an_agent_that_is_gone_is_told_and_one_that_is_back_is_heard(screen, stage):
+    stage.run(stage.operators.close())
+    screen.shows("#whole", "unknown: no agent answers at ")
+    assert "is `switchover agent` running here?" in screen.text("#whole")
+    assert screen.marks() == {"unknown"}
+    screen.shows("#switch-why", "not now: the agent is not heard")
+    stage.run(stage.operators.start())
+    screen.shows("#whole", "as it should be: every primary is on host1")
+
+
 def test_a_switchover_by_keyboard_alone_shows_the_plan_and_asks_first(screen, stage):
     screen.tab_to("Switch to host2 …")
     screen.press(Keys.ENTER)
@@ -400,6 +410,7 @@ async def _in_the_lab() -> None:
         file.write("[page]\nport = 4900\n")
     try:
         await stage.start()
+        page = await _page(directory)
         command = run_in("scs", as_program.command(__file__, "look"))
         pipe = asyncio.subprocess.PIPE
         looking = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
@@ -411,9 +422,22 @@ async def _in_the_lab() -> None:
         await stage.lose(1)
         seen.append(await _next(looking))
         await looking.wait()
+        page.terminate()
+        await page.wait()
         print(json.dumps(seen))
     finally:
         await stage.close()
+
+
+async def _page(directory: Path) -> asyncio.subprocess.Process:
+    """`switchover page` beside the agent, when it is ready."""
+    argv = [sys.executable, "-m", "switchover.agent", "page", "-c", str(directory / "switchover.toml")]
+    page = await asyncio.create_subprocess_exec(*run_in("scs", argv), stderr=asyncio.subprocess.PIPE)
+    assert page.stderr is not None
+    async with asyncio.timeout(60):
+        while b"the live page is at" not in await page.stderr.readline():
+            pass
+    return page
 
 
 async def _next(looking: asyncio.subprocess.Process) -> Any:

@@ -1,4 +1,4 @@
-"""An agent with its live page, on simulated hosts and in a thread of its own, for the tests of the page."""
+"""An agent on simulated hosts in one thread, and its live page in another, for the tests of the page."""
 
 import asyncio
 import http.client
@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from attrs import evolve, field, frozen
 from switchover.agent.configuration.settings import PageSettings
 from switchover.agent.controller.agent import Agent
-from switchover.agent.controller.operator_socket import OperatorServer, status
+from switchover.agent.controller.operator_socket import OperatorServer
+from switchover.agent.controller.status import status
 from switchover.agent.lab.settings import LabSettings
-from switchover.agent.page import LivePage
+from switchover.agent.page.server import PageServer
 from switchover.agent.simulation.stage import SimulatedStage
 
 from support.ports import free_port
@@ -38,7 +39,7 @@ class Answer:
 
 
 class PageStage:
-    """The simulated stage and its agent's page; use it with `with`. Whatever is done to it is done in its own loop."""
+    """The simulated stage and its agent's page; use it with `with`. What is done to the agent is done in its loop."""
 
     def __init__(self, directory: Path, solution: str = "sip", page: PageSettings | None = None) -> None:
         self.settings = evolve(page or PageSettings(), port=free_port())
@@ -48,28 +49,40 @@ class PageStage:
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __enter__(self) -> "PageStage":
-        self._thread.start()
         self.stage = SimulatedStage(self.directory, self._lab)
-        self.run(self._start())
-        self.until(lambda: self.agent.solution.state.vip == "held_1" and not self.agent.solution.state.pending)
+        configuration = evolve(self.stage.configuration, page=self.settings)
+        self.server = PageServer(configuration, self.settings)
+        self._serving = threading.Thread(target=lambda: asyncio.run(self.server.serve()))
+        self._thread.start()
+        try:
+            self.run(self._start())
+            self._serving.start()
+            self.until(lambda: self.agent.solution.state.vip == "held_1" and not self.agent.solution.state.pending)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end_page()
         self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    def end_page(self) -> None:
+        """End the page as uvicorn does at a SIGTERM."""
+        self.server.server.should_exit = True
+        if self._serving.ident is not None:
+            self._serving.join()
+
     async def _start(self) -> None:
-        await self.stage.start()
-        self.page = LivePage(self.agent, self.settings)
-        self.page.start()
-        self._operators = OperatorServer(self.agent)
-        await self._operators.start()
+        await self.stage.start()  # no turn of the loop is taken before those who follow the agent listen
+        self.operators = OperatorServer(self.agent)
+        await self.operators.start()
 
     async def _close(self) -> None:
-        await self._operators.close()
-        await self.page.close()
+        await self.operators.close()
         await self.stage.close()
 
     @property
@@ -85,14 +98,23 @@ class PageStage:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_S)
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Wait until something is so, as seen in the agent's loop."""
+        """Wait until something is so, as seen in the agent's loop, and until the page has heard of it."""
 
         async def wait() -> None:
             async with asyncio.timeout(PATIENCE_S):
                 while not condition():
                     await asyncio.sleep(0.01)
+                while not self._is_heard():
+                    await asyncio.sleep(0.01)
 
         self.run(wait())
+
+    def _is_heard(self) -> bool:
+        """Whether the page has heard the present state, or is gone."""
+        if not self._serving.is_alive():
+            return True
+        heard = self.server.page.agent.heard
+        return heard is not None and _lasting(heard.line) == _lasting(json.loads(self.operators._followers._line()))
 
     def status(self) -> dict[str, Any]:
         """What the agent tells of the solution."""
@@ -108,13 +130,18 @@ class PageStage:
         self._loop.call_soon_threadsafe(go_on.wait, PATIENCE_S)
         return go_on
 
-    def events(self, count: int, during: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
-        """So many of the page's events, the first without the greeting; after it something is done."""
+    def events(
+        self,
+        count: int,
+        during: Callable[[], object] = lambda: None,
+        is_last: Callable[[dict[str, Any]], object] = bool,
+    ) -> list[dict[str, Any]]:
+        """The page's events without the greeting: `count`, or more until one is the last; after the first `during`."""
         with socket.create_connection(("127.0.0.1", self.settings.port), PATIENCE_S) as connection:
             connection.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{self.settings.port}\r\n\r\n".encode())
             found: list[dict[str, Any]] = []
             with connection.makefile("r", encoding="utf-8") as lines:
-                while len(found) < count:
+                while len(found) < count or not is_last(found[-1]):
                     line = lines.readline()
                     assert line, "the stream ended"
                     if line.startswith('data: {"solution"'):
@@ -136,6 +163,12 @@ class PageStage:
         """Plan a switchover, and do it."""
         ticket = self.ask("GET", f"/plan?to={to}").json["ticket"]
         return self.post("/switch", {"to": to, "ticket": ticket})
+
+
+def _lasting(line: dict[str, Any]) -> dict[str, Any]:
+    """What is the same as long as nothing happens."""
+    hosts = [host | {"heard_ms_ago": 0} for host in line["status"]["hosts"]]
+    return line | {"status": line["status"] | {"hosts": hosts}, "time_ms": 0}
 
 
 def answer_of(

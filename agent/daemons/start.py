@@ -1,0 +1,16 @@
+"""How a daemon begins: it reads its configuration, and logs as it was told to."""
+
+import argparse
+import logging
+
+from ..configuration.load import Configuration, check
+from . import logs
+
+
+def begin(options: argparse.Namespace) -> Configuration:
+    """The configuration that `--config` names; its warnings are logged. Raises `ConfigurationError`."""
+    configuration, warnings = check(options.config)
+    logs.configure(options.log_format, quiet=options.quiet)
+    for warning in warnings:
+        logging.getLogger("switchover").warning("%s", warning)
+    return configuration

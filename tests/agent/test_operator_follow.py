@@ -1,0 +1,146 @@
+"""Clients that follow the agent over its socket: each gets the present state, and none is waited for."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.agent_harness import A1, A2, H2, AgentHarness, play_in
+from switchover.agent.controller import followers, operator_socket
+from switchover.agent.controller.followers import Followers
+from switchover.agent.controller.operator_client import OperatorError
+from switchover.fsm import LogMessageReceived
+
+FOLLOW = b'{"do": "follow"}\n'
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., None]:
+    return partial(play_in, tmp_path)
+
+
+@contextlib.asynccontextmanager
+async def following(harness: AgentHarness) -> AsyncGenerator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_unix_connection(harness.path, limit=2**16)  # so little waits at this end
+    writer.write(FOLLOW)
+    try:
+        yield reader
+    finally:
+        writer.close()
+
+
+def followers_of(harness: AgentHarness) -> Followers:
+    """Those who follow the agent: they listen to it."""
+    return next(each.__self__ for each in harness.agent.listeners if isinstance(each.__self__, Followers))
+
+
+async def line_of(reader: asyncio.StreamReader) -> dict[str, Any]:
+    return json.loads(await asyncio.wait_for(reader.readline(), 20))
+
+
+async def line_with(reader: asyncio.StreamReader, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    while not condition(found := await line_of(reader)):
+        pass
+    return found
+
+
+def test_the_state_comes_at_once_after_every_change_and_though_nothing_happens(play):
+    async def scenario(harness: AgentHarness) -> None:
+        async with following(harness) as reader:
+            first = await line_of(reader)
+            assert first["ok"] is True
+            assert first["status"]["pairs"][0]["state"] == "redundant_1"
+            assert first["state"] == (await harness.ask(do="state"))["state"]
+            assert (await line_of(reader))["status"] == first["status"]
+            await harness.ask(do="switch", to=A2)
+            last = await line_with(reader, lambda line: line["status"]["vip"]["state"] == "held_2")
+            last = await line_with(reader, lambda line: line["status"]["incidents"][0]["is_over"])
+            assert last["status"]["incidents"][0]["cause"] == f"an operator asks for {A2} as primary"
+            assert last["counts"]["events"]["SwitchoverRequested"] == 1
+            assert ["Promote", "succeeded", 1] in last["counts"]["commands"]
+
+    play(scenario)
+
+
+def test_a_client_that_does_not_read_is_not_waited_for_and_gets_the_newest_state_next(play, monkeypatch):
+    """Every turn of the loop could make a line; only what the kernel takes, and one line more, ever waits."""
+    monkeypatch.setattr(followers, "Feed", partial(followers.Feed, pause_s=0.0))
+    events = 1000
+
+    async def scenario(harness: AgentHarness) -> None:
+        async with following(harness) as reader:
+            first = await line_of(reader)
+            for number in range(events):
+                harness.agent.post(LogMessageReceived("00-5150", (A1, A2)[number % 2]))
+                await asyncio.sleep(0)
+            count = 1 + first["counts"]["events"].get("LogMessageReceived", 0)
+            lines = 0
+            while count < events:
+                lines += 1
+                count = (await line_of(reader))["counts"]["events"].get("LogMessageReceived", 0)
+            assert lines < events / 4
+
+    play(scenario)
+
+
+def test_so_many_may_follow_and_no_more(play, monkeypatch, eventually):
+    monkeypatch.setattr(followers, "FOLLOWERS", 2)
+
+    async def scenario(harness: AgentHarness) -> None:
+        async with following(harness) as first, following(harness) as second:
+            assert [(await line_of(each))["ok"] for each in (first, second)] == [True, True]
+            refused = {"ok": False, "text": "no room: too many clients follow this agent already"}
+            assert await harness.ask(do="follow") == refused
+            assert (await harness.ask(do="status"))["ok"] is True
+        await eventually(lambda: not followers_of(harness).is_full)
+        async with following(harness) as reader:
+            assert (await line_of(reader))["ok"] is True
+
+    play(scenario)
+
+
+def test_a_client_that_never_reads_is_hung_up_on_in_the_end(play, monkeypatch, eventually):
+    monkeypatch.setattr(followers, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(followers, "Feed", partial(followers.Feed, pause_s=0.0, every_s=0.0001))
+
+    async def scenario(harness: AgentHarness) -> None:
+        _, writer = await asyncio.open_unix_connection(harness.path, limit=2**10)
+        writer.write(FOLLOW)
+        await eventually(lambda: followers_of(harness)._number == 1)
+        await eventually(lambda: followers_of(harness)._number == 0)
+        writer.close()
+
+    play(scenario)
+
+
+def test_beyond_so_many_clients_one_is_hung_up_on_without_a_reply(play, monkeypatch, caplog):
+    """`switchover event` then leaves its message in the spool."""
+    monkeypatch.setattr(operator_socket, "CLIENTS", 2)
+
+    async def scenario(harness: AgentHarness) -> None:
+        silent = [await asyncio.open_unix_connection(harness.path) for _ in range(2)]
+        with pytest.raises(OperatorError):
+            await harness.ask(do="status")
+        for _, writer in silent:
+            writer.close()
+
+    play(scenario)
+    assert "a client was hung up on: 2 are connected already" in caplog.messages
+
+
+def test_a_switchover_on_a_state_that_is_over_is_refused(play):
+    async def scenario(harness: AgentHarness) -> None:
+        before = (await harness.ask(do="state"))["as_of"]
+        await harness.ask(do="event", id="00-5150", application=A1)
+        refused = await harness.ask(do="switch", to=H2, as_of=before)
+        assert refused == {"ok": False, "changed": True, "text": "the solution has changed since"}
+        assert harness.agent.solution.state.pairs[0].state == "redundant_1"
+        now = (await harness.ask(do="state"))["as_of"]
+        assert now != before
+        assert (await harness.ask(do="switch", to=H2, as_of=now))["moved"] is True
+
+    play(scenario)
