@@ -222,7 +222,7 @@ class Application:
         if self.mode is Mode.DOWN:
             raise DriverError(f"{self.name} is down")
         if self.mode is mode:
-            await self._look()  # another hand may have changed it
+            await self._look()  # somebody else may have changed it
         if self.mode is not mode:
             await self._control.act(Action.PROMOTE if mode is Mode.PRIMARY else Action.DEMOTE, deadline_ms)
             await self._confirm(mode, deadline_ms)

@@ -237,7 +237,7 @@ class Lca:
             held = await self._addresses.held()
         if held != self._vip_held:
             self._vip_held = held
-            LOG.warning("the VIP was %s on this host by another hand", "enabled" if held else "disabled")
+            LOG.warning("somebody else %s the VIP on this host", "enabled" if held else "disabled")
             self._send(VipReported(self._host, held))
 
     def _claimed(self, mac: str) -> None:
