@@ -1,4 +1,4 @@
-"""Where log messages of a Genesys site come from: the spool of `switchover event`, and the log of an SCS.
+"""The sources of a Genesys site's log messages: the spool of `switchover event`, and the log of an SCS.
 
 Both are read once every host has reported, or after the time in which it should have: until then the core knows nothing
 that an old message could contradict. Each is read by a thread of its own.
@@ -31,7 +31,7 @@ class MessageSources:
         self._waiting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen as soon as the hosts have reported."""
+        """Start reading as soon as the hosts have reported."""
         self._waiting = asyncio.get_running_loop().create_task(self._listen())
 
     async def close(self) -> None:
