@@ -174,6 +174,13 @@ def test_lines_of_the_logs_that_are_explained_are_written_somewhere() -> None:
     assert [line for line in lines if line not in source] == []
 
 
+def test_metrics_that_are_named_exist() -> None:
+    named = set(re.findall(r"`(switchover_\w+)`", text_of("docs/operations.md")))
+    metrics = text_of("agent/page/metrics.py")
+    assert len(named) >= 4
+    assert [name for name in named if name not in metrics] == []
+
+
 def sources(floor: str) -> list[Path]:
     return sorted((ROOT / floor).rglob("*.py"))
 

@@ -54,8 +54,8 @@ LAB = re.compile(r"switchover lab\b(?!.*--simulated)")
 PATIENCE_S = 300
 """How long a command may take, in seconds."""
 
-REFUSED = ("unrecognized arguments", "invalid choice", "usage: ")
-"""What a document's command never prints: it would be one that no longer exists."""
+REFUSED = ("unrecognized arguments", "invalid choice", "usage: ", "Traceback (most recent call last)")
+"""What a command of a document never prints: it no longer exists, or is broken."""
 
 _FENCE = re.compile(r"^(?P<marks>```+)(?P<language>\w*)$")
 _MARKER = re.compile(r"^<!-- (?P<kind>output of|on|measured by): (?P<what>.*) -->$")
