@@ -74,10 +74,10 @@ def parse_addresses(addresses: Sequence[str]) -> tuple[Address, ...]:
 
 
 class NetlinkAddresses:
-    """The Virtual IP through the kernel's rtnetlink. All calls may be repeated and may be cancelled.
+    """The Virtual IP by requests to the Linux kernel. All calls may be repeated and may be cancelled.
 
-    The host is expected to have an address of its own in each network of the Virtual IP. Raises `ValueError` for an
-    interface or an address that cannot be one.
+    The host should have an address of its own in each network of the Virtual IP. Raises `ValueError` for an invalid
+    interface name or address.
     """
 
     def __init__(self, interface: str, addresses: Sequence[str]) -> None:
@@ -124,11 +124,11 @@ class NetlinkAddresses:
         return frozenset(str(address.ip) for address in self._ours(present))
 
     async def _change(self, requests: Callable[[], list[Request]]) -> tuple[Sequence[Address], str]:
-        """Make requests of the kernel, then look: return the interface's addresses, and the last refusal.
+        """Make the requests; return the interface's addresses afterwards, and the kernel's last refusal.
 
-        One call after the other, in a thread: the kernel keeps a request waiting for as long as another program
-        changes interfaces, and the links of this process must not fall silent meanwhile. After a cancellation the
-        thread finishes the request that it is in and makes no other.
+        Calls are carried out one after the other in a thread: a request waits while another program changes the network
+        configuration, and the links of this process must not fall silent meanwhile. When a call is cancelled, the
+        thread finishes the current request and makes no other.
         """
         self._thread = self._thread or ThreadPoolExecutor(max_workers=1, thread_name_prefix="addresses")
         given_up = threading.Event()
@@ -160,12 +160,12 @@ class NetlinkAddresses:
         return [functools.partial(self._netlink.remove, self._interface, address) for address in ours]
 
     def _ours(self, present: Sequence[Address]) -> list[Address]:
-        """Those of the present addresses that belong to the Virtual IP, with whatever prefix length they have."""
+        """Those of the present addresses that belong to the Virtual IP, whatever their prefix length."""
         return [address for address in present if address.ip in _bare(self._addresses)]
 
 
 def _no_requests() -> list[Request]:
-    """What `_change` is given to look only."""
+    """For `_change`, to read the addresses only."""
     return []
 
 

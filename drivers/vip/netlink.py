@@ -1,7 +1,7 @@
 """Addresses by rtnetlink(7): the kernel's own interface for adding, removing and listing them, without any command.
 
-A request is a system call that returns when the kernel has done it, and whose answer can then be read at once. So a
-request takes some 20 us, but blocks while another program makes the kernel change interfaces: call it from a thread.
+A request is one system call; when it returns, the kernel has carried it out, and the answer can be read at once. That
+takes about 20 us, but blocks while another program changes the kernel's network configuration: call it from a thread.
 """
 
 import errno
@@ -38,17 +38,17 @@ ADDRESS = struct.Struct("=BBBBI")
 ATTRIBUTE = struct.Struct("=HH")
 """An attribute: length with this header, type (struct rtattr)."""
 ERROR = struct.Struct("=i")
-"""The end of an answer: 0, or minus the number of the error."""
+"""The last message of an answer: 0, or minus the number of the error."""
 
 ANSWER_S = 1
-"""Seconds until an answer that the kernel has lost, for want of memory, counts as an error."""
+"""Seconds after which a missing answer is an error; the kernel drops answers when it has no memory for them."""
 
 LOOKS = 10
-"""How often a list is read that changes while it is read."""
+"""How often a list is read if it changes while it is read."""
 
 
 class RefusedError(DriverError):
-    """The kernel refused a request; the message says why, in the kernel's words."""
+    """The kernel refused a request; the message gives the kernel's reason."""
 
 
 class NoInterfaceError(RefusedError):
@@ -56,9 +56,9 @@ class NoInterfaceError(RefusedError):
 
 
 class Netlink:
-    """A socket to the kernel's table of addresses, opened when it is first needed; not for two threads at once.
+    """A socket to the kernel's table of addresses, opened at the first request. Use it from one thread only.
 
-    Interfaces are given by name for each request, because one that is removed and made again has another number.
+    Each request gets the interface's name, because an interface that is removed and made again has another number.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ def _address(answer: bytes) -> Address:
 
 
 def _raise_refusal(kind: int, flags: int, answer: bytes) -> None:
-    """Raise `RefusedError` if the last message of an answer holds an error, with the kernel's explanation if any."""
+    """Raise `RefusedError` if the last message of an answer is an error, with the kernel's explanation if any."""
     number = -ERROR.unpack_from(answer)[0]
     if not number:
         return
@@ -194,4 +194,4 @@ def _raise_refusal(kind: int, flags: int, answer: bytes) -> None:
         explanation = _attributes(answer[4 + request + -request % 4 :]).get(NLMSGERR_ATTR_MSG)
         if explanation:
             said += f" ({explanation.rstrip(bytes(1)).decode(errors='replace').rstrip('.')})"
-    raise RefusedError(said)
+    raise NoInterfaceError(said) if number == errno.ENODEV else RefusedError(said)

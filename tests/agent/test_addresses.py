@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from switchover.drivers.errors import DriverError
-from switchover.drivers.vip import addresses
+from switchover.drivers.vip import addresses, netlink
 from switchover.drivers.vip.address_templates import (
     SUBINTERFACE,
     AddressCommands,
@@ -321,6 +321,20 @@ def test_an_interface_that_was_made_again_is_found(host):
             host.ip("link add eth0 type veth peer name far_end")
             await vip.enable()
             assert await vip.held()
+
+    host.run(scenario())
+
+
+def test_an_interface_that_vanishes_within_a_call_is_gone(host, monkeypatch):
+    """Its number was read just before."""
+
+    async def scenario():
+        async with started(kernel()) as vip:
+            monkeypatch.setattr(netlink, "_number", lambda _: 4711)
+            assert not await vip.held()
+            await vip.disable()
+            with pytest.raises(DriverError, match=r"is not on eth0: No such device"):
+                await vip.enable()
 
     host.run(scenario())
 
