@@ -175,3 +175,6 @@ def _configure(namespace: Namespace, number: int) -> None:
     namespace.ip("link set eth0 up addrgenmode none")
     namespace.ip(f"addr add 198.51.100.{number}/24 dev eth0")
     namespace.ip(f"addr add 2001:db8::{number}/64 dev eth0 nodad")
+    give_up = time.monotonic() + PATIENCE_S
+    while "local 2001:db8::" not in namespace.ip("-6 route show table local"):  # the kernel adds it some time later
+        assert time.monotonic() < give_up, "the IPv6 address never came into use"

@@ -246,7 +246,7 @@ def test_what_a_lost_host_says_late_is_refused(play):
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_without_an_answer_to_a_command_its_application_is_looked_at_after_the_deadline(play, eventually, broken):
+def test_an_unanswered_command_has_its_application_looked_at_after_the_deadline(play, eventually, broken):
     """It makes no difference whether the host is silent or the command cannot even be sent."""
 
     async def scenario(harness: AgentHarness) -> None:

@@ -172,7 +172,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_an_application_without_a_command_for_it_is_not_started_and_the_journal_says_why(site):
+def test_an_application_without_a_start_command_is_not_started_which_is_journalled(site):
     site.configure()
     site.start("lca", "host1")
     site.start("agent")
@@ -206,7 +206,7 @@ def test_a_message_that_came_while_no_agent_ran_is_taken_in_by_the_next_one(site
     assert ended(agent, signal.SIGTERM) == (0, [])
 
 
-def test_messages_are_read_from_the_log_of_an_scs_in_both_formats_and_through_a_rotation(site):
+def test_the_log_of_an_scs_is_read_in_both_formats_and_through_a_rotation(site):
     """[S1], the application's own 00-4563, and [S2], the SCS's 00-5150; what is older than the agent is history."""
     site.configure()
     log, bookmark = site.directory / "logs" / "scs.log", site.directory / "state" / "scs.bookmark"

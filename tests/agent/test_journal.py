@@ -90,7 +90,7 @@ def test_all_entries_of_one_event_bear_the_moment_at_which_they_were_written(pat
 
 
 @pytest.mark.parametrize("text", [None, "half a surrogate pair: \ud800"])
-def test_entries_are_written_all_or_none_and_one_that_cannot_be_written_does_no_harm_to_the_next(path, journal, text):
+def test_entries_are_written_all_or_none_and_a_failure_does_not_harm_the_next(path, journal, text):
     with pytest.raises(JournalError, match=f"^the journal {path} cannot be written: "):
         journal.write([Entry(EVENT, "good"), Entry(REFUSED, text)])  # type: ignore[arg-type]
     assert lines(path) == []
@@ -229,7 +229,7 @@ def data_of(commands: tuple[Command, ...]) -> list[str | None]:
     return [command_entry(describe_command(command), command).data for command in commands]
 
 
-def test_the_journal_of_an_agent_that_went_through_every_workflow_replays_to_the_same_decisions(tmp_path):
+def test_a_journal_of_every_workflow_replays_to_the_same_decisions(tmp_path):
     """An incident's file is a regression test: states, decisions and commands come out again, ids included."""
     shown: list[str] = []
 
@@ -257,7 +257,7 @@ def test_the_journal_of_an_agent_that_went_through_every_workflow_replays_to_the
     assert sum("kill -9 of" in line for line in shown) == 1
 
 
-def test_events_and_what_hosts_are_told_are_stored_whole_and_of_other_commands_the_text(path, journal):
+def test_events_and_host_commands_are_stored_whole_and_other_commands_as_text(path, journal):
     solution = Solution(TOPOLOGY)
     event = HostConnected("host2", HostReport({"SIP_Server_2": Mode.BACKUP}, vip_held=False))
     commands = [*solution.handle(event), *solution.handle(TimerFired("settle SIP Server"))]

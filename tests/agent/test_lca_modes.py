@@ -256,7 +256,7 @@ def test_an_application_that_dies_while_it_is_promoted_is_a_failure(host, with_l
     ],
     ids=["before it is looked at", "while it is looked at"],
 )
-def test_an_application_that_dies_while_it_is_promoted_went_down_whatever_its_status_says(
+def test_an_application_that_dies_while_it_is_promoted_is_down_whatever_it_says(
     host, with_lca, application, pidfile, line, instead
 ):
     changes = by_status(application)
@@ -290,9 +290,7 @@ def test_commands_for_one_application_wait_for_each_other_and_for_nothing_else(h
     with_lca(host, scenario)
 
 
-def test_an_lca_that_ends_ends_the_control_command_that_runs_and_leaves_the_application_alone(
-    host, with_lca, application, eventually
-):
+def test_an_lca_that_ends_stops_its_control_command_but_not_the_application(host, with_lca, application, eventually):
     application.run()
     application.spoil("slow")
     started = application.directory / "started"
@@ -308,7 +306,7 @@ def test_an_lca_that_ends_ends_the_control_command_that_runs_and_leaves_the_appl
     assert application.process.poll() is None
 
 
-def test_a_mode_that_is_found_to_be_another_one_is_told_even_if_the_command_then_fails(host, with_lca, application):
+def test_a_changed_mode_is_reported_even_if_the_command_then_fails(host, with_lca, application):
     """Or the agent would go on believing what it was told before."""
     application.run("primary")
     application.spoil("broken")

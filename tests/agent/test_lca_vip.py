@@ -192,9 +192,7 @@ def test_what_is_not_held_is_not_announced(wired, listener, with_lca):
     with_lca(host, scenario)
 
 
-def test_of_a_vip_that_can_only_be_enabled_in_part_that_part_is_announced_and_the_command_fails(
-    wired, listener, with_lca
-):
+def test_a_vip_enabled_in_part_is_announced_in_part_and_the_command_fails(wired, listener, with_lca):
     host, _ = wired
     host.call(Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text, "1")
 
@@ -267,7 +265,7 @@ def test_on_an_interface_that_is_gone_the_vip_cannot_be_enabled_and_counts_as_fr
     with_lca(host, scenario)
 
 
-def test_a_vip_that_cannot_be_announced_is_a_failure_and_where_it_really_is_gets_told(host, with_lca, eventually):
+def test_a_vip_that_cannot_be_announced_is_a_failure_and_its_place_is_reported(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
         host.ip("link set eth0 down")
         failure = await agent.result(EnableVip(H1))
@@ -308,9 +306,7 @@ def test_a_vip_that_came_without_being_announced_is_announced_when_it_is_looked_
 
 
 @pytest.mark.parametrize(("present", "whole"), [((), False), (VIP, True), ((IPV4,), False), ((IPV6,), False)])
-def test_a_look_at_the_vip_tells_whether_the_whole_of_it_is_here_and_then_that_it_is_done(
-    host, with_lca, present, whole
-):
+def test_a_look_at_the_vip_reports_whether_all_of_it_is_here_and_then_succeeds(host, with_lca, present, whole):
     """Of a part nothing is left, as before a report: another host may be given what this one has of it."""
 
     async def scenario(lca: Lca, agent: Agent) -> None:

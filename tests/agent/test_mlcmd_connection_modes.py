@@ -55,7 +55,7 @@ def play(site: Site, eventually: Eventually) -> Callable[..., None]:
 # A host connects
 
 
-def test_a_host_is_connected_when_mlcmd_has_told_the_modes_and_what_it_said_meanwhile_follows(play):
+def test_a_host_is_connected_once_mlcmd_has_reported_and_what_it_said_follows(play):
     async def scenario(harness: MlcmdHarness) -> None:
         meanwhile = [HostFellSilent(H1), VipReported(H1, held=True), HostHeard(H1), ApplicationReported(RM, D)]
         for event in (connected(B, RM_1=UP), *meanwhile):
@@ -208,7 +208,7 @@ def test_the_mode_of_an_application_that_is_up_again_is_asked_for(play, mode: Mo
     play(scenario)
 
 
-def test_an_application_that_is_up_again_counts_as_backup_until_mlcmd_tells_another_mode(play):
+def test_an_application_up_again_counts_as_backup_until_mlcmd_says_otherwise(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
         harness.site.is_primary(A1, status=["fail", "fail", "succeed"])

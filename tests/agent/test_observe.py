@@ -117,7 +117,7 @@ def observing(tmp_path: Path) -> Callable[[Callable[[ObserverHarness], Coroutine
     return run
 
 
-def test_what_another_hand_does_is_followed_and_what_the_agent_would_have_done_is_journalled(observing, tmp_path):
+def test_what_others_do_is_followed_and_what_the_agent_would_do_is_journalled(observing, tmp_path):
     async def scenario(harness: ObserverHarness) -> None:
         harness.connect()
         harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
@@ -172,7 +172,7 @@ def test_a_host_that_is_lost_is_followed_too(observing):
     observing(scenario)
 
 
-def test_what_nobody_does_is_given_up_after_a_while_and_would_be_done_again_the_next_time(observing, tmp_path):
+def test_what_nobody_does_is_given_up_after_a_while_and_tried_again_the_next_time(observing, tmp_path):
     """Otherwise an old wish would hide the next one."""
 
     async def scenario(harness: ObserverHarness) -> None:

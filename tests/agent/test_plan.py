@@ -164,7 +164,7 @@ def test_what_is_so_already_is_no_news(voicemail):
     assert planned.outcome == "nothing would be moved: that is so already"
 
 
-def test_what_is_refused_changes_nothing_and_what_comes_after_it_is_planned_all_the_same(sip):
+def test_a_refused_event_changes_nothing_and_the_plan_goes_on_after_it(sip):
     refused = plan(TAKEOVER, sip, ["lose host2", "lose host2", "return host2"])
     assert refused.after == plan(TAKEOVER, sip, ["lose host2", "return host2"]).after
 
@@ -304,7 +304,7 @@ def test_a_journal_is_planned_on_without_an_agent(tmp_path, capsys):
     assert (tmp_path / "journal.sqlite").read_bytes() == before
 
 
-def test_the_exit_status_tells_what_was_refused_what_was_bad_input_and_that_no_agent_answers(tmp_path, capsys):
+def test_the_exit_status_tells_a_refusal_from_bad_input_and_from_a_missing_agent(tmp_path, capsys):
     played(tmp_path, "sip", "0 fail SIP_Server_1")
     journal = ["--journal", str(tmp_path / "journal.sqlite")]
     assert cli.main(["plan", *journal, "lose host1", "fail SIP_Server_1"]) == 1

@@ -76,7 +76,7 @@ def test_without_an_incident_there_is_nothing_to_report(here, capsys):
     assert capsys.readouterr().err.startswith("switchover: the journal missing cannot be read: ")
 
 
-def test_a_journal_is_enough_and_a_configuration_that_was_changed_tells_the_name_alone(recorder, file, here, capsys):
+def test_a_journal_is_enough_and_a_changed_configuration_gives_only_the_name(recorder, file, here, capsys):
     fail(recorder)
     capsys.readouterr()
     assert main(["report", "--journal", str(recorder.path), "-c", "missing", "--output", "-"]) == 0

@@ -117,7 +117,7 @@ def test_time_is_to_scale_where_that_can_be_read():
     assert axis_of([7], 100, 600).x(7) == 100
 
 
-def test_what_is_too_short_to_be_read_is_stretched_and_a_long_wait_among_short_ones_is_broken():
+def test_short_spans_are_stretched_and_a_long_wait_among_short_ones_is_broken():
     stretched = axis_of([0, 10, 10.1, 20], 0, 600)
     assert [(piece.scale, round(piece.right - piece.left)) for piece in stretched.pieces] == [
         (Scale.TRUE, 278),

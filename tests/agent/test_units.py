@@ -84,7 +84,7 @@ def test_the_lca_s_unit_leaves_to_components_what_they_may_need(written):
     assert exposure(written / LCA)[0] <= 5.4
 
 
-def test_where_components_are_units_of_their_own_the_lca_can_be_hardened_like_the_agent(written):
+def test_with_components_as_units_the_lca_can_be_hardened_like_the_agent(written):
     """What the unit has as a comment, as the drop-in that it speaks of."""
     text = (written / LCA).read_text()
     _, _, comment = text.partition("in a drop-in:\n")

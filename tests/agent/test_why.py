@@ -220,7 +220,7 @@ def test_the_fact_that_decided_is_told_with_its_row(tmp_path):
     )
 
 
-def test_every_command_is_told_once_below_the_decision_that_gave_it_with_what_became_of_it(tmp_path):
+def test_every_command_stands_once_below_its_decision_with_its_result(tmp_path):
     """A night in which nearly everything happens: failures, losses, returns, scripts and commands that fail."""
     found = played(tmp_path, "voicemail", *NIGHT)
     results = Counter[str]()
