@@ -251,8 +251,8 @@ def test_an_application_that_dies_while_it_is_promoted_is_a_failure(host, with_l
 @pytest.mark.parametrize(
     ("line", "instead"),
     [
-        ('*) echo "$1" > mode', '*) kill -9 "$(cat pid)"'),
-        ("    [ -e pid ] &&", '    grep -q primary calls && kill -9 "$(cat pid)"\n    [ -e pid ] &&'),
+        ('*) echo "$1" > mode', "*) die"),
+        ("    [ -e pid ] &&", "    grep -q primary calls && die\n    [ -e pid ] &&"),
     ],
     ids=["before it is looked at", "while it is looked at"],
 )

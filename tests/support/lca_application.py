@@ -26,6 +26,7 @@ CONTROL = """\
 # The application's control program. What it is told stands in `calls`; the files `broken`, `lying` and `slow` spoil it.
 cd "$(dirname "$0")" || exit 9
 echo "$1" >> calls
+die() { kill -9 "$(cat pid)"; while grep -qs ") [^ZX]" "/proc/$(cat pid)/stat"; do sleep 0.01; done; }
 if [ "$1" = status ]; then cat mode; exit; fi
 if [ "$1" = alive ]; then
     while [ -e hanging ]; do sleep 0.05; done
@@ -36,7 +37,7 @@ if [ -e broken ]; then echo "no licence"; exit 3; fi
 if [ -e lying ]; then exit 0; fi
 case "$1" in
     start) echo backup > mode; sleep 1000 > /dev/null 2>&1 & echo $! > pid ;;
-    stop) kill -9 "$(cat pid)" ;;
+    stop) die ;;
     *) echo "$1" > mode ;;
 esac
 """
