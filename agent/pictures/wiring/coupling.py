@@ -117,7 +117,8 @@ _COUNTS = {
 _WRAP = 40
 
 _NOTE = (
-    "on an edge: triggers of one machine, over the outputs of another; in a box: what it is told, over what it asks for"
+    "on an edge: triggers of one machine, over the outputs of another;"
+    " in a box: its triggers from elsewhere, over its outputs"
 )
 
 
