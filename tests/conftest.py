@@ -31,7 +31,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 CLONE_NEWNET = 0x40000000
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 """How long a test waits for what must happen before it fails."""
 
 

@@ -18,7 +18,7 @@ from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.drivers.link.keys import make_keys
 
 A1, A2 = "SIP_Server_1", "SIP_Server_2"
-PATIENCE_S = 30
+PATIENCE_S = 60
 BEAT = "WATCHDOG=1"
 
 

@@ -1,6 +1,7 @@
 """What the exploration numbers things with: sets of keys and of rows, and keys of worlds."""
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -86,3 +87,19 @@ def test_machine_code_that_cannot_be_kept_is_made_each_time():
     argv = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(argv, env=nowhere, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert (done.returncode, done.stdout, done.stderr) == (0, "[0, 1, 0]\n", "")
+
+
+def test_machine_code_of_another_version_of_this_package_is_made_anew(tmp_path):
+    """What that version has left may name a class that is gone."""
+    code = (
+        "import numpy as np; from switchover.agent.verify.arrays.sets import KeySet; "
+        "print(KeySet().add(np.array([5, 7, 5], np.uint64))[0].tolist())"
+    )
+    cached = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    argv = [sys.executable, "-W", "error", "-c", code]
+    for _ in range(2):
+        done = subprocess.run(argv, env=cached, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+        assert (done.returncode, done.stdout, done.stderr) == (0, "[0, 1, 0]\n", "")
+        for index in tmp_path.rglob("*.nbi"):
+            version = pickle.dumps(pickle.loads(index.read_bytes()))  # noqa: S301 - numba's own, written just now
+            index.write_bytes(version + b"cswitchover.agent.verify.arrays.sets\nGone\n.")

@@ -392,7 +392,7 @@ def test_calls(scenarios: tuple[Callable[[Solution], Awaitable[None]], ...]) -> 
     """One lab for each row; what comes first in it leaves everything as it was."""
     names = [scenario.__name__ for scenario in scenarios]
     command = as_program.command(__file__, "enter", *names)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

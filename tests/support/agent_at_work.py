@@ -21,7 +21,7 @@ from switchover.fsm import (
     Stop,
 )
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 H1 = "host1"
 

@@ -24,7 +24,7 @@ HOSTS = ("host1", "host2")
 A1, A2 = "SIP_Server_1", "SIP_Server_2"
 VIP = ("198.51.100.10/24", "2001:db8::10/64")
 COMMAND = (sys.executable, "-W", "error", "-m", "switchover.agent")
-PATIENCE_S = 20
+PATIENCE_S = 60
 READY = {"agent": "the agent is ready", "lca": "the LCA is ready", "page": "the live page is at"}
 
 

@@ -29,7 +29,7 @@ def program(scenario: Scenario, *arguments: str) -> list[str]:
 
 def run_inside(scenario: Scenario, *arguments: str) -> None:
     """Run a scenario inside; it must succeed."""
-    done = subprocess.run(program(scenario, *arguments), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(program(scenario, *arguments), capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

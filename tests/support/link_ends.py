@@ -29,7 +29,7 @@ from switchover.fsm.events import (
 
 from support.ports import free_port
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 DETECTION_MS = 300
 REPORT = HostReport({"sip1": Mode.PRIMARY}, vip_held=True)
 CONNECTED, LOST, LEFT = HostConnected("host1", REPORT), HostLost("host1"), HostLeft("host1")

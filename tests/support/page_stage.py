@@ -22,7 +22,7 @@ from support.ports import free_port
 
 T = TypeVar("T")
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @frozen

@@ -18,7 +18,7 @@ COMMAND = (sys.executable, "-W", "error", "-m", "switchover.agent")
 def run(*arguments: object, directory: Path | None = None) -> tuple[int, str, str]:
     """Run a command to its end: its exit status, standard output and standard error."""
     done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, cwd=directory
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False, cwd=directory
     )
     return done.returncode, done.stdout, done.stderr
 
