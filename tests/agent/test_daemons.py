@@ -179,7 +179,7 @@ def test_an_application_without_a_start_command_is_not_started_which_is_journall
     until(lambda: site.states()[0] == "connected")
     status, *texts = site.run("start", A1)
     assert (status, f"start {A1} failed" in str(texts)) == (1, True)
-    assert "add start to its member in the configuration" in " ".join(site.events())
+    assert "add start or ocf to its member in the configuration" in " ".join(site.events())
 
 
 # Log messages
