@@ -1,6 +1,6 @@
 """The core of `switchover`: explicit state machines, pure. No I/O, no clock, no thread, no logging, no randomness.
 
-Embed it: make a `Topology`, give it to a `Solution`, tell it what happens, do what it says.
+To embed it, make a `Topology` and a `Solution` of it. Give every event to `Solution.handle` and carry out its commands.
 """
 
 from .alarms import (

@@ -78,7 +78,7 @@ def event_id(text: str) -> str:
     >>> event_id("5150"), event_id("00-05150"), event_id("00-5150"), event_id("4563")
     ('00-5150', '00-5150', '00-5150', '00-4563')
 
-    Raises `CoreError` if the text is no event id, or one that nothing here knows.
+    Raises `CoreError` if the text is not an event id, or is none of `LOG_MESSAGES`.
     """
     match = _NOTATION.fullmatch(text)
     known = f"{match['type'] or '00'}-{match['number']}" if match else ""
@@ -88,7 +88,7 @@ def event_id(text: str) -> str:
 
 
 class ReactionKind(enum.StrEnum):
-    """What a reaction runs: a VIP control script on a host, or what switches an application to primary (MLCMD)."""
+    """What a reaction runs: a VIP control script on a host, or the MLCMD that switches an application to primary."""
 
     ENABLE_VIP = "enable_vip"
     DISABLE_VIP = "disable_vip"
@@ -118,9 +118,9 @@ class Alarm:
     """An alarm condition: the log message `detect`, if it is about `application`, triggers the reactions in order.
 
     The alarm stays active until the message `cancel` about the same application comes (empty: there is no such
-    message), or until `cancel_timeout_ms` have passed since it was detected last (1 or more, in milliseconds). That is
-    a trap: an SCS does not react to what it detects while the alarm is still active, so that with the 48 hours of the
-    predefined conditions the reactions do not run when the solution is switched back. Operators set five seconds.
+    message), or until `cancel_timeout_ms` (milliseconds, 1 or more) have passed since it was last detected. Beware of
+    long timeouts: an SCS does not react again while the alarm is still active. With the 48 hours of the predefined
+    conditions, the reactions do not run when the solution is switched back. Operators set five seconds.
     """
 
     name: str
@@ -134,9 +134,9 @@ class Alarm:
 class ReactionPolicy(enum.StrEnum):
     """How alarm conditions react.
 
-    `once`: once an incident, whether or not the alarm is still active, and a script that has nothing to do is not run.
-    `literal`: as an SCS does: not while the alarm is still active, and every reaction runs its script. To compare and
-    to verify; nobody should want it.
+    `once`: once an incident, whether or not the alarm is still active; a script that has nothing to do is not run.
+    `literal`: as an SCS does, not while the alarm is still active; every reaction runs its script. It serves to compare
+    and to verify configurations, not to run one.
     """
 
     ONCE = "once"

@@ -2,7 +2,4 @@
 
 
 class CoreError(Exception):
-    """A table that is wrong, a solution that is put together wrongly, or an event that no row decides.
-
-    An event that is refused has changed nothing.
-    """
+    """A table or a topology is wrong, or an event is refused. An event that is refused has changed nothing."""

@@ -11,14 +11,14 @@ from .topology import Topology
 
 @define(eq=False)
 class Solution:
-    """The core: a topology, and the state that events move.
+    """The core: a topology, and a state that events change.
 
     Solutions share nothing that changes: each may be used in a thread of its own. One solution is not to be used by two
     threads at once.
 
     `state` is a value: read it, store it, or give a stored one to a new `Solution` to go on from there.
-    `steps` are the decisions that the last event led to, in order. `machines` are the tables that decide; whoever tests
-    the tests of the tables gives others.
+    `steps` are the decisions that the last event led to, in order. `machines` are the tables that decide; others than
+    the real ones serve to test the verification.
 
     >>> from switchover.fsm import *
     >>> pair = Pair("SIP Server", ("SIP_Server_1", "SIP_Server_2"))
@@ -40,7 +40,7 @@ class Solution:
         self.machines.check()  # now, not when the first event waits for it
 
     def handle(self, event: Event) -> tuple[Command, ...]:
-        """Take in one event and return the commands that follow from it, in the order in which they are to be given.
+        """Handle one event and return the commands that follow from it, in the order in which they are to be given.
 
         Raises `CoreError` if the event names what is not in the topology, speaks for a host that is not connected, or
         comes where a table calls it impossible. An event that is refused changes nothing.

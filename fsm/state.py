@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 @frozen
 class PairState:
-    """A redundant pair: the state of its machine, and what the hosts reported of its applications (None: not heard)."""
+    """A redundant pair: the state of its machine, and the modes that the hosts reported (None: not heard)."""
 
     state: str = PAIR.initial
     modes: tuple[Mode | None, Mode | None] = (None, None)
@@ -28,7 +28,7 @@ class PairState:
 
 @frozen
 class SolutionState:
-    """All that the core remembers.
+    """Everything that the core remembers.
 
     `links`, `pairs`, `applications` (in the order of `Topology.applications`), `alarms`, `vip` and `placement` are the
     states of the machines. `view` is the joint view that triggered the placement last. `vip_held` is what the hosts
@@ -113,7 +113,7 @@ def put(values: tuple[Value, ...], index: int, value: Value) -> tuple[Value, ...
 
 
 def initial_state(topology: Topology) -> SolutionState:
-    """The state of a solution of which nothing is known yet."""
+    """The state before anything was heard of the hosts."""
     return SolutionState(
         links=(LINK.initial, LINK.initial),
         pairs=tuple(PairState() for _ in topology.pairs),

@@ -13,15 +13,14 @@ A table is written once, in terms of *this* side and the *other* side, and expan
 *Every* (state, trigger) is decided: a `Row` moves (perhaps to the state it is in, with outputs), `Ignored` stays and
 says why, `Impossible` says why it cannot come. Guards stand in groups of which exactly one is true; the rows of one
 (state, trigger) cover one group or have no guard. All of that is checked before the first decision, because
-`transitions` accepts duplicates silently and finds a misspelt name only when it fires.
+`transitions` accepts duplicates silently and notices a misspelt name only when it fires.
 
-The rows become a live `transitions` machine, which decides. Nothing of that is done on import: rows are expanded and
-checked, and the machine is built, when the first decision asks for it. What the machine has decided for a state, a
-trigger and a guard is remembered, so that the next such decision is a look-up.
+The rows become a live `transitions` machine, which decides. Importing a table does none of this: the rows are expanded
+and checked, and the machine is built, before the first decision. The table remembers what the machine decided for a
+state, a trigger and a guard, so that the next such decision is a look-up.
 
-Several threads may use one table. The machine never changes once it is built, each decision is made by a model of its
-own, and what is remembered is the same whoever remembers it: without a lock, the worst is that two threads do the same
-work twice.
+Several threads may use one table. The machine does not change once it is built, each decision has a model of its own,
+and every thread would remember the same. So no lock is needed: at worst, two threads do the same work twice.
 """
 
 import functools
@@ -128,8 +127,8 @@ class Table:
     """A machine as a checked table, and the live `transitions` machine that is made from it.
 
     `states`, `triggers` and `outputs` are declared, one name a word; a state that belongs to a side ends with `*`.
-    `guards` are groups of names of which exactly one is true at any moment. A table that is wrong raises `CoreError`,
-    which says what is wrong with it, when it is first used or `checked`.
+    `guards` are groups of names of which exactly one is true at any moment. A table that is wrong raises `CoreError`
+    when it is first used or `checked`; the text says what is wrong.
     """
 
     name: str
@@ -210,7 +209,7 @@ class Table:
         raise CoreError(f"{self.name}: no guard holds for {trigger} in {state}")
 
     def guard_of(self, state: str, trigger: str) -> str:
-        """A guard of the group that decides in `state` on `trigger`; empty if nothing needs to be known there."""
+        """A guard of the group that decides in `state` on `trigger`; empty if the row there has no guard."""
         return self.decisions[state, trigger][0].guard
 
     def drive(self, state: str, trigger: str, facts: Collection[str] = ()) -> tuple[str, Decision | None]:

@@ -41,7 +41,7 @@ class Topology:
 
     `pairs` are redundant: of each, one application is primary and one backup. Those of `monitored` pairs (Resource
     Manager, Media Control Platform) are up or down and have no mode. `outside` are applications on neither host, such
-    as a premise SIP Server: nothing is known of them but what log messages say.
+    as a premise SIP Server: only log messages tell about them.
 
     `settle_ms`: how long the core waits for the second host when it sees the first again after it saw none.
     `retry_ms`: how long after a failed command it is tried again. `drain_ms`: with the order `enable-first`, how long
@@ -143,12 +143,12 @@ class Topology:
 
 def _by_message(messages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, ...]]:
     """Where each message stands, by its event id in the documents' notation; no id, no message."""
-    found: dict[tuple[str, str], tuple[int, ...]] = {}
+    positions: dict[tuple[str, str], tuple[int, ...]] = {}
     for position, (message, application) in enumerate(messages):
         if message:
             key = event_id(message), application
-            found[key] = (*found.get(key, ()), position)
-    return found
+            positions[key] = (*positions.get(key, ()), position)
+    return positions
 
 
 def _distinct(kind: str, names: Iterable[str]) -> None:

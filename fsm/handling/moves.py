@@ -146,7 +146,7 @@ def _move_link(work: Work, trigger: Trigger) -> None:
 def _move_application(work: Work, trigger: Trigger) -> None:
     number = trigger.index
     application = work.topology.applications[number]
-    work.note_change(application)
+    work.mark_changed(application)
     decision = work.decide(work.machines.application, application, work.state.applications[number], trigger)
     if decision.destination is not None:
         work.state = work.state.with_application(number, decision.destination)
@@ -173,7 +173,7 @@ def _move_pair(work: Work, trigger: Trigger) -> None:
     index = trigger.index
     pair, state = work.topology.pairs[index], work.state.pairs[index]
     for application in pair.applications:
-        work.note_change(application)
+        work.mark_changed(application)
     decision = work.decide(
         work.machines.pair,
         pair.name,

@@ -2,8 +2,8 @@
 
 Rules of this module (numbered through the room, see `handling`):
 
-12. Nothing is given to a host that is lost or was never heard: no result could come. The machines are about to be
-    triggered by its loss; what it is like, it reports when it connects.
+12. Nothing is given to a host that is lost or was never heard, because no result could come. The machines learn of its
+    loss in the same event, and the host reports its real state when it connects.
 13. A command that is pending is not given again, so that no script runs twice for one switchover. It is given again
     if a command that changes something about the same target was given since, because the newest decides (rule 7).
 14. The pending commands of a host whose connection is gone are forgotten, and those that this event was about to give
@@ -30,13 +30,13 @@ from ..topology import Topology
 from ..triggers import PairTrigger, Trigger
 from .timing import start_timer
 
-_OUT_OF_SIGHT = ("unknown", "lost")
+_UNREACHABLE = ("unknown", "lost")
 """The states of a link in which nothing is given to its host."""
 
 
 @frozen
 class Step:
-    """One decision that was taken: the machine, whose it is (a host, a pair, `VIP`, ...), and the row that fired."""
+    """One decision: the name of the machine, its subject (a host, a pair, `VIP`, ...), and the row that fired."""
 
     machine: str
     subject: str
@@ -50,7 +50,7 @@ class Step:
 
 @frozen
 class Machines:
-    """The tables that decide; others than the real ones only to see whether verification notices."""
+    """The tables that decide. Others than the real ones serve to test whether the verification notices them."""
 
     link: Table = LINK
     application: Table = APPLICATION
@@ -89,7 +89,7 @@ Task = Trigger | DueReaction | Unanswered
 
 @define(eq=False)
 class Work:
-    """The work on one event. It owns the new state until the event has been handled whole.
+    """The work on one event. It owns the new state until the event has been handled.
 
     `message` is the event id of the log message that is being handled; empty if the event is none. `has_view_changed`,
     `has_vip_changed` and `alarms_to_look_at` say what of the joint state may have changed since it was looked at.
@@ -114,15 +114,15 @@ class Work:
         trigger: Trigger,
         facts: Callable[[str], frozenset[str]] = lambda _: frozenset(),
     ) -> Decision:
-        """What the table decides; the facts are looked at only where a guard asks for them."""
+        """What the table decides. The facts are worked out only where the rows have guards."""
         name = str(trigger)
         guard = table.guard_of(state, name)
         decision = table.step(state, name, facts(guard) if guard else ())
         self.steps.append(Step(table.name, subject, decision))
         return decision
 
-    def note_change(self, application: str) -> None:
-        """What is known of an application may have changed: what depends on it is to be looked at."""
+    def mark_changed(self, application: str) -> None:
+        """Mark an application as perhaps changed: its alarms and the joint view are to be looked at (rule 16)."""
         self.alarms_to_look_at.update(self.topology.alarms_about.get(application, ()))
         self.has_view_changed = True
 
@@ -131,8 +131,8 @@ class Work:
         self.queue.extend(Trigger(name, index, side) for index in range(len(self.topology.pairs)))
 
     def give(self, command: HostCommand) -> None:
-        """Give a command its id and send it, unless its host is out of sight (rule 12) or it is pending (rule 13)."""
-        if self.state.links[self.topology.side_of(command.host) - 1] in _OUT_OF_SIGHT:
+        """Give a command its id and send it, unless its host is unreachable (rule 12) or it is pending (rule 13)."""
+        if self.state.links[self.topology.side_of(command.host) - 1] in _UNREACHABLE:
             return  # rule 12
         pending = self.state.pending_for(target_of(command))
         changing = [position for position, earlier in enumerate(pending) if isinstance(earlier, ChangingCommand)]
