@@ -66,7 +66,7 @@ from .machines.vip import VIP
 from .records import describe_command, describe_event, describe_step
 from .solution import Solution
 from .state import PairState, SolutionState
-from .table import Decision, ImpossibleTriggerError, Output, Table
+from .tables.table import Decision, ImpossibleTriggerError, Output, Table
 from .topology import Pair, Topology, VipOrder
 
 __all__ = [

@@ -18,7 +18,7 @@ Everything that others say about a command is read from its class:
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from attrs import field, frozen
 
@@ -271,14 +271,6 @@ ChangingCommand = MovingCommand | Start | Stop
 """What changes something on a host; announcements and looks do not."""
 
 Command = HostCommand | WriteLog | ActivateAlarm | TriggerReaction | StartTimer
-
-APPLICATION_COMMANDS: Mapping[str, type[ApplicationCommand]] = {
-    each.output: each for each in get_args(ApplicationCommand)
-}
-"""The commands for an application by their names in the rows."""
-
-VIP_COMMANDS: Mapping[str, type[VipCommand]] = {each.output: each for each in get_args(VipCommand)}
-"""The commands for the VIP by their names in the rows."""
 
 OVERTAKEN_BY: Mapping[type[HostCommand], tuple[type[HostCommand], ...]] = {
     Promote: (Demote,),

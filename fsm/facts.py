@@ -29,8 +29,8 @@ from .events import Mode
 from .machines.pair import HAS_PRIMARY
 from .machines.vip import HELD
 from .state import SolutionState
+from .tables.triggers import PlacementTrigger, Trigger, VipTrigger
 from .topology import Topology, VipOrder
-from .triggers import PlacementTrigger, Trigger, VipTrigger
 
 _ORDERS = {
     VipOrder.TOGETHER: "together",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from ...fsm import PAIR, VIP
-from ...fsm.table import Table
+from ...fsm.tables.table import Table
 from ..explain.meanings import name_of
 from ..pictures.states.svg import state_svg, views
 from ..pictures.states.views import View

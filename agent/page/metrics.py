@@ -38,7 +38,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from ...fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, Mode
-from ...fsm.table import Table
+from ...fsm.tables.table import Table
 from ..controller.counts import BUCKETS_S
 from ..explain.meanings import name_of
 from ..history.incidents import has_redundancy

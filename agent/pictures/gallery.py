@@ -18,7 +18,7 @@ from ...fsm import (
     Topology,
     voicemail_topology,
 )
-from ...fsm.table import Table
+from ...fsm.tables.table import Table
 from ..configuration.load import load
 from .documents import TAKEOVER, Played, configurations, play, workflows_of
 from .figures import figure_svg

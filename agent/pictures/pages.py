@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from ...fsm import SolutionState, Topology
-from ...fsm.table import Table
+from ...fsm.tables.table import Table
 from .documents import Played
 from .sequences.messages import lifelines_of
 from .sequences.sequence import sequence_mermaid

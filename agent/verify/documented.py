@@ -42,7 +42,7 @@ from ...fsm.documented.workflows import (
     states_of,
 )
 from ...fsm.handling import MACHINES, Machines
-from ...fsm.table import Decision
+from ...fsm.tables.table import Decision
 from ...fsm.timers import TimerKind
 from ..explain.ideal_hosts import IdealHosts, prior_to_switchover
 

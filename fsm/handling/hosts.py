@@ -12,7 +12,7 @@ Rules of this module (numbered through the room, see `handling`):
 """
 
 from ..commands import overtakes, target_of
-from ..triggers import ApplicationTrigger, PairTrigger, Trigger, VipTrigger
+from ..tables.triggers import ApplicationTrigger, PairTrigger, Trigger, VipTrigger
 from .reports import out_of_sight
 from .results import failure
 from .work import Unanswered, Work

@@ -33,12 +33,10 @@ from ..commands import (
 from ..errors import CoreError
 from ..events import Event, LogMessageReceived
 from ..facts import is_over, joint_trigger, link_facts, pair_facts, pair_of_the_vip, vip_facts, vip_surprise
-from ..outputs import AlarmOutput, ApplicationOutput, LinkOutput, PairOutput, PlacementOutput, VipOutput
 from ..state import SolutionState
-from ..table import Output
-from ..timers import TimerKind
-from ..topology import Topology
-from ..triggers import (
+from ..tables.outputs import AlarmOutput, ApplicationOutput, LinkOutput, PairOutput, PlacementOutput, VipOutput
+from ..tables.table import Output
+from ..tables.triggers import (
     AlarmTrigger,
     ApplicationTrigger,
     LinkTrigger,
@@ -47,6 +45,8 @@ from ..triggers import (
     Trigger,
     VipTrigger,
 )
+from ..timers import TimerKind
+from ..topology import Topology
 from .hosts import give_up, lose_sight, take_in_report
 from .reactions import activate, cancel, detect, react, restate, write_log
 from .timing import VIP_SUBJECT

@@ -28,8 +28,8 @@ from ..alarms import (
     event_id,
 )
 from ..commands import ActivateAlarm, TriggerReaction, WriteLog
+from ..tables.triggers import AlarmTrigger, PairTrigger, Trigger, VipTrigger
 from ..topology import VipOrder
-from ..triggers import AlarmTrigger, PairTrigger, Trigger, VipTrigger
 from .work import DueReaction, Work
 
 _LAST = {VipOrder.DISABLE_FIRST: ReactionKind.ENABLE_VIP, VipOrder.ENABLE_FIRST: ReactionKind.DISABLE_VIP}

@@ -13,8 +13,8 @@ Rules of this module (numbered through the room, see `handling`):
 from ..errors import CoreError
 from ..events import HostReport, Mode
 from ..state import SolutionState
+from ..tables.triggers import ApplicationTrigger, PairTrigger, Trigger, VipTrigger
 from ..topology import Topology
-from ..triggers import ApplicationTrigger, PairTrigger, Trigger, VipTrigger
 
 IN_SIGHT = ("connected", "silent")
 """The states of a link in which its host's reports and results count."""

@@ -38,8 +38,8 @@ from ..commands import (
 )
 from ..events import CommandFailed, CommandResult, CommandSucceeded, CommandTimedOut, CommandUnclear
 from ..state import SolutionState
+from ..tables.triggers import PairTrigger, Trigger, VipTrigger
 from ..topology import Topology
-from ..triggers import PairTrigger, Trigger, VipTrigger
 from .reports import IN_SIGHT, Translated, observe_mode
 
 Failure = CommandFailed | CommandTimedOut | CommandUnclear

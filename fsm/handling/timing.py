@@ -4,9 +4,9 @@ from typing import assert_never
 
 from ..commands import StartTimer
 from ..errors import CoreError
+from ..tables.triggers import AlarmTrigger, PairTrigger, PlacementTrigger, Trigger, VipTrigger
 from ..timers import TimerKind, kind_of, subject_of
 from ..topology import Topology
-from ..triggers import AlarmTrigger, PairTrigger, PlacementTrigger, Trigger, VipTrigger
 
 VIP_SUBJECT = "VIP"
 """Whose timer it is if it is the Virtual IP's."""

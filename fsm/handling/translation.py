@@ -31,8 +31,8 @@ from ..events import (
     VipReported,
 )
 from ..state import SolutionState
+from ..tables.triggers import ApplicationTrigger, LinkTrigger, PairTrigger, Trigger
 from ..topology import Topology
-from ..triggers import ApplicationTrigger, LinkTrigger, PairTrigger, Trigger
 from .reports import Translated, must_be_in_sight, observe_mode, observe_report, observe_vip
 from .results import translate_result
 from .timing import timer_trigger

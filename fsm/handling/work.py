@@ -24,10 +24,10 @@ from ..machines.pair import PAIR
 from ..machines.placement import PLACEMENT
 from ..machines.vip import VIP
 from ..state import SolutionState
-from ..table import Decision, Table
+from ..tables.table import Decision, Table
+from ..tables.triggers import PairTrigger, Trigger
 from ..timers import TimerKind
 from ..topology import Topology
-from ..triggers import PairTrigger, Trigger
 from .timing import start_timer
 
 _UNREACHABLE = ("unknown", "lost")

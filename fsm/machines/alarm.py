@@ -14,10 +14,10 @@ The rules, by the names that the rows cite:
    An alarm that is active although its incident is over is *latched* there.
 """
 
-from ..notation import rows
-from ..outputs import AlarmOutput
-from ..table import Table
-from ..triggers import AlarmTrigger
+from ..tables.notation import rows
+from ..tables.outputs import AlarmOutput
+from ..tables.table import Table
+from ..tables.triggers import AlarmTrigger
 
 STATES = "clear active rearmed latched"
 

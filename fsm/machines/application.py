@@ -13,10 +13,10 @@ The rules, by the names that the rows cite:
 4. *Operator's command*: an application is started if it is down, and stopped if it is up.
 """
 
-from ..notation import rows
-from ..outputs import ApplicationOutput
-from ..table import Table
-from ..triggers import ApplicationTrigger
+from ..tables.notation import rows
+from ..tables.outputs import ApplicationOutput
+from ..tables.table import Table
+from ..tables.triggers import ApplicationTrigger
 
 STATES = "unknown up down lost"
 

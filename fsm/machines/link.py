@@ -16,10 +16,10 @@ Weakness, admitted: a network that parts the agent and one host from the other h
 loss of that other host. Nothing that the agent alone can see tells the two apart.
 """
 
-from ..notation import rows
-from ..outputs import LinkOutput
-from ..table import Table
-from ..triggers import LinkTrigger
+from ..tables.notation import rows
+from ..tables.outputs import LinkOutput
+from ..tables.table import Table
+from ..tables.triggers import LinkTrigger
 
 STATES = "unknown connected silent doubtful lost"
 

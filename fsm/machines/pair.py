@@ -46,10 +46,10 @@ The rules, by the names that the rows cite:
 Weakness, admitted: the loser of a split brain is asked to go into backup mode. Nothing forces it: there is no fencing.
 """
 
-from ..notation import rows
-from ..outputs import PairOutput
-from ..table import Table
-from ..triggers import PairTrigger
+from ..tables.notation import rows
+from ..tables.outputs import PairOutput
+from ..tables.table import Table
+from ..tables.triggers import PairTrigger
 
 STATES = (
     "redundant* no_redundancy* peer_lost* split_brain* demoting* promoting* both_backup* taking_over*"

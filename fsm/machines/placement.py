@@ -22,10 +22,10 @@ The rules, by the names that the rows cite:
 4. *Nothing is left*: without a primary there is no placement.
 """
 
-from ..notation import rows
-from ..outputs import PlacementOutput
-from ..table import Table
-from ..triggers import PlacementTrigger
+from ..tables.notation import rows
+from ..tables.outputs import PlacementOutput
+from ..tables.table import Table
+from ..tables.triggers import PlacementTrigger
 
 STATES = "together* gathering* waiting* apart unplaced"
 

@@ -48,10 +48,10 @@ The rules, by the names that the rows cite:
 Weakness, admitted: from the loss of a host until its release, both hosts have the VIP, as [S2] describes it.
 """
 
-from ..notation import rows
-from ..outputs import VipOutput
-from ..table import Table
-from ..triggers import VipTrigger
+from ..tables.notation import rows
+from ..tables.outputs import VipOutput
+from ..tables.table import Table
+from ..tables.triggers import VipTrigger
 
 STATES = (
     "held* owed* enabling* enabling_owed* moving* clearing* sharing* covering* draining* conflict* releasing*"

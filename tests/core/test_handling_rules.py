@@ -56,7 +56,7 @@ from switchover.fsm import (
     WriteLog,
 )
 from switchover.fsm.handling import MACHINES, Work, handle_event, hosts, moves, reactions, work
-from switchover.fsm.table import Ignored, Row
+from switchover.fsm.tables.table import Ignored, Row
 
 TO_HOST_2 = (Promote(H2, A2), Demote(H2, A2), Start(H2, A2), Stop(H2, A2), LookAt(H2, A2))
 TO_HOST_2 += (EnableVip(H2), DisableVip(H2), AnnounceVip(H2), LookAtVip(H2))

@@ -7,8 +7,8 @@ import pytest
 from switchover import fsm
 from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, CoreError
 from switchover.fsm.machines import alarm, application, link, pair, placement, vip
-from switchover.fsm.notation import rows
-from switchover.fsm.table import Ignored, Impossible, Row
+from switchover.fsm.tables.notation import rows
+from switchover.fsm.tables.table import Ignored, Impossible, Row
 
 TABLES = {LINK: link, APPLICATION: application, PAIR: pair, ALARM: alarm, PLACEMENT: placement, VIP: vip}
 TEXTS = ("MOVES", "IGNORED", "IMPOSSIBLE")

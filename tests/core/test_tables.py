@@ -15,7 +15,7 @@ from switchover.fsm import (
     ImpossibleTriggerError,
     Table,
 )
-from switchover.fsm.table import Ignored, Impossible, Output, Row
+from switchover.fsm.tables.table import Ignored, Impossible, Output, Row
 
 TABLES = (LINK, PAIR, VIP, APPLICATION, ALARM, PLACEMENT)
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from switchover.agent.pictures.states.pages import meanings, mermaid, page
 from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP, Table
-from switchover.fsm.table import Ignored, Impossible, Row
+from switchover.fsm.tables.table import Ignored, Impossible, Row
 
 TABLES = (LINK, APPLICATION, PAIR, ALARM, PLACEMENT, VIP)
 

@@ -13,7 +13,7 @@ from switchover.agent.cli import main as cli
 from switchover.agent.cli.usage import usage_of
 from switchover.agent.configuration.explained import TABLES
 from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP
-from switchover.fsm.table import Table
+from switchover.fsm.tables.table import Table
 
 LONGEST = {"README.md": 180}
 LONGEST_OTHERWISE = 265

@@ -24,7 +24,7 @@ from switchover.agent.verify.mutants.trials import (
 from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology
 from switchover.fsm.documented.voicemail import WIRINGS
 from switchover.fsm.handling import MACHINES
-from switchover.fsm.table import Row
+from switchover.fsm.tables.table import Row
 
 TOGETHER, ENABLE_FIRST = "takeover, together, 1 fault", "takeover, enable-first, 1 fault"
 LITERAL = "takeover, together, literal, 1 fault"

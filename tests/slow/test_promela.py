@@ -18,7 +18,7 @@ from switchover.agent.verify.properties.always import AT_REST, HEALED, REACHABLE
 from switchover.fsm import ReactionPolicy, Topology, VipOrder
 from switchover.fsm.documented.voicemail import voicemail_topology
 from switchover.fsm.handling import MACHINES, Machines
-from switchover.fsm.table import Ignored, Row
+from switchover.fsm.tables.table import Ignored, Row
 
 ENABLE_FIRST = evolve(TAKEOVER, vip_order=VipOrder.ENABLE_FIRST)
 

@@ -16,7 +16,7 @@ from switchover.agent.verify.traces.text import as_sequence_diagram, as_text
 from switchover.agent.verify.traces.trace import COLD_START, TraceError, trace_of
 from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology
 from switchover.fsm.handling import MACHINES, Machines
-from switchover.fsm.table import Row
+from switchover.fsm.tables.table import Row
 
 BROKEN = {
     "VIP scripts linked to RM and MCP": (voicemail_topology("vip-on-monitored"), 1),

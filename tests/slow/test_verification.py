@@ -10,7 +10,7 @@ from switchover.agent.verify.traces.trace import trace_of
 from switchover.fsm import VIP, ReactionPolicy, Table, VipOrder, voicemail_topology
 from switchover.fsm.alarms import disable_here, enable_here, to_primary
 from switchover.fsm.handling import Machines
-from switchover.fsm.table import Row
+from switchover.fsm.tables.table import Row
 
 pytestmark = pytest.mark.no_cover  # to count lines doubles the time, and other tests reach the same ones
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from ....fsm import CoreError
-from ....fsm.table import Row, Table, side
+from ....fsm.tables.table import Row, Table, side
 from .maps import rows_of
 from .pages import meanings
 from .views import View

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from ....fsm.table import Row, Table
+from ....fsm.tables.table import Row, Table
 from .pair_maps import PAIR_VIEWS
 from .views import Rows, View, moving
 from .vip_maps import VIP_VIEWS

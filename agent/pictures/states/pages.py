@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ....fsm.machines import alarm, application, link, pair, placement, vip
-from ....fsm.table import Ignored, Impossible, Row, Table
+from ....fsm.tables.table import Ignored, Impossible, Row, Table
 
 DRAWN_WHOLE = 20
 """A table with more rows than this is drawn in Mermaid with those alone that the documents describe."""

@@ -7,7 +7,7 @@ machine knows two sides, the edges of one are told in full and their mirror imag
 
 import functools
 
-from ....fsm.table import Table
+from ....fsm.tables.table import Table
 from ..drawing.routes import Box, Wanted, place
 from .boxes import Layout, drawn, grid, label_size, size_of
 from .graph import graph_of, listed, mirror

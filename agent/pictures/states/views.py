@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from attrs import field, frozen
 
 from ....fsm import CoreError
-from ....fsm.table import Row, Table
+from ....fsm.tables.table import Row, Table
 
 
 @frozen

@@ -11,7 +11,7 @@ from functools import cache
 from attrs import evolve, fields, frozen
 
 from ....fsm.handling import MACHINES, Machines
-from ....fsm.table import Row, Table, side
+from ....fsm.tables.table import Row, Table, side
 
 Cell = tuple[str, str, str, str]
 """The case that a row decides: the machine's name, and one of its expanded states, triggers and guards."""

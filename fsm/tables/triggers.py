@@ -9,8 +9,8 @@ from typing import assert_never
 
 from attrs import frozen
 
-from .errors import CoreError
-from .events import Mode
+from ..errors import CoreError
+from ..events import Mode
 from .table import side
 
 

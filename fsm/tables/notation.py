@@ -29,7 +29,7 @@ A line that cannot be read raises `CoreError`, which names it.
 import re
 from collections.abc import Iterator, Mapping
 
-from .errors import CoreError
+from ..errors import CoreError
 from .table import AnyRow, Ignored, Impossible, Row
 
 _ROW = re.compile(r"(?P<triggers>[^[]+?)(?: \[(?P<guard>\w+)\])?")

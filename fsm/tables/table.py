@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from attrs import define, field, frozen
 
-from .errors import CoreError
+from ..errors import CoreError
 
 if TYPE_CHECKING:
     from transitions import EventData, Machine
