@@ -16,7 +16,7 @@ from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP
 from switchover.fsm.tables.table import Table
 
 LONGEST = {"README.md": 180}
-LONGEST_OTHERWISE = 265
+LONGEST_OTHERWISE = 270
 MACHINES = {
     "Host link": LINK,
     "Application": APPLICATION,
@@ -198,6 +198,12 @@ def test_links_lead_somewhere(path: Path) -> None:
         if anchor:
             page = found / "README.md" if found.is_dir() else found
             assert anchor in anchors(page.read_text(encoding="utf-8")), f"{target}#{anchor} does not exist"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_exist(name: str) -> None:
+    named = re.findall(r"`((?:fsm|drivers|agent|tests|diagrams|docs)/[\w./-]*)`", text_of(name))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def without_code(text: str) -> str:
