@@ -120,7 +120,7 @@ def test_a_solution_of_ones_own_is_drawn_with_wiring_configurations_and_workflow
     found = contents(tmp_path / "drawn")
     assert found.keys() == {INDEX, "wiring.svg", "workflows.md", *CONFIGURATIONS, *drawn}
     assert links(found[INDEX].decode()) | links(found["workflows.md"].decode()) == found.keys() - {INDEX}
-    assert "Not all of the documented steps" not in found["workflows.md"].decode()
+    assert "Not all documented steps" not in found["workflows.md"].decode()
     assert set(EXAMPLES) == {"sip", "voicemail"}
 
 
