@@ -66,7 +66,7 @@ def test_the_state_comes_at_once_after_every_change_and_though_nothing_happens(p
     play(scenario)
 
 
-def test_a_client_that_does_not_read_is_not_waited_for_and_gets_the_newest_state_next(play, monkeypatch):
+def test_a_client_that_does_not_read_is_not_waited_for_but_gets_the_newest_state(play, monkeypatch):
     """Every turn of the loop could make a line; only what the kernel takes, and one line more, ever waits."""
     monkeypatch.setattr(followers, "Feed", partial(followers.Feed, pause_s=0.0))
     events = 1000

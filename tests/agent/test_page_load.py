@@ -164,7 +164,7 @@ def test_the_page_ends_with_those_who_follow_it(tmp_path, caplog):
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_while_the_agent_does_not_answer_the_page_says_so_and_it_comes_back_by_itself(tmp_path, monkeypatch):
+def test_while_the_agent_does_not_answer_the_page_says_so_and_then_recovers(tmp_path, monkeypatch):
     monkeypatch.setattr("switchover.agent.page.connection.RETRY_S", 0.01)
     with PageStage(tmp_path) as stage:
         socket_path = stage.stage.configuration.agent.socket
