@@ -64,24 +64,24 @@ ANSWER_MARGIN_MS = 500
 
 
 INCIDENTS_KEPT = 50
-"""How many incidents the agent keeps at hand; the journal has them all."""
+"""How many incidents the agent keeps in memory; the journal has them all."""
 
 OBSERVING = "this agent only observes: nothing is done; switch where the switching is done"
 
 TIDY_AFTER_S = 1.0
-"""How long after something was written into it the journal is tidied, in seconds."""
+"""How long after an entry the journal is tidied, in seconds."""
 
 
 class HostConnection(Protocol):
-    """What the agent needs of its link to a host: the real one, or a simulated host's."""
+    """The agent's link to a host, real or simulated."""
 
     @property
     def heard_at(self) -> float | None:
-        """When anything was heard of the host last, in seconds of `time.monotonic`; None: never."""
+        """When the host was last heard, in seconds of `time.monotonic`; None if never."""
         ...
 
     def start(self) -> None:
-        """Begin to connect, and to deliver events."""
+        """Begin to connect and to deliver events."""
         ...
 
     async def close(self) -> None:
@@ -103,7 +103,7 @@ Connect = Callable[[str, Callable[[Event], None]], HostConnection]
 class Agent:
     """The SCS-side agent of one solution. One event is handled at a time, to its end.
 
-    With `observe` it tells hosts nothing: it journals what it would have done (`observe_mode`).
+    With `observe` it gives no command: it journals what it would have done (`observe_mode`).
     """
 
     def __init__(
@@ -163,11 +163,11 @@ class Agent:
 
     @property
     def version(self) -> str:
-        """A name for the present state: it is another one after every event, and after a restart."""
+        """The version of the present state: every event and every restart makes a new one."""
         return f"{self._run}.{self._number}"
 
     def heard_ms_ago(self, host: str) -> float | None:
-        """How long ago anything was heard of a host, in ms: so old is what is known of it. None: never."""
+        """How long ago the host was last heard, in ms; None if never."""
         heard_at = self._hosts[host].heard_at
         return None if heard_at is None else self._clock.mono_ns() / 1e6 - heard_at * 1000
 
@@ -194,14 +194,14 @@ class Agent:
         return self.post(event)[0]
 
     def _hear(self, host: str, event: Event) -> None:
-        """An event from a host's connection: refused if it speaks of what is not the host's own."""
+        """An event from a host's connection: refused if it is about anything but the host itself."""
         if self._is_own(host, event):
             self._take(event)
         else:
             self._refuse(describe_event(event), f"{host} cannot speak for another host")
 
     def _take(self, event: Event) -> None:
-        """Handle an event of which nobody waits to hear; if it is refused, the journal and the log say so."""
+        """Handle an event without a caller that waits; if it is refused, the journal and the log say so."""
         with contextlib.suppress(CoreError):
             self.post(event)
 
@@ -237,7 +237,7 @@ class Agent:
         return Handled(*stamps, event, steps, commands, before, after, topology, self._run)
 
     def _write(self, *entries: Entry, wall_ns: int = 0, mono_ns: int = 0) -> int:
-        """Into the journal, before anything is done; returns the first entry's number.
+        """Write into the journal, before anything is done; returns the number of the first entry.
 
         A disk that is full is no reason to leave calls unserved: then a number is made up.
         """
@@ -262,7 +262,7 @@ class Agent:
         return incident
 
     def _tidy(self) -> None:
-        """The journal's upkeep, once in a while and after an event rather than during one; a thread does it."""
+        """Have the journal tidied by a thread, once in a while and after an event rather than during one."""
         self._tidying = None
         self._journal.tidy()
 
@@ -279,9 +279,9 @@ class Agent:
             case _ if self.observe:
                 self._start_timer(OBSERVED, self.configuration.solution.command_deadline_ms, NOBODY_DID_IT)
             case _:
-                self._tell_host(command)
+                self._command_host(command)
 
-    def _tell_host(self, command: HostCommand) -> None:
+    def _command_host(self, command: HostCommand) -> None:
         solution = self.configuration.solution
         slow = isinstance(command, Start | Stop)
         deadline_ms = solution.start_deadline_ms if slow else solution.command_deadline_ms
@@ -293,7 +293,7 @@ class Agent:
             LOG.warning("%s: %s", describe_command(command), error)  # nothing comes of it, and its deadline passes
 
     def _log(self, handled: Handled, incident: Incident | None) -> None:
-        """Last of all, because writing a log takes longer than deciding; the journal has been written before."""
+        """Write the log, last of all: that takes longer than deciding. The journal was written before."""
         extra = {"incident": None if incident is None else incident.id}
         LOG.info("event: %s", handled.text, extra=extra)
         for step in handled.steps:

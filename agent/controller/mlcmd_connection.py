@@ -1,17 +1,17 @@
-"""A host's connection on a Genesys site: the LCA says what runs, and mlcmd, on this side, says and changes the modes.
+"""A host's connection on a Genesys site: the LCA reports what runs; mlcmd, on the agent's side, handles the modes.
 
-An application whose member says `mlcmd` is watched by its host's LCA like any other, which reports it as backup when
-it runs. Before the agent hears of that, mlcmd is asked for the mode that it really has. What the agent tells a host
-that is connected about such an application is done here, by mlcmd, and never reaches the host.
+The LCA watches an application whose member has `mlcmd` like any other, and reports it as backup when it runs. Before
+that report reaches the agent, mlcmd is asked for the application's real mode. The agent's commands for such an
+application are carried out here, by mlcmd, and never reach the host.
 
-1. A host counts as connected when the modes of its applications are known, and those on the other host if that one is
-   there as well: an agent that does not know who is primary must not decide who is to be.
-2. If mlcmd does not tell a mode, the one known last is taken, or backup for an application that has come up; it is
-   asked again until it tells. If none was known, the host does not count as connected yet.
-3. Whether an application runs, its host knows better: what mlcmd says of one that is down does not count.
-4. When a host is lost, what is under way for it is ended, and nothing more is told of it.
+1. A host counts as connected when the modes of its applications are known, and also those on the other host if that one
+   is there: an agent that does not know which application is primary must not decide which one is to be.
+2. If mlcmd reports no mode, the last known mode is used, or backup for an application that has just come up, and mlcmd
+   is asked again until it answers. If no mode was known, the host does not count as connected yet.
+3. Whether an application runs is the host's to say: what mlcmd reports of one that is down does not count.
+4. When a host is lost, what is under way for it is ended, and nothing more is reported of it.
 
-Known weakness: a mode that another hand changes, such as the SCS itself, is not seen before the next command.
+Known weakness: a mode that somebody else changes, such as the SCS itself, is not noticed before the next command.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ from .agent import HostConnection
 LOG = logging.getLogger("switchover.mlcmd")
 
 ASK_AGAIN_S = 1.0
-"""How long after mlcmd failed to tell a mode it is asked again, in seconds."""
+"""How long after a failure mlcmd is asked for a mode again, in seconds."""
 
 
 @frozen
@@ -60,7 +60,7 @@ class Controlled:
 class MlcmdConnection:
     """See `HostConnection`. `connect` makes the connection to the host itself, and `deliver` gets the events.
 
-    `deadline_ms` bounds each look that is no command. `together` is one list for all hosts of an agent (see rule 1).
+    `deadline_ms` limits each look that is not a command. `together` is one list for all hosts of an agent (see rule 1).
     """
 
     _mlcmd: Mlcmd
@@ -69,14 +69,14 @@ class MlcmdConnection:
     _connect: Callable[[Callable[[Event], None]], HostConnection]
     _deliver: Callable[[Event], None]
     _together: list["MlcmdConnection"] = field(factory=list["MlcmdConnection"])
-    _modes: dict[str, Mode] = field(init=False, factory=dict[str, Mode])  # as known last, also of a host that is lost
+    _modes: dict[str, Mode] = field(init=False, factory=dict[str, Mode])  # the last known ones, also of a lost host
     _lanes: Mapping[str, asyncio.Lock] = field(init=False)
     _looks: dict[str, asyncio.Task[None]] = field(init=False, factory=dict[str, asyncio.Task[None]])
     _tasks: set[asyncio.Task[None]] = field(init=False, factory=set[asyncio.Task[None]])
-    _arriving: HostConnected | None = field(init=False, default=None)  # of which the agent is yet to be told
-    _awaited: set[str] = field(init=False, factory=set[str])  # the applications whose modes that waits for
-    _waiting: list[Event] = field(init=False, factory=list[Event])  # what the host told since then
-    _connected: bool | None = field(init=False, default=None)  # as the agent was told last; None: nothing so far
+    _arriving: HostConnected | None = field(init=False, default=None)  # not delivered to the agent yet
+    _awaited: set[str] = field(init=False, factory=set[str])  # the applications whose modes it waits for
+    _waiting: list[Event] = field(init=False, factory=list[Event])  # what the host has reported since then
+    _connected: bool | None = field(init=False, default=None)  # as delivered to the agent last; None: nothing so far
     _closed: bool = field(init=False, default=False)
     _connection: HostConnection = field(init=False)
 
@@ -102,7 +102,7 @@ class MlcmdConnection:
         await self._connection.close()
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
-        """See `HostConnection`. What cannot be sent because there is no connection, the host's own knows to answer."""
+        """See `HostConnection`. A command that cannot be sent is left to the connection to the host itself."""
         match command:
             case Promote() | Demote() | LookAt() if self._connected and command.application in self._controlled:
                 self._spawn(self._answer(command, deadline_ms))
@@ -117,15 +117,15 @@ class MlcmdConnection:
                 self._arriving, self._awaited = event, self._controlled.keys() & report.modes.keys()
                 for name in sorted(self._awaited):
                     self._see(name, report.modes[name], None)
-                self._tell_arrivals()
+                self._deliver_arrivals()
             case HostLost() | HostLeft():
                 self._end_all()
                 if self._connected is not False:
                     self._connected = False
                     self._deliver(event)
-                self._tell_arrivals()  # the other host need not wait for this one any more
+                self._deliver_arrivals()  # the other host need not wait for this one any more
             case _ if self._arriving is None and not self._connected:
-                pass  # the agent knows of no connection over which anything could be told
+                pass  # for the agent this host is not connected
             case ApplicationReported(application=name, mode=mode) if name in self._controlled:
                 self._see(name, mode, Mode.BACKUP)
             case _ if self._arriving is not None:
@@ -134,46 +134,46 @@ class MlcmdConnection:
                 self._deliver(event)
 
     def _see(self, name: str, mode: Mode, new: Mode | None) -> None:
-        """Its host says that it is down, or that it runs: then only mlcmd knows the mode, which is `new` at first."""
+        """Its host reports it down, or running: then mlcmd is asked for its mode, which is `new` at first."""
         if name in self._looks:
             self._looks.pop(name).cancel()
         if mode is Mode.DOWN:
-            self._note(name, mode)
+            self._take_mode(name, mode)
         else:
             known = self._modes.get(name, Mode.DOWN)
             self._looks[name] = self._spawn(self._look(name, new if known is Mode.DOWN else known))
 
     async def _look(self, name: str, assumed: Mode | None) -> None:
-        """Ask until mlcmd tells it and the agent knows of the host; if mlcmd fails at first, a mode may be assumed."""
-        is_told = False
-        while not is_told or self._arriving is not None:
+        """Ask until mlcmd answers and the host counts as connected; if mlcmd fails at first, take what is assumed."""
+        is_known = False
+        while not is_known or self._arriving is not None:
             try:
                 async with self._turn(name, self._deadline_ms) as left_ms:
                     mode = await self._ask(name, left_ms)
-                self._note(name, mode)
-                is_told = True
+                self._take_mode(name, mode)
+                is_known = True
             except DriverError as error:
                 LOG.warning("%s %s: %s", name, f"is taken for {assumed}" if assumed else "has no known mode", error)
                 if assumed is not None:
-                    self._note(name, assumed)
+                    self._take_mode(name, assumed)
             assumed = None
             await asyncio.sleep(ASK_AGAIN_S)
 
-    def _note(self, name: str, mode: Mode) -> None:
-        """The agent is told if this is news, or by the host's report if that is still to come."""
+    def _take_mode(self, name: str, mode: Mode) -> None:
+        """Report the mode if it changed; before the host is connected, it becomes part of the host's report."""
         known, self._modes[name] = self._modes.get(name), mode
         self._awaited.discard(name)
         if self._arriving is not None:
-            self._tell_arrivals()
+            self._deliver_arrivals()
         elif mode is not known:
             self._deliver(ApplicationReported(name, mode))
 
-    def _tell_arrivals(self) -> None:
+    def _deliver_arrivals(self) -> None:
         if not any(connection._awaited for connection in self._together):
             for connection in self._together:
-                connection._tell_arrival()
+                connection._deliver_arrival()
 
-    def _tell_arrival(self) -> None:
+    def _deliver_arrival(self) -> None:
         if (event := self._arriving) is not None:
             waiting, self._arriving, self._waiting, self._connected = self._waiting, None, [], True
             modes = {name: self._modes.get(name, mode) for name, mode in event.report.modes.items()}
@@ -202,7 +202,7 @@ class MlcmdConnection:
                     await self._mlcmd.to_primary(found.target, left_ms)
                 case Demote():
                     await self._mlcmd.to_backup(found.target, found.peer, left_ms)
-            if self._modes[name] is Mode.DOWN and mode is not Mode.DOWN:  # even if it is up again, to be looked at
+            if self._modes[name] is Mode.DOWN and mode is not Mode.DOWN:  # even if it is up again
                 raise DriverError(f"{name} went down")
         self._modes[name] = mode
         if isinstance(command, LookAt):
@@ -216,12 +216,12 @@ class MlcmdConnection:
 
     @contextlib.asynccontextmanager
     async def _turn(self, name: str, deadline_ms: int) -> AsyncGenerator[int]:
-        """Wait until nothing else is done for an application; gives the time that is left then, in milliseconds."""
+        """Wait until an application has no other work; yields the time that is left then, in milliseconds."""
         clock = asyncio.get_running_loop().time
         end = clock() + deadline_ms / 1000
         try:
             async with asyncio.timeout_at(end) as patience, self._lanes[name]:
-                patience.reschedule(None)  # mlcmd keeps to the time that is left, and tells what it saw by then
+                patience.reschedule(None)  # mlcmd keeps to the time that is left, and reports what it saw by then
                 yield max(1, round((end - clock()) * 1000))
         except TimeoutError:
             raise TimedOutError(f"{name} was busy for {deadline_ms} ms") from None
@@ -245,7 +245,7 @@ class MlcmdConnection:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            LOG.error("what mlcmd said could not be told", exc_info=error)
+            LOG.error("an answer of mlcmd could not be delivered", exc_info=error)
 
 
 def controlled_on(host: str, configuration: Configuration) -> dict[str, Controlled]:

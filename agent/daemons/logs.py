@@ -1,8 +1,8 @@
-"""What the daemons log, and how: a text for people, JSON for programs, and either as the journal of systemd wants it.
+"""The format of the daemons' logs: text for people, JSON for programs, and either of them for the journal of systemd.
 
-A record may carry `extra={"incident": id}`: the incident that it belongs to, the number that `switchover why` takes.
-The journal has times and priorities of its own: there a line has its priority in front (`<6>`, see sd-daemon(3)), which
-the journal takes away, and a text has no time; JSON stays the whole object.
+A record may have `extra={"incident": id}`: the number of its incident, which `switchover why` takes.
+The journal adds times and reads priorities: for it a line begins with its priority (`<6>`, see sd-daemon(3)), which the
+journal removes, and text has no time; JSON stays a whole object.
 """
 
 import json
@@ -20,10 +20,10 @@ _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, loggin
 
 
 def configure(form: str = TEXT, *, quiet: bool = False, stream: TextIO | None = None) -> None:
-    """Log from now on in one of the `FORMATS`, to standard error unless told otherwise; if quiet, warnings only.
+    """Log from now on in one of the `FORMATS`, by default to standard error; if `quiet`, warnings only.
 
-    Information is logged by this program's own loggers only: `transitions` logs a dozen lines a step, which cost the
-    agent 5 ms a takeover.
+    Only this program's own loggers log information: `transitions` logs a dozen lines a step, which cost the agent 5 ms
+    per takeover.
     """
     written = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(written)
@@ -33,20 +33,20 @@ def configure(form: str = TEXT, *, quiet: bool = False, stream: TextIO | None = 
 
 
 def formatter(form: str, *, is_journal: bool = False) -> logging.Formatter:
-    """What makes a line, or lines, of a record; for the journal, if that is what reads them."""
+    """The formatter of records as lines; `is_journal` says that the journal reads them."""
     if form == JSON:
         return Prioritised(JsonFormatter()) if is_journal else JsonFormatter()
     return Prioritised(TextFormatter(has_time=False)) if is_journal else TextFormatter()
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether the journal of systemd reads this stream, by what systemd says of it: `$JOURNAL_STREAM`, systemd.exec(5).
+    """Whether the journal of systemd reads this stream, according to `$JOURNAL_STREAM` (systemd.exec(5)).
 
-    The variable is inherited by whatever is started, whose output may go elsewhere: so the file itself is compared.
+    Child processes inherit the variable although their output may go elsewhere, so the file itself is compared.
     """
     try:
         found = os.fstat(stream.fileno())
-    except (OSError, ValueError):  # it is closed, or no file at all
+    except (OSError, ValueError):  # it is closed, or not a file
         return False
     return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
@@ -59,7 +59,7 @@ class TextFormatter(logging.Formatter):
         self._has_time = has_time
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback's if there is one."""
+        """One line, and the lines of the traceback if there is one."""
         incident = _incident(record)
         record.of = "" if incident is None else f"[{incident}] "
         if not self._has_time:
@@ -74,21 +74,21 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever the message and the traceback contain."""
         now = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told: dict[str, object] = {
+        found: dict[str, object] = {
             "time": now.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if (incident := _incident(record)) is not None:
-            told["incident"] = incident
+            found["incident"] = incident
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+            found["exception"] = self.formatException(record.exc_info)
+        return json.dumps(found)
 
 
 class Prioritised(logging.Formatter):
-    """Another formatter's lines, each with the record's priority in front: the journal reads it and takes it away."""
+    """Another formatter's lines, each after the record's priority, which the journal reads and removes."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()

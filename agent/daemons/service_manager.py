@@ -1,7 +1,7 @@
-"""What systemd is told of a daemon, as sd_notify(3) has it: that it is ready, how it is, and that its loop still turns.
+"""What a daemon reports to systemd (sd_notify(3)): that it is ready, its status, and that its loop still turns.
 
-Without `$NOTIFY_SOCKET` nothing is told and nothing is done. The variables are taken out of the environment: what a
-daemon starts must not speak for it.
+Without `$NOTIFY_SOCKET` nothing is reported. The variables are removed from the environment, so that no child process
+can report in the name of the daemon.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from collections.abc import Callable, MutableMapping
 LOG = logging.getLogger("switchover.notify")
 
 STATUS_AT_MOST_EVERY_S = 0.2
-"""How often a new status is told at most, in seconds: a takeover changes it a dozen times."""
+"""The shortest time between two status reports, in seconds: a takeover changes the status a dozen times."""
 
 
 class ServiceManager:
-    """systemd, if it started this process and wants to hear of it; otherwise nobody."""
+    """systemd, if it started this process and expects reports; otherwise nothing is sent."""
 
     def __init__(self, environment: MutableMapping[str, str] | None = None) -> None:
-        """Take what systemd says from the environment, this process's own unless another is given."""
+        """Read and remove systemd's variables from the environment, by default the one of this process."""
         environment = os.environ if environment is None else environment
         address = environment.pop("NOTIFY_SOCKET", "")
         period_us, pid = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
@@ -32,14 +32,14 @@ class ServiceManager:
         self._status = ""
 
     def ready(self, status: str) -> None:
-        """The daemon serves. From now on the event loop, if it turns, says so twice a period of the watchdog."""
+        """Report that the daemon is ready. From now on the event loop reports to the watchdog twice per period."""
         self._status = status
         self._tell("READY=1", f"STATUS={status}")
         if self._beat_s and self._address:
             self._beat()
 
     def follow(self, status: Callable[[], str]) -> Callable[..., None]:
-        """A function to call, with anything, when the status may have changed: soon it is asked for, and told if so."""
+        """Returns a function to call when the status may have changed: soon after, a changed status is reported."""
 
         def look(*_: object) -> None:
             if self._address and "status" not in self._timers:
@@ -54,7 +54,7 @@ class ServiceManager:
         return look
 
     def stopping(self) -> None:
-        """The daemon was asked to end, or has to. What it says next is nobody's concern."""
+        """Report that the daemon is about to end. Nothing is reported any more."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -68,7 +68,7 @@ class ServiceManager:
         self._timers["watchdog"] = asyncio.get_running_loop().call_later(self._beat_s, self._beat)
 
     def _tell(self, *lines: str) -> None:
-        """One datagram; whoever does not read it is not waited for."""
+        """Send one datagram, without waiting for its reader."""
         if not self._address:
             return
         try:
@@ -76,4 +76,4 @@ class ServiceManager:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             self._socket.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            LOG.warning("systemd was not told %s: %s", lines[0], error)
+            LOG.warning("systemd did not get %s: %s", lines[0], error)

@@ -1,4 +1,4 @@
-"""The two daemons put together: the agent with its links, and a host's LCA with its drivers."""
+"""The two daemons that move the VIP: the agent with its links, and the LCA of a host with its drivers."""
 
 import asyncio
 import functools
@@ -28,7 +28,7 @@ from .service_manager import ServiceManager
 async def run_agent(configuration: Configuration, ready: Callable[[], None], *, observe: bool = False) -> None:
     """Run the agent until SIGTERM, SIGINT or SIGHUP; `ready` is called when it answers operators.
 
-    With `observe` it tells hosts nothing, and journals what it would have done.
+    With `observe` it gives no command, and journals what it would have done.
     Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
     """
     manager = ServiceManager()
@@ -116,11 +116,11 @@ async def _serve(lca: Lca, link: LcaLink, manager: ServiceManager, ready: Callab
 
 
 def _in_one_line(agent: Agent) -> str:
-    """The solution as `switchover status` begins, then the VIP and the hosts: what `systemctl status` shows."""
-    told = status(agent)
-    whole, *_ = as_text(told).splitlines()
-    hosts = ", ".join(f"{host['name']} {host['link']}" for host in told["hosts"])
-    return f"{whole}; VIP {told['vip']['state']}; {hosts}"
+    """The first line of `switchover status`, then the VIP and the hosts: what `systemctl status` shows."""
+    now = status(agent)
+    whole, *_ = as_text(now).splitlines()
+    hosts = ", ".join(f"{host['name']} {host['link']}" for host in now["hosts"])
+    return f"{whole}; VIP {now['vip']['state']}; {hosts}"
 
 
 def _host(hosts: Iterable[Host], name: str) -> Host:

@@ -1,4 +1,4 @@
-"""How a daemon begins: it reads its configuration, and logs as it was told to."""
+"""How a daemon begins: it reads its configuration, and begins to log."""
 
 import argparse
 import logging

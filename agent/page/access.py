@@ -4,18 +4,22 @@ Against whom, and how:
 
 - *Another web site, in an operator's browser.* It can send requests, and must not learn or move anything. What changes
   something must come from one of the page's own origins (`Origin`), as JSON or from the login form, and a switchover
-  must have the ticket that goes with its plan, which no other site can read. Cookies are `SameSite=Strict`; no other
+  needs the ticket of its plan, which no other site can read. Cookies are `SameSite=Strict`; no other
   site may frame the page, and no script runs but the page's own (Content-Security-Policy without inline script).
 - *A name that leads to this address by DNS rebinding.* Only the configured names and addresses are answered (`Host`).
 - *Another user of this machine*, while the page is on loopback without a token. They can look. A switchover is for root
-  and for the agent's own user alone, as on the agent's socket; the kernel tells whose connection it is (`peer`).
+  and for the user of the agent and of this process alone, as on the agent's socket; the kernel says whose connection it
+  is (`peer`).
 - *Anybody in the network*, when it is not on loopback. TLS and the token are demanded by the configuration; without the
   token there is nothing but the login form. The token is compared in constant time, a wrong one is answered late, a
-  login ends after `SESSION_S` or with the agent, and its cookie is out of the scripts' reach.
-- *Whoever opens connections and never ends them.* See `server`.
+  login ends after `SESSION_S` or with this process, and no script can read its cookie.
+- *A client that opens connections and never ends them.* See `server`.
+- *One who has taken this process over.* They may do what an operator may, and read the agent's journal, but nothing
+  more: the process has no privileges (its unit), and the agent waits for none of its clients.
 
-Weakness, admitted: cookies know no ports. With a token on loopback, a server of another user of this machine gets the
-cookie of an operator who visits it, on another port of the same address.
+Weaknesses, admitted. Cookies know no ports: with a token on loopback, a server of another user of this machine gets the
+cookie of an operator who visits it, on another port of the same address. And as the page runs as the agent's user, one
+who has taken it over can end the agent (kill(2)), which systemd starts again.
 """
 
 import hashlib
@@ -36,13 +40,14 @@ SESSION_S = 12 * 3600
 """How long a login lasts, in seconds."""
 
 SHORTEST_TOKEN = 16
+"""How many characters a token has at least."""
 
 _OTHERS = 0o077
 _SAFE = ("GET", "HEAD")
 
 
 class Access:
-    """What is allowed, as the configuration has it. Raises `PageError` if the token cannot be read."""
+    """What the configuration allows. Raises `PageError` if the token cannot be read."""
 
     def __init__(self, settings: PageSettings) -> None:
         self.is_tls = settings.tls_certificate is not None
@@ -63,7 +68,7 @@ class Access:
         return headers.get("host", "").lower() in self._hosts
 
     def is_known(self, request: HTTPConnection) -> bool:
-        """Whether whoever asks has logged in, or sends the token along; anybody has where there is no token."""
+        """Whether the client has logged in, or sends the token; without a token every client counts as known."""
         return self._token is None or self.has_bearer(request) or self._is_session(request.cookies.get(self.cookie, ""))
 
     def is_token(self, token: str) -> bool:
@@ -76,29 +81,29 @@ class Access:
         return scheme.lower() == "bearer" and self.is_token(token.strip())
 
     def is_own(self, request: HTTPConnection) -> bool:
-        """Whether a request that changes something comes from the page itself, or from a program that has the token."""
+        """Whether a request that changes something comes from the page itself, or from a program with the token."""
         if request.scope["method"] in _SAFE:
             return True
         origin = request.headers.get("origin")
         return origin in self._origins if origin else self.has_bearer(request)
 
     def may_switch(self, request: HTTPConnection) -> bool:
-        """Whether whoever asks may switch over: who knows the token, or else root and the agent's user on loopback."""
+        """Whether the client may switch over: with the token, or without one root and the agent's user on loopback."""
         if self.has_token:
             return self.is_known(request)
         client, server = request.scope["client"], request.scope["server"]
         return uid_of(client, server) in (0, os.geteuid())
 
     def session(self) -> str:
-        """The value of a cookie that lasts from now on for `SESSION_S`."""
+        """The value of a cookie that is valid for `SESSION_S` from now on."""
         return self._signed("session", str(int(time.time()) + SESSION_S))
 
     def ticket(self, plan: str) -> str:
-        """What a switchover must have along that was asked for on the strength of this plan."""
+        """What a request for a switchover must contain to be granted on the strength of this plan."""
         return self._signed("plan", hashlib.sha256(plan.encode()).hexdigest())
 
     def is_ticket(self, ticket: str, plan: str) -> bool:
-        """Whether the ticket goes with this plan, as it would be now."""
+        """Whether the ticket belongs to this plan."""
         return hmac.compare_digest(_digest(ticket), _digest(self.ticket(plan)))
 
     def _is_session(self, cookie: str) -> bool:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .access import Access
 
 OPEN = frozenset(("/login", "/page.css", "/page.js"))
-"""What is answered without a login: the form, and what it is made of."""
+"""What is answered without a login: the form, and the files that it needs."""
 
 PER_S, AT_ONCE = 40.0, 80.0
 """How many requests are answered a second, and how many at once after a rest: this machine has other work to do."""

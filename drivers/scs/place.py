@@ -1,4 +1,4 @@
-"""Where reading a log file goes on: a place in a file that is found again even under another name, or in a copy."""
+"""The place where reading a log file goes on; it is found again under another name of the file, and in a copy."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from attrs import asdict, frozen
 
 REMEMBERED = 1024
-"""How much of what was read is compared, in bytes: so much from the start of the file, so much before the place."""
+"""How many bytes are compared from the start of the file, and as many before the place."""
 
 
 @frozen
@@ -34,7 +34,7 @@ class Place:
 
 
 def load_place(bookmark: Path) -> Place | None:
-    """What the bookmark holds, or None if there is none. Raises `ValueError` if it is damaged, or `OSError`."""
+    """The place in the bookmark; None without a bookmark. Raises `ValueError` if it is damaged, or `OSError`."""
     try:
         data = json.loads(bookmark.read_bytes())
     except FileNotFoundError:
@@ -69,15 +69,15 @@ def save_place(bookmark: Path, place: Place) -> None:
 
 
 def fingerprint(head: bytes, tail: bytes) -> str:
-    """The fingerprint of what begins and ends so."""
+    """The fingerprint of the bytes that begin with `head` and end with `tail`."""
     return hashlib.sha256(head + tail).hexdigest()
 
 
 class LogFile:
-    """A regular file, open for reading. Raises `OSError`, as all its methods do, if it is none or cannot be read."""
+    """A regular file, open for reading. It and its methods raise `OSError` if it cannot be read or is no such file."""
 
     def __init__(self, path: str | Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not make us wait
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would block
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
@@ -85,7 +85,7 @@ class LogFile:
         self.device, self.inode, self.changed_ns = status.st_dev, status.st_ino, status.st_mtime_ns
 
     def close(self) -> None:
-        """Let go of the file, unless that has been done."""
+        """Close the file; a second call does nothing."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -137,7 +137,7 @@ def _holder(name: str, place: Place) -> LogFile | None:
     try:
         file = LogFile(name)
     except OSError:
-        return None  # whatever it is, it is not what was read
+        return None  # so it is not the file that was read
     held = False
     try:
         held = file.holds(place)

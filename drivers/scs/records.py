@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from attrs import frozen
 
 LONGEST_LINE = 64 * 1024
-"""What is read of a line, in bytes; the rest is skipped. A header ends after so many bytes at the latest."""
+"""How many bytes of a line are read; the rest is skipped. A header ends after this many bytes at the latest."""
 
 CHUNK = 2 * LONGEST_LINE
-"""What is read of a file at a time, in bytes: the longest line and more."""
+"""How many bytes of a file are read at a time: more than the longest line."""
 
 _COLUMNS = 1024
 
@@ -98,5 +98,5 @@ def _end_of_nuls(chunk: bytes, at: int) -> int:
 
 
 def _text(line: bytes) -> str:
-    """What can matter of a line. Bytes that are no UTF-8 are replaced."""
+    """The part of a line that can matter. Bytes that are not UTF-8 are replaced."""
     return line.replace(b"\0", b"")[:_COLUMNS].decode(errors="replace")

@@ -151,8 +151,8 @@ def test_a_service_manager_that_is_gone_is_warned_of_and_harms_nothing(tmp_path,
     manager.ready("serves")
     manager.stopping()
     assert [record.getMessage() for record in caplog.records] == [
-        "systemd was not told READY=1: [Errno 2] No such file or directory",
-        "systemd was not told STOPPING=1: [Errno 2] No such file or directory",
+        "systemd did not get READY=1: [Errno 2] No such file or directory",
+        "systemd did not get STOPPING=1: [Errno 2] No such file or directory",
     ]
 
 

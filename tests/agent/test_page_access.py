@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from support.page_stage import PageStage, answer_of
 from switchover.agent.configuration.settings import PageSettings
+from switchover.agent.lab.settings import LabSettings
 from switchover.agent.page import access, application
 from switchover.agent.page.access import Access
 from switchover.agent.page.errors import PageError
+from switchover.agent.page.server import PageServer
+from switchover.agent.simulation.stage import SimulatedStage
 
 TOKEN = "correct-horse-battery-staple"  # noqa: S105  # not in use anywhere
 
@@ -122,5 +125,6 @@ def test_over_tls_the_cookie_is_for_tls_alone(tmp_path, token_file):
 def test_a_certificate_that_is_none_is_refused(tmp_path):
     (tmp_path / "page.crt").write_text("nothing")
     settings = PageSettings(tls_certificate=tmp_path / "page.crt", tls_key=tmp_path / "page.crt")
+    configuration = SimulatedStage(tmp_path, LabSettings(300)).configuration
     with pytest.raises(PageError, match=r"^the page's certificate cannot be used: "):
-        PageStage(tmp_path, page=settings).__enter__()
+        PageServer(configuration, settings)
