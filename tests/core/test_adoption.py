@@ -1,7 +1,7 @@
 """After its own restart the agent adopts what the hosts really look like, before it commands anything.
 
-Every way in which two hosts can be found is played, in both orders of connection. What must come of it is told by
-`expected`, which knows nothing of the tables: it reads the rules as [S2] and the design state them.
+Every combination of modes and VIP that two hosts can report is played, in both orders of connection. The expected
+primary comes from `expected_primary`, which does not use the tables: it follows the rules of [S2] and of the design.
 """
 
 import itertools
@@ -39,7 +39,7 @@ SETTLED = TimerFired("settle SIP Server")
 
 @define(eq=False)
 class World:
-    """Two hosts that do at once what they are told. `two_primaries` counts commands that made a second primary."""
+    """Two hosts that carry out every command at once. `two_primaries` counts commands that made a second primary."""
 
     order: VipOrder
     modes: list[Mode]
@@ -55,8 +55,8 @@ class World:
 
     def report(self, side: int) -> HostConnected:
         name = SIP.applications[side - 1]
-        found = HostReport({name: self.modes[side - 1]}, self.vip[side - 1], {name: self.primary_for_ms[side - 1]})
-        return HostConnected(HOSTS[side - 1], found)
+        report = HostReport({name: self.modes[side - 1]}, self.vip[side - 1], {name: self.primary_for_ms[side - 1]})
+        return HostConnected(HOSTS[side - 1], report)
 
     def happen(self, *events: Event) -> None:
         waiting = list(events)
@@ -91,10 +91,10 @@ class World:
 
 
 def expected_primary(modes: tuple[Mode, Mode], vip: tuple[bool, bool], primary_for_ms: tuple[int, int]) -> int | None:
-    """The index of the one that must be primary in the end: the only candidate, or who wins the tie.
+    """The index of the side that must be primary in the end: the only candidate, or the winner of the tie.
 
-    A primary stays; without one a backup is promoted; with two alike the VIP's only holder wins, then the one that has
-    been primary for longer, then the first.
+    A primary stays; without one a backup is promoted; of two equal ones the VIP's only holder wins, then the one that
+    has been primary for longer, then the first.
     """
     candidates = [index for index in (0, 1) if modes[index] is P] or [i for i in (0, 1) if modes[i] is B]
     if len(candidates) < 2:
@@ -112,7 +112,7 @@ NAMES = [f"{m1}+{m2}-vip{'1' * v1}{'2' * v2}" for (m1, m2), (v1, v2) in FOUND]
 @pytest.mark.parametrize("first", [1, 2])
 @pytest.mark.parametrize("order", VipOrder)
 @pytest.mark.parametrize(("modes", "vip"), FOUND, ids=NAMES)
-def test_whatever_both_hosts_report_one_is_primary_in_the_end_and_has_the_vip(modes, vip, order, first, primary_for_ms):
+def test_whatever_both_hosts_report_one_becomes_primary_and_gets_the_vip(modes, vip, order, first, primary_for_ms):
     world = World(order, list(modes), list(vip), primary_for_ms)
     world.happen(world.report(first), world.report(3 - first), SETTLED)
     primary = expected_primary(modes, vip, primary_for_ms)
@@ -132,7 +132,7 @@ def test_whatever_both_hosts_report_one_is_primary_in_the_end_and_has_the_vip(mo
 
 @pytest.mark.parametrize("first", [1, 2])
 @pytest.mark.parametrize(("modes", "vip"), FOUND, ids=NAMES)
-def test_what_is_sound_already_is_only_announced_again(modes, vip, first):
+def test_a_running_solution_only_has_its_vip_announced_again(modes, vip, first):
     """A running solution is not disturbed by a restart of its controller: no mode and no address changes."""
     world = World(VipOrder.TOGETHER, list(modes), list(vip))
     world.happen(world.report(first), world.report(3 - first), SETTLED)
@@ -146,7 +146,7 @@ def test_what_is_sound_already_is_only_announced_again(modes, vip, first):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("side", [1, 2])
 @pytest.mark.parametrize("why", ["it never came", "it was lost"])
-def test_a_host_that_stays_alone_is_not_promoted_before_the_other_one_is_given_up(why, side, mode, vip):
+def test_a_host_alone_is_not_promoted_before_the_other_host_is_lost(why, side, mode, vip):
     world = World(VipOrder.TOGETHER, [mode, mode], list(vip))
     world.happen(world.report(side))
     if mode is not P:
@@ -165,11 +165,11 @@ def test_a_host_that_stays_alone_is_not_promoted_before_the_other_one_is_given_u
 @pytest.mark.parametrize(
     ("modes", "order"), list(itertools.product(itertools.product(MODES, MODES), VipOrder)), ids=str
 )
-def test_a_host_that_comes_too_late_takes_nothing_from_the_one_that_is_primary(modes, order, vip):
-    """The first host was alone when the time was over; who comes then is the one that goes back."""
+def test_a_host_that_connects_late_takes_nothing_from_the_primary(modes, order, vip):
+    """The first host was alone when the settle time was over; the host that connects later becomes the backup."""
     world = World(order, list(modes), list(vip))
     world.happen(world.report(1), SETTLED)
-    assert world.two_primaries == (modes == (B, P))  # the one that cannot be heard: nobody can know
+    assert world.two_primaries == (modes == (B, P))  # the lost host may be primary: the agent cannot know it
     world.happen(world.report(2))
     assert (world.two_primaries, world.solution.state.pending) == (modes == (B, P), ())
     if modes != (D, D):
@@ -180,14 +180,14 @@ def test_a_host_that_comes_too_late_takes_nothing_from_the_one_that_is_primary(m
 
 @pytest.mark.parametrize("back", [1, 2])
 @pytest.mark.parametrize(("modes", "vip"), FOUND, ids=NAMES)
-def test_an_agent_that_was_blind_adopts_what_it_finds_as_after_a_restart(modes, vip, back):
+def test_a_blind_agent_adopts_the_hosts_as_it_does_after_a_restart(modes, vip, back):
     world = World(VipOrder.TOGETHER, [P, B], [True, False])
     world.happen(world.report(1), world.report(2))
     world.happen(*(HostFellSilent(host) for host in HOSTS), *(HostLost(host) for host in HOSTS))
     assert world.solution.state.pairs[0].state == world.solution.state.vip == "out_of_sight"
     world.modes, world.vip = list(modes), list(vip)
     restarted = World(VipOrder.TOGETHER, list(modes), list(vip))
-    for found in (world, restarted):
-        found.happen(found.report(back), found.report(3 - back))
-        found.let_alarms_end()
+    for each in (world, restarted):
+        each.happen(each.report(back), each.report(3 - back))
+        each.let_alarms_end()
     assert (world.solution.state, world.modes, world.vip) == (restarted.solution.state, restarted.modes, restarted.vip)

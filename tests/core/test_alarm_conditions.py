@@ -77,13 +77,13 @@ def test_an_uncancelled_alarm_reacts_when_the_solution_is_switched_back_soon():
 
 
 def test_a_literal_alarm_is_latched_and_the_vip_stays_when_switched_back_soon():
-    """The trap of [S1]: it stays until the cancel timeout is over, and what it detects then makes it longer still."""
+    """The trap of [S1]: it stays until the cancel timeout is over, and every new detection restarts that timeout."""
     world = started(takeover(LITERAL, cancel_timeout_ms=FAR_TOO_LONG))
     world.happen(SwitchoverRequested(A2))
     assert activated(world.happen(SwitchoverRequested(A1))) == [P1, f"{A2} backup"]
     assert (world.alarm(P1), world.alarm(P2), world.solution.state.vip) == ("active", "latched", "held_1")
     given = world.happen(SwitchoverRequested(A2))
-    assert (activated(given), scripts(given)) == ([], [])  # nor does that of the backup, which is latched as well
+    assert (activated(given), scripts(given)) == ([], [])  # the alarm of the backup is latched as well
     assert StartTimer(f"cancel {P2}", FAR_TOO_LONG) in given
     assert (world.solution.state.pairs[0].state, world.solution.state.vip) == ("redundant_2", "held_1")
 
@@ -101,11 +101,11 @@ def test_an_alarm_whose_cancel_timeout_is_over_reacts_again(reactions):
 
 @pytest.mark.parametrize("reactions", ReactionPolicy)
 @pytest.mark.parametrize("notation", ["00-5151", "5151", "00-05151"])
-def test_the_cancel_event_cancels_the_alarm_of_its_own_application_alone(notation, reactions):
+def test_the_cancel_event_cancels_only_the_alarm_of_its_own_application(notation, reactions):
     """The core writes the event itself: the application is backup now, and its alarm is ready for the next time."""
     world = started(takeover(reactions, cancel=notation, cancel_timeout_ms=FAR_TOO_LONG))
     world.happen(LogMessageReceived("5150", A1), LogMessageReceived("5151", A2))
-    assert world.alarm(P1) == "active"  # the other application's message is none of its business
+    assert world.alarm(P1) == "active"  # a message about the other application
     for new, old in ((A2, A1), (A1, A2), (A2, A1)):
         given = world.happen(SwitchoverRequested(new))
         assert f"{new} primary" in activated(given)
@@ -135,13 +135,13 @@ def test_a_primary_mode_alarm_is_rearmed_once_its_application_is_no_longer_prima
     assert world.alarm(P1) == "active"
     world.happen(*over)
     assert world.alarm(P1) == "rearmed"
-    assert world.happen(TimerFired(f"cancel {P2}")) == []  # another one's timeout
+    assert world.happen(TimerFired(f"cancel {P2}")) == []  # the timeout of another alarm
     assert world.alarm(P1) == "rearmed"
 
 
 @pytest.mark.parametrize(("reactions", "shown"), [(ONCE, [P1]), (LITERAL, [])])
 def test_a_failed_switchover_makes_an_alarm_react_again_unless_it_is_literal(reactions, shown):
-    """What it waits for is still so after something else was tried: the VIP is asked to be where it belongs."""
+    """The condition still holds after the failed attempt, so the VIP is asked for again where it belongs."""
     world = started(takeover(reactions))
     world.happen(LogMessageReceived("5150", A1))
     (demote,) = world.solution.handle(SwitchoverRequested(A2))
@@ -162,8 +162,8 @@ def test_a_primary_adopted_after_both_hosts_were_silent_raises_an_unlatched_alar
     assert (StartTimer(f"cancel {P1}", FAR_TOO_LONG) in given) == bool(shown)
 
 
-def test_every_reaction_runs_its_script_as_an_scs_does_it_and_only_there():
-    """[S1] warns of scripts that run when nothing is to be moved; with the policy `once` they do not."""
+def test_literal_reactions_always_run_their_script_and_others_only_if_needed():
+    """[S1] warns of scripts that run although nothing has to move; with the policy `once` they do not run."""
     ran = {}
     for reactions in ReactionPolicy:
         given = started(takeover(reactions)).happen(LogMessageReceived("5150", A1))
@@ -183,11 +183,11 @@ def mode_changes(commands: list[Command]) -> Counter:
 
 def all_on(side: int) -> Counter:
     """Every redundant pair is switched to this side, once."""
-    told = Counter()
+    changes = Counter()
     for kind in ("VM_SIP_Server", "VM_Server"):
-        told[Demote(HOSTS[2 - side], f"{kind}_{3 - side}")] += 1
-        told[Promote(HOSTS[side - 1], f"{kind}_{side}")] += 1
-    return told
+        changes[Demote(HOSTS[2 - side], f"{kind}_{3 - side}")] += 1
+        changes[Promote(HOSTS[side - 1], f"{kind}_{side}")] += 1
+    return changes
 
 
 @pytest.mark.parametrize("happening", [ApplicationReported("RM_1", Mode.DOWN), ApplicationReported("MCP_1", Mode.DOWN)])
@@ -200,7 +200,7 @@ def test_a_monitored_failure_raises_both_alarms_and_switches_the_solution_once(h
     assert mode_changes(given) == all_on(2)
     assert Counter(scripts(given)) == {EnableVip(H2): 1, DisableVip(H1): 1}
     assert {world.alarm(alarm) for alarm in of_the_failure} == {"active"}
-    assert world.happen(ApplicationReported(name, Mode.DOWN)) == []  # it is no news
+    assert world.happen(ApplicationReported(name, Mode.DOWN)) == []  # the mode did not change
     again = world.happen(LogMessageReceived("5064", name), LogMessageReceived("5091", name))
     assert again == [StartTimer(f"cancel {alarm}", 5000) for alarm in reversed(of_the_failure)]
 
@@ -213,7 +213,9 @@ def test_a_failure_alarm_is_over_when_the_application_is_up_and_a_second_is_new(
     assert {world.alarm(alarm) for alarm in RM_ALARMS[1]} == {"rearmed"}
     given = world.happen(ApplicationReported("RM_1", Mode.DOWN))
     assert activated(given) == RM_ALARMS[1]
-    assert [command for command in given if isinstance(command, HostCommand)] == []  # on the backup host: all is there
+    assert [
+        command for command in given if isinstance(command, HostCommand)
+    ] == []  # on the backup host: everything runs
     world.happen(ApplicationReported("RM_1", Mode.UP))
     given = world.happen(ApplicationReported("RM_2", Mode.DOWN))
     assert (activated(given)[:2], mode_changes(given)) == (RM_ALARMS[2], all_on(1))
@@ -249,7 +251,7 @@ def test_a_message_that_contradicts_the_host_s_report_activates_no_failure_alarm
 
 
 def test_the_failure_of_the_unseen_premise_sip_server_is_over_only_when_cancelled():
-    """[S1] wires nothing to it. If a user does, its messages are all that there is."""
+    """[S1] wires no reaction to it. If a user does, its messages are the only source."""
     topology = voicemail_topology()
     world = started(topology)
     assert world.happen(LogMessageReceived("5091", "Premise_SIP_Server")) == []

@@ -1,4 +1,4 @@
-"""Whatever happens, an alarm reacts once an incident, and is not active for what is over."""
+"""Whatever happens, an alarm reacts once per incident, and is not active after its condition is over."""
 
 from collections import Counter
 
@@ -97,8 +97,8 @@ def concrete(state: SolutionState, happening: Event | str) -> Event | None:
     return ANSWERS[happening](number) if happening == "done" else ANSWERS[happening](number, "it hangs")
 
 
-def is_so(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
-    """Whether what the alarm tells of is so."""
+def holds(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
+    """Whether the condition of the alarm holds."""
     component, side = divmod(topology.applications.index(alarm.application), 2)
     if alarm.detect in ("00-5091", "00-5064"):
         return state.applications[2 * component + side] in ("down", "lost")
@@ -116,10 +116,10 @@ def cancels(alarm: Alarm, event: Event, commands: tuple[Command, ...]) -> bool:
 
 
 @given(stories())
-def test_an_alarm_reacts_at_the_first_message_of_each_incident_and_at_no_other(story):
-    """The incidents are reckoned from what hosts report and what is written, without looking at the alarms' states.
+def test_an_alarm_reacts_to_the_first_message_of_each_incident_and_to_no_other(story):
+    """The incidents are derived from the hosts' reports and the messages written, not from the alarms' states.
 
-    `reacts` are the alarms for which a message would be another incident: that were cancelled, or (`once`) are over.
+    `reacts` are the alarms for which a message begins a new incident: they were cancelled, or (`once`) are over.
     """
     topology, happenings = story
     solution, once = Solution(topology), topology.reactions is ONCE
@@ -139,26 +139,26 @@ def test_an_alarm_reacts_at_the_first_message_of_each_incident_and_at_no_other(s
         for alarm in topology.alarms:
             is_written = (alarm.detect, alarm.application) in written
             timer = StartTimer(f"cancel {alarm.name}", alarm.cancel_timeout_ms)
-            assert timers[timer] >= is_written, "each time that it is detected, its cancel timeout begins anew"
+            assert timers[timer] >= is_written, "every detection restarts the cancel timeout"
             assert shown[alarm.name] <= 1
             if alarm.name in reacts:
                 assert shown[alarm.name] == min(timers[timer], 1)
-            elif shown[alarm.name]:  # it was active: only because what it tells of was found to be so still
+            elif shown[alarm.name]:  # it was active, and its condition turned out to hold still
                 assert once
                 assert not is_written
                 assert not timers[timer]
-                assert is_so(topology, solution.state, alarm)
+                assert holds(topology, solution.state, alarm)
             for reaction in alarm.reactions:
                 assert reactions[alarm.name, reaction.target] == shown[alarm.name], "all of its reactions, or none"
             if shown[alarm.name]:
                 reacts.discard(alarm.name)
-            if cancels(alarm, event, commands) or (once and not is_so(topology, solution.state, alarm)):
+            if cancels(alarm, event, commands) or (once and not holds(topology, solution.state, alarm)):
                 reacts.add(alarm.name)
 
 
 @given(stories())
-def test_whatever_happens_no_alarm_is_active_for_what_is_over(story):
-    """It is rearmed then, and only as an SCS does it latched."""
+def test_no_alarm_is_active_after_its_condition_is_over(story):
+    """After that it is rearmed, or latched if alarms react literally."""
     topology, happenings = story
     solution, over = Solution(topology), "rearmed" if topology.reactions is ONCE else "latched"
     for happening in happenings:
@@ -169,4 +169,4 @@ def test_whatever_happens_no_alarm_is_active_for_what_is_over(story):
         except CoreError:
             continue
         for alarm, state in zip(topology.alarms, solution.state.alarms, strict=True):
-            assert state in ("clear", over) or (state == "active" and is_so(topology, solution.state, alarm))
+            assert state in ("clear", over) or (state == "active" and holds(topology, solution.state, alarm))

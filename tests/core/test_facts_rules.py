@@ -37,7 +37,7 @@ TAKING_OVER = TAKEOVER_AT_REST.with_pair(0, PairState("taking_over_2", (D, B)))
 
 
 def running(first: str, second: str) -> SolutionState:
-    """The voicemail solution where on each side the applications up are: S(IP), V(M Server), R(M), M(CP)."""
+    """The voicemail solution with these applications up on each side: S(IP), V(M Server), R(M), M(CP)."""
     applications = ["up" if name in up else "down" for name in ("S", "V", "R", "M") for up in (first, second)]
     outside = VOICEMAIL_AT_REST.applications[len(applications) :]
     return evolve(VOICEMAIL_AT_REST, applications=(*applications, *outside))
@@ -54,7 +54,7 @@ def running(first: str, second: str) -> SolutionState:
     ],
     ids=str,
 )
-def test_rule_28_a_promotion_is_under_way_while_it_or_a_look_has_no_result(pending, expected):
+def test_rule_28_a_promotion_runs_while_it_or_a_look_has_no_result(pending, expected):
     state = with_pending(TAKING_OVER, *pending)
     assert pair_facts(TAKEOVER, state, 0, "promotion_runs") == {expected}
 
@@ -130,12 +130,12 @@ def test_rule_31_the_vip_follows_the_pair_whose_alarms_enable_it():
     ],
     ids=str,
 )
-def test_rule_32_a_side_serves_if_it_is_primary_and_no_loser_of_a_split_brain(pair, serving):
+def test_rule_32_a_side_serves_if_it_is_primary_and_did_not_lose_a_split_brain(pair, serving):
     expected = {f"side{side}_{'serves' if side in serving else 'serves_not'}" for side in (1, 2)}
     assert vip_facts(TAKEOVER, TAKEOVER_AT_REST.with_pair(0, pair), "side1_serves") == expected
 
 
-def test_rule_33_what_was_seen_of_the_vip_counts_where_no_command_for_it_is_pending():
+def test_rule_33_an_observed_vip_counts_where_no_command_for_it_is_pending():
     held = TAKEOVER_AT_REST
     assert (held.vip, held.vip_held, vip_surprise(TAKEOVER, held)) == ("held_1", (True, False), None)
 
@@ -162,7 +162,7 @@ def test_rule_33_what_was_seen_of_the_vip_counts_where_no_command_for_it_is_pend
         ("00-5090", "VM_SIP_Server_1", [(D, "down"), (None, "lost"), (None, "unknown")]),
     ],
 )
-def test_rule_34_what_an_alarm_told_of_is_over_when_it_is_not_so_any_more(event_id, application, over):
+def test_rule_34_an_alarm_is_over_when_its_condition_no_longer_holds(event_id, application, over):
     conditions: list[tuple[Mode | None, str]] = [(P, "up"), (B, "up"), (D, "down"), (None, "lost"), (None, "unknown")]
     alarm = Alarm("waits", event_id, application, ())
     assert over == [
@@ -173,7 +173,7 @@ def test_rule_34_what_an_alarm_told_of_is_over_when_it_is_not_so_any_more(event_
 
 
 @pytest.mark.parametrize("event_id", ["00-5150", "00-4561", "00-5091", "00-5090"])
-def test_rule_34_where_nothing_is_known_it_is_never_over(event_id):
+def test_rule_34_an_alarm_is_never_over_while_nothing_is_known(event_id):
     for runs in ("up", "down", "unknown"):
         number = VOICEMAIL.number_of("Premise_SIP_Server")
         state = VOICEMAIL_AT_REST.with_application(number, runs)
@@ -196,7 +196,7 @@ def test_rule_34_where_nothing_is_known_it_is_never_over(event_id):
         (("redundant_2", "redundant_1"), ("SVRM", "SVRM"), "side2_either"),
     ],
 )
-def test_rule_35_the_joint_view_is_busy_before_all_and_others_follow_the_vips_pair(pairs, up, view):
+def test_rule_35_the_joint_view_is_busy_or_follows_the_pair_of_the_vip(pairs, up, view):
     state = evolve(running(*up), pairs=tuple(PairState(pair) for pair in pairs))
     assert joint_view(VOICEMAIL, state) == view
 

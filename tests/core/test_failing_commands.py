@@ -1,4 +1,4 @@
-"""Commands that fail, answers that come in any order, wishes that change: the solution comes to rest all the same."""
+"""Commands fail, results arrive in any order, requests change: the solution still comes to rest."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -50,15 +50,15 @@ def started(order: VipOrder) -> Solution:
 
 @define(eq=False)
 class World:
-    """Hosts that do at once what they are told, but for the commands that are to fail, counted from 0.
+    """Hosts that carry out every command at once; those in `failing`, counted from 0, fail.
 
-    Timers run out when nothing else is left to happen, those of the alarms last of all. `told` has what hosts were
-    told, and the timers but for those of the alarms.
+    Timers run out when nothing else is left to happen, those of the alarms last. `given` lists the commands to hosts
+    and the timers, except those of the alarms.
     """
 
     solution: Solution
     failing: frozenset[int] = frozenset()
-    told: list[str] = field(factory=list)
+    given: list[str] = field(factory=list)
     count: int = 0
 
     def happen(self, *events: Event) -> None:
@@ -69,15 +69,15 @@ class World:
                     of_alarms.append(TimerFired(command.timer))
                 elif isinstance(command, StartTimer):
                     timers.append(TimerFired(command.timer))
-                    self.told.append(command.timer)
+                    self.given.append(command.timer)
                 elif isinstance(command, FOR_HOSTS):
                     waiting.append(self.answer(command))
 
     def answer(self, command: Command) -> Event:
         fails = self.count in self.failing
         self.count += 1
-        assert self.count < 50, "it never comes to rest"
-        self.told.append(f"{describe_command(command)}{' FAILS' if fails else ''}")
+        assert self.count < 50, "the solution never comes to rest"
+        self.given.append(f"{describe_command(command)}{' FAILS' if fails else ''}")
         return CommandFailed(command.id, "exit status 1") if fails else CommandSucceeded(command.id)
 
 
@@ -97,7 +97,7 @@ INCIDENTS = {
 )
 @pytest.mark.parametrize("incident", INCIDENTS)
 @pytest.mark.parametrize("order", VipOrder)
-def test_whichever_commands_fail_for_a_while_the_vip_ends_up_at_the_primary(order, incident, failing):
+def test_whichever_commands_fail_the_vip_ends_up_at_the_primary(order, incident, failing):
     world = World(started(order), frozenset(failing))
     for event in INCIDENTS[incident]:
         world.happen(event)
@@ -115,10 +115,10 @@ RETRY, DRAIN = "retry VIP", "drain VIP"
 SCRIPTS = {
     ("together", ""): [DISABLE, ENABLE, ANNOUNCE],
     ("together", DISABLE): [f"{DISABLE} FAILS", ENABLE, RETRY, DISABLE, ANNOUNCE],
-    # Announced again because the release is confirmed first, and in vain because it is not there yet.
+    # The release is confirmed first, so the VIP is announced: in vain, because host2 does not hold it yet.
     ("together", ENABLE): [DISABLE, f"{ENABLE} FAILS", ANNOUNCE, RETRY, ENABLE],
     ("disable-first", ""): [DISABLE, ENABLE],
-    # Service before purity: the release fails, and yet the VIP is enabled where it is wanted.
+    # Service comes first: the release fails, and the VIP is enabled on the new host all the same.
     ("disable-first", DISABLE): [f"{DISABLE} FAILS", ENABLE, RETRY, DISABLE, ANNOUNCE],
     ("disable-first", ENABLE): [DISABLE, f"{ENABLE} FAILS", RETRY, ENABLE],
     ("enable-first", ""): [ENABLE, DRAIN, DISABLE, ANNOUNCE],
@@ -133,11 +133,11 @@ def test_the_scripts_that_a_manual_switchover_runs_when_one_of_them_fails_once(o
     undisturbed = World(started(VipOrder(order)))
     undisturbed.happen(SwitchoverRequested(A2))
     modes = [f"demote {A1}", f"promote {A2}"]
-    assert undisturbed.told[:2] == modes
-    failing = frozenset({[t for t in undisturbed.told if t != DRAIN].index(fails)} if fails else ())
+    assert undisturbed.given[:2] == modes
+    failing = frozenset({[t for t in undisturbed.given if t != DRAIN].index(fails)} if fails else ())
     world = World(started(VipOrder(order)), failing)
     world.happen(SwitchoverRequested(A2))
-    assert world.told == [*modes, *SCRIPTS[order, fails]]
+    assert world.given == [*modes, *SCRIPTS[order, fails]]
 
 
 def test_a_promotion_that_fails_is_tried_again_after_the_configured_time():
@@ -150,7 +150,7 @@ def test_a_promotion_that_fails_is_tried_again_after_the_configured_time():
         assert promote == Promote(H2, A2)
 
 
-def test_of_two_backups_the_other_one_is_tried_when_one_cannot_be_promoted():
+def test_if_one_backup_cannot_be_promoted_the_other_one_is():
     solution = started(VipOrder.TOGETHER)
     (promote,) = solution.handle(ApplicationReported(A1, B))
     tried = [promote]
@@ -161,7 +161,7 @@ def test_of_two_backups_the_other_one_is_tried_when_one_cannot_be_promoted():
     assert tried == [Promote(H1, A1), Promote(H2, A2), Promote(H1, A1), Promote(H2, A2)]
 
 
-def test_a_loser_that_cannot_be_demoted_loses_the_vip_at_least_and_is_asked_again():
+def test_a_loser_that_cannot_be_demoted_loses_the_vip_and_is_demoted_again_later():
     """A weakness that the core admits: there is no fencing."""
     world = World(started(VipOrder.TOGETHER))
     world.happen(HostLost(H1))
@@ -176,16 +176,16 @@ def test_a_loser_that_cannot_be_demoted_loses_the_vip_at_least_and_is_asked_agai
 
 @define(eq=False)
 class Answers:
-    """What is still to come from each source, in its own order: the two hosts, and the timers.
+    """The events still to come from each source, in its own order: the two hosts, and the timers.
 
-    Those of the alarms are left out: they run out long after the last answer.
+    The alarms' timers are left out: they run out long after the last answer.
     """
 
     solution: Solution
     queues: dict[str, list[Event]] = field(factory=lambda: {H1: [], H2: [], "timers": []})
     given: list[Command] = field(factory=list)
 
-    def tell(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         for command in self.solution.handle(event):
             if isinstance(command, StartTimer) and not command.timer.startswith("cancel "):
                 self.queues["timers"].append(TimerFired(command.timer))
@@ -199,21 +199,21 @@ class Answers:
 
 
 def every_ending(answers: Answers) -> Iterator[Answers]:
-    """Play every order in which the answers can come, each source's own order kept."""
+    """Play every order in which the answers can arrive; each source keeps its own order."""
     sources = [source for source, events in answers.queues.items() if events]
     if not sources:
         yield answers
     for source in sources:
         branch = answers.copy()
-        branch.tell(branch.queues[source].pop(0))
+        branch.handle(branch.queues[source].pop(0))
         yield from every_ending(branch)
 
 
 @pytest.mark.parametrize("order", VipOrder)
 @pytest.mark.parametrize("incident", ["manual", "failure"])
-def test_whatever_the_order_of_answers_each_script_runs_once_with_the_same_end(incident, order):
+def test_in_every_order_of_answers_each_script_runs_once_with_the_same_end(incident, order):
     answers = Answers(started(order))
-    answers.tell(*INCIDENTS[incident])
+    answers.handle(*INCIDENTS[incident])
     endings = list(every_ending(answers))
     assert len(endings) >= (2 if order is VipOrder.TOGETHER else 1)
     redundancy = "no_redundancy" if incident == "failure" else "redundant"
@@ -225,17 +225,17 @@ def test_whatever_the_order_of_answers_each_script_runs_once_with_the_same_end(i
 
 
 @pytest.mark.parametrize("order", VipOrder)
-def test_the_newest_wish_counts_in_whatever_order_the_hosts_answer(order):
-    """The new primary fails while the VIP is on its way to it, and the old one is up again: the VIP turns round."""
+def test_the_newest_request_counts_in_every_order_of_answers(order):
+    """The new primary fails while the VIP is on its way to it, and the old one is up again: the VIP turns back."""
     answers = Answers(started(order))
     for event in (ApplicationReported(A1, D), *answers.queues[H2]):
-        answers.tell(event)
-    answers.tell(answers.queues[H2].pop(0))  # the promotion; the scripts are under way
+        answers.handle(event)
+    answers.handle(answers.queues[H2].pop(0))  # the promotion; the scripts are under way
     assert answers.solution.state.pairs[0].state == "no_redundancy_2"
     under_way = answers.solution.state.vip
     assert under_way in ("moving_2", "clearing_2", "covering_2")
     for event in (ApplicationReported(A1, B), ApplicationReported(A2, D)):
-        answers.tell(event)
+        answers.handle(event)
     endings = list(every_ending(answers))
     assert len(endings) > (0 if order is VipOrder.DISABLE_FIRST else 1)
     for ending in endings:
@@ -255,10 +255,10 @@ def test_every_pair_can_switch_the_others_follow_and_the_vip_follows_one_of_them
     world.happen(*(CommandSucceeded(command.id) for command in solution.state.pending))
     world.happen(SwitchoverRequested("VM_Server_2"))
     modes = ["demote VM_Server_1", "promote VM_Server_2", f"demote {A1}", f"promote {A2}"]
-    assert world.told == [*modes, DISABLE, ENABLE, ANNOUNCE]
+    assert world.given == [*modes, DISABLE, ENABLE, ANNOUNCE]
     assert [pair.state for pair in solution.state.pairs] == ["redundant_2", "redundant_2"]
     world.happen(SwitchoverRequested(A1))
-    assert world.told[7:] == [
+    assert world.given[7:] == [
         *(f"demote {A2}", f"promote {A1}"),
         *("disable_vip host2", "enable_vip host1", "demote VM_Server_2"),
         *("announce_vip host1", "promote VM_Server_1"),

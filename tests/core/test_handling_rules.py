@@ -1,4 +1,4 @@
-"""Rules 12 to 27 of the handling of events: what is given, in which order machines move, how alarms react.
+"""Rules 12 to 27 of the handling of events: which commands are given, in which order machines move, how alarms react.
 
 Each test carries its rule's number.
 """
@@ -71,7 +71,7 @@ PROMOTED = with_pending(
 
 @pytest.mark.parametrize("command", TO_HOST_2, ids=str)
 @pytest.mark.parametrize("link", LINK.all_states)
-def test_rule_12_nothing_is_given_to_a_host_that_is_lost_or_was_never_heard(link, command):
+def test_rule_12_no_command_is_given_to_a_host_that_is_lost_or_unknown(link, command):
     to_do = Work(TAKEOVER, TAKEOVER_AT_REST.with_link(2, link))
     to_do.give(command)
     assert to_do.commands == ([] if link in ("lost", "unknown") else [command])
@@ -135,14 +135,14 @@ def test_rule_15_a_step_is_finished_on_every_machine_before_the_next_begins():
     assert asked[:2] == ["VIP: side2_enable_asked", "VIP: side1_disable_asked"]
 
 
-def test_rule_15_a_report_is_taken_in_whole_before_anything_reacts_to_it():
+def test_rule_15_a_report_is_taken_in_as_a_whole_before_anything_reacts():
     to_do = handle(VOICEMAIL_AT_REST, report(VOICEMAIL, 1, D, held=False), VOICEMAIL)
     reported = ["host1: connected", "VM_SIP_Server_1: down", "VM_Server_1: down"]
     reported += ["VM SIP Server: side1_down", "VM Server: side1_down", "VIP: side1_free"]
     assert [text for text in triggers(to_do) if " primary" not in text][:6] == reported
 
 
-def test_rule_16_the_joint_state_is_looked_at_when_nothing_waits():
+def test_rule_16_the_joint_state_is_examined_when_the_queue_is_empty():
     state = evolve(TAKEOVER_AT_REST, alarms=("active", "clear", "clear", "clear"), vip_held=(True, True))
     to_do = handle(state, report(TAKEOVER, 1, D, held=True))
     reported = ["host1: connected", "SIP_Server_1: down", "SIP Server: side1_down", "VIP: side1_held"]
@@ -150,7 +150,7 @@ def test_rule_16_the_joint_state_is_looked_at_when_nothing_waits():
     assert triggers(to_do)[:7] == reported + looked
 
 
-def test_rule_16_only_what_may_have_changed_is_looked_at():
+def test_rule_16_only_what_may_have_changed_is_examined():
     state = evolve(TAKEOVER_AT_REST, view="none", vip_held=(True, True), alarms=("clear", "active", "clear", "clear"))
     assert triggers(handle(state, HostHeard(H1))) == ["host1: heard"]
     assert triggers(handle(state, TimerFired("retry VIP"))) == ["VIP: retry", "VIP: side2_held"]
@@ -161,7 +161,7 @@ def test_rule_16_only_what_may_have_changed_is_looked_at():
     ]
 
 
-def test_rule_17_the_placement_is_triggered_only_by_another_view_than_the_last():
+def test_rule_17_the_placement_is_triggered_only_by_a_changed_view():
     of_placement = [
         [text for text in triggers(handle(state, ApplicationReported(A1, P))) if text.startswith("solution")]
         for state in (TAKEOVER_AT_REST, TAKEOVER_AT_REST.with_view("busy"))
@@ -169,7 +169,7 @@ def test_rule_17_the_placement_is_triggered_only_by_another_view_than_the_last()
     assert of_placement == [[], ["solution: side1_together"]]
 
 
-def test_rule_17_after_it_asked_to_look_anew_the_same_view_triggers_it():
+def test_rule_17_after_a_retry_the_same_view_triggers_the_placement():
     waiting = TAKEOVER_AT_REST.with_placement("waiting_1")
     to_do = handle(waiting, TimerFired("gather"))
     assert triggers(to_do) == ["solution: retry", "solution: side1_together"]
@@ -177,7 +177,7 @@ def test_rule_17_after_it_asked_to_look_anew_the_same_view_triggers_it():
 
 
 @pytest.mark.parametrize(("pair", "is_followed"), [(0, True), (1, False)])
-def test_rule_18_a_split_brain_releases_the_vip_only_if_it_follows_that_pair(pair, is_followed):
+def test_rule_18_a_split_brain_releases_the_vip_only_if_the_vip_follows_that_pair(pair, is_followed):
     split = evolve(VOICEMAIL_AT_REST.pairs[pair], state="split_brain_1", modes=(P, P))
     state = VOICEMAIL_AT_REST.with_pair(pair, split)
     to_do = handle(state, ApplicationReported(VOICEMAIL.pairs[pair].applications[1], D), VOICEMAIL)
@@ -186,7 +186,7 @@ def test_rule_18_a_split_brain_releases_the_vip_only_if_it_follows_that_pair(pai
 
 
 def without(table: Table, state: str, trigger: str) -> list[object]:
-    """The table's rows, without those that decide in a state on a trigger."""
+    """The table's rows, without those for this state and trigger."""
     rows: list[object] = []
     for row in table.rows:
         for source, name in itertools.product(row.source.split(), row.trigger.split()):
@@ -204,7 +204,7 @@ def test_rule_19_tables_that_run_in_a_circle_are_refused():
         handle_event(TAKEOVER, state, HostHeard(H1), evolve(MACHINES, link=circle))
 
 
-def test_rule_20_a_report_triggers_pairs_then_the_vip_then_old_commands_end():
+def test_rule_20_a_report_triggers_pairs_then_the_vip_then_ends_old_commands():
     pending = with_pending(VOICEMAIL_AT_REST, AnnounceVip(H1))
     to_do = handle(pending, report(VOICEMAIL, 1, P, held=True), VOICEMAIL)
     assert triggers(to_do) == [
@@ -219,7 +219,7 @@ def test_rule_20_a_report_triggers_pairs_then_the_vip_then_old_commands_end():
     assert "SIP Server: side2_demotion_failed" not in triggers(still_primary)
 
 
-def test_rule_21_a_command_without_a_result_on_an_older_connection_has_failed():
+def test_rule_21_a_pending_command_of_an_older_connection_has_failed():
     enabling = evolve(TAKEOVER_AT_REST, vip="enabling_1", vip_held=(False, False))
     to_do = handle(with_pending(enabling, EnableVip(H1)), report(TAKEOVER, 1, P, held=False))
     assert "VIP: side1_enable_failed" in triggers(to_do)
@@ -227,7 +227,7 @@ def test_rule_21_a_command_without_a_result_on_an_older_connection_has_failed():
 
 
 @pytest.mark.parametrize("old", [Demote(H2, A2), Promote(H2, A2), LookAt(H2, A2)], ids=str)
-def test_rule_21_unless_the_report_led_to_it_again_or_overtook_it(old):
+def test_rule_21_it_has_not_if_the_report_repeats_or_overtakes_it(old):
     to_do = handle(with_pending(TAKEOVER_AT_REST, old), report(TAKEOVER, 2, P, held=False))
     assert to_hosts(to_do) == [Demote(H2, A2)]
     assert not any("failed" in text for text in triggers(to_do))
@@ -266,7 +266,7 @@ def test_rule_22_a_blind_agent_forgets_both_hosts():
     assert to_do.state.pending == ()
 
 
-def test_rule_22_no_guard_reads_what_a_lost_host_said():
+def test_rule_22_no_guard_reads_the_last_report_of_a_lost_host():
     state = evolve(TAKEOVER_AT_REST, vip="moving_2", vip_held=(True, False))
     to_do = handle(state, HostLost(H1))
     (decision,) = [step.decision for step in to_do.steps if step.decision.trigger == "side1_unreachable"][1:2]
@@ -287,14 +287,14 @@ def test_rule_23_only_two_messages_are_written_where_no_alarm_waits():
     assert messages(fails) == []
 
 
-def test_rule_24_a_message_that_is_written_activates_alarms_before_it_cancels():
+def test_rule_24_a_written_message_activates_alarms_before_it_cancels_any():
     alarms = (Alarm("both", "00-5150", A2, (), cancel="00-5150"),)
     to_do = handle(evolve(PROMOTED, alarms=("clear",)), CommandSucceeded(101), evolve(TAKEOVER, alarms=alarms))
     assert [text for text in triggers(to_do) if text.startswith("both")] == ["both: detected", "both: cancelled"]
     assert to_do.state.alarms == ("clear",)
 
 
-def test_rule_24_a_message_from_outside_cancels_even_where_it_is_ignored():
+def test_rule_24_an_ignored_message_from_outside_cancels_alarms_all_the_same():
     alarms = (Alarm("waits", "00-5150", A1, (), cancel=CHANGED_TO_BACKUP),)
     state = evolve(TAKEOVER_AT_REST, alarms=("active",))
     to_do = handle(state, LogMessageReceived("5151", A1), evolve(TAKEOVER, alarms=alarms))
@@ -317,7 +317,7 @@ ENABLE, DISABLE, SWITCH = ReactionKind.ENABLE_VIP, ReactionKind.DISABLE_VIP, Rea
         (VipOrder.ENABLE_FIRST, (SWITCH, DISABLE, ENABLE), (SWITCH, ENABLE, DISABLE)),
     ],
 )
-def test_rule_25_the_reaction_that_the_vip_order_wants_last_comes_last(order, configured, expected):
+def test_rule_25_the_vip_order_decides_which_reaction_comes_last(order, configured, expected):
     to_do = Work(evolve(TAKEOVER, vip_order=order), TAKEOVER_AT_REST)
     alarm = Alarm("waits", "00-5150", A2, tuple(Reaction(kind, H1, A1) for kind in configured))
     reactions.activate(to_do, alarm)
@@ -334,7 +334,7 @@ def test_rule_25_the_reaction_that_the_vip_order_wants_last_comes_last(order, co
         ("00-5090", "requested"),
     ],
 )
-def test_rule_26_a_reaction_to_a_failure_needs_any_other_requests(event_id, name):
+def test_rule_26_a_reaction_to_a_failure_needs_a_switch_others_request_it(event_id, name):
     to_do = Work(TAKEOVER, TAKEOVER_AT_REST)
     reaction = Reaction(ReactionKind.TO_PRIMARY, application=A2)
     reactions.react(to_do, work.DueReaction(Alarm("waits", event_id, A1, (reaction,)), reaction))
@@ -343,7 +343,7 @@ def test_rule_26_a_reaction_to_a_failure_needs_any_other_requests(event_id, name
 
 @pytest.mark.parametrize(("policy", "how"), [(ReactionPolicy.LITERAL, "ordered"), (ReactionPolicy.ONCE, "asked")])
 @pytest.mark.parametrize(("kind", "what"), [(ENABLE, "enable"), (DISABLE, "disable")])
-def test_rule_27_a_vip_script_is_ordered_by_literal_otherwise_asked_for(kind, what, policy, how):
+def test_rule_27_literal_reactions_order_a_vip_script_others_ask_for_it(kind, what, policy, how):
     to_do = Work(evolve(TAKEOVER, reactions=policy), TAKEOVER_AT_REST)
     reaction = Reaction(kind, H2)
     reactions.react(to_do, work.DueReaction(Alarm("waits", "00-5150", A2, (reaction,)), reaction))

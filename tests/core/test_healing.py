@@ -1,4 +1,4 @@
-"""Whatever happens, once the faults stop the solution heals: every primary on one host, and the VIP there alone.
+"""Once the faults stop, the solution heals: every primary is on one host, and the VIP only there.
 
 A small world (two hosts with their applications, ordered links, commands and reports that take their time, scripts
 that fail) is driven at random, from a seed, with the core in charge. This samples what a full exploration would cover.
@@ -42,7 +42,7 @@ from switchover.fsm import (
     VipReported,
 )
 
-pytestmark = pytest.mark.no_cover  # to count lines doubles the time, and other tests reach the same ones
+pytestmark = pytest.mark.no_cover  # counting lines doubles the time, and other tests cover the same lines
 
 SOLUTIONS = {"sip": TAKEOVER, "voicemail": VOICEMAIL}
 
@@ -54,7 +54,7 @@ class Host:
     monitored: frozenset[str]
     vip: bool = False
     reachable: bool = True
-    link: str = "down"  # down, up or silent: what the agent's driver has told
+    link: str = "down"  # down, up or silent, as the agent's driver has reported it
     inbox: deque = field(factory=deque)
     outbox: deque = field(factory=deque)
 
@@ -66,7 +66,7 @@ class Host:
         return Mode.UP if application in self.monitored else Mode.BACKUP
 
     def carry_out(self, command, how: type[CommandFailed | CommandTimedOut | CommandUnclear] | None) -> None:
-        """Do it and say so; or say that it failed, of what is done or (if it failed) is not done."""
+        """Carry out a command and report success, or report `how`. Nothing is done if `how` is `CommandFailed`."""
         impossible = isinstance(command, Promote | Demote) and self.modes[command.application] is Mode.DOWN
         if how is CommandFailed or impossible:
             self.outbox.append(CommandFailed(command.id, "it failed"))
@@ -92,7 +92,7 @@ class World:
     topology: Topology
     chance: random.Random
     hosts: list[Host] = field(init=False)
-    timers: dict[str, None] = field(factory=dict)  # in order: a set's order is another one in every run
+    timers: dict[str, None] = field(factory=dict)  # in order: the order of a set differs from run to run
     story: list[str] = field(factory=list)
     announced_by: str = ""
     solution: Solution = field(init=False)
@@ -102,8 +102,8 @@ class World:
         monitored = frozenset(name for pair in self.topology.monitored for name in pair.applications)
         self.hosts = []
         for side, name in enumerate(HOSTS):
-            found = [pair.applications[side] for pair in self.topology.components]
-            modes = {each: Mode.UP if each in monitored else Mode.BACKUP for each in found}
+            applications = [pair.applications[side] for pair in self.topology.components]
+            modes = {each: Mode.UP if each in monitored else Mode.BACKUP for each in applications}
             self.hosts.append(Host(name, modes, monitored))
 
     def tell(self, event: Event) -> None:
@@ -152,13 +152,13 @@ class World:
 
     def carry_out(self, host: Host, how: type[CommandFailed | CommandTimedOut | CommandUnclear] | None = None) -> None:
         command = host.inbox.popleft()
-        self.story.append(f"  {host.name} does {command}, and the result is {how.__name__ if how else 'told'}")
+        self.story.append(f"  {host.name} carries out {command}: {how.__name__ if how else 'CommandSucceeded'}")
         host.carry_out(command, how)
         if isinstance(command, EnableVip | AnnounceVip) and how is not CommandFailed and host.vip and host.reachable:
-            self.announced_by = host.name  # a host announces only what it has
+            self.announced_by = host.name  # a host announces only a VIP that it holds
 
     def restart_agent(self) -> None:
-        """It knows nothing then, and what it had told hosts on its connections is lost with them."""
+        """It knows nothing then, and the commands on its connections are lost with them."""
         self.story.append("the agent restarts")
         self.solution = Solution(self.topology)
         self.timers.clear()
@@ -172,7 +172,7 @@ class World:
         self.tell(event)
 
     def lose(self, host: Host) -> None:
-        host.inbox.clear()  # what waits in a dropped connection is never carried out
+        host.inbox.clear()  # commands waiting in a dropped connection are never carried out
         host.outbox.clear()
         self.set_link(host, "down", HostLost(host.name))
 
@@ -191,7 +191,7 @@ class World:
         host.outbox.append(VipReported(host.name, host.vip))
 
     def heal(self) -> None:
-        """The faults stop: every network works, every application runs, and all goes on until nothing is left to do."""
+        """The faults stop: all networks and applications work, and the hosts go on until nothing is left to do."""
         self.story.append("the faults stop")
         for host in self.hosts:
             host.reachable = True

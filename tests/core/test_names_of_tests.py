@@ -1,4 +1,4 @@
-"""The name of a test is a sentence that fits into a line."""
+"""The name of a test is a sentence that fits on a line."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The notation of the tables: what a text stands for, what cannot be read, and that the tables fit their readers."""
+"""The notation of the tables: what a text means, which texts are refused, and that the tables are easy to read."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ LIT off: it changes
 """
 
 
-def test_rows_that_move_as_they_are_written():
+def test_rows_that_move_are_read_as_written():
     assert rows("off lit* dim*", MOVES, "", groups={"LIT": "lit dim"}) == (
         Row("off", "this_on", "", "lit", "glow this; hum", "[S2] manual, steps 2-3", "it is lit"),
         Row("lit dim off", "other_on other_up", "warm", "~dim", "", "rule: warmth", "the other one is lit"),
@@ -46,10 +46,10 @@ def test_rows_that_move_as_they_are_written():
         ("FADED off", "dim off"),
     ],
 )
-def test_states_by_the_names_of_groups(written, states):
+def test_a_group_of_states_can_be_named(written, states):
     groups = {"BRIGHT": "lit glowing", "FADED": "* but BRIGHT"}
-    found = rows("off lit* glowing* dim*", "", f"out  in {written}  it is out", f"out  in {written}  dark", groups)
-    assert found == (Ignored(states, "out", "it is out"), Impossible(states, "out", "dark"))
+    result = rows("off lit* glowing* dim*", "", f"out  in {written}  it is out", f"out  in {written}  dark", groups)
+    assert result == (Ignored(states, "out", "it is out"), Impossible(states, "out", "dark"))
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_states_by_the_names_of_groups(written, states):
         ("", "on  in * but off  it is lit", "line 1, .*: off cannot be left out of *"),
     ],
 )
-def test_a_text_that_cannot_be_read_is_refused_by_its_line(moves, ignored, problem):
+def test_a_text_that_cannot_be_read_is_refused_with_its_line(moves, ignored, problem):
     with pytest.raises(CoreError, match=problem):
         rows("off lit*", moves, ignored)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_a_reason_is_short_enough_to_be_read_at_night(table):
+def test_a_reason_is_short(table):
     assert [row.reason for row in table.rows if len(row.reason.split()) > WORDS] == []
 
 
@@ -90,12 +90,12 @@ def test_the_columns_of_neighbouring_rows_are_aligned(table):
     for text in (getattr(TABLES[table], name, "") for name in TEXTS):
         for block in re.split(r"\n(?:#.*)?\n|\n#.*\n", text):
             lines = [line for line in block.splitlines() if re.search(r"\S {2,}\S", line) and line[0] != "#"]
-            starts = {tuple(found.end() for found in re.finditer(r" {2,}(?=\S)", line)) for line in lines}
+            starts = {tuple(match.end() for match in re.finditer(r" {2,}(?=\S)", line)) for line in lines}
             assert len(starts) <= 1, block
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_rule_that_a_row_cites_stands_in_the_opening_prose(table):
+def test_every_rule_that_a_row_cites_is_in_the_opening_prose(table):
     named = {name.lower() for name in re.findall(r"\*([^*]+)\*", TABLES[table].__doc__ or "")}
     cited = {row.cite.removeprefix("rule: ") for row in table.rows if isinstance(row, Row) if row.cite[0] != "["}
     assert {name.lower() for name in cited} - named == set()

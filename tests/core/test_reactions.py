@@ -1,6 +1,6 @@
-"""The reactions of [S1], enumerated: every message about every application, in every state that failures leave behind.
+"""The reactions of [S1], enumerated: every message about every application, in every state after failures.
 
-What is expected is written here a second time, from the document and not from the code's data.
+The expected reactions are written here again, from the document and not from the code's data.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from switchover.fsm import (
     voicemail_topology,
 )
 
-pytestmark = pytest.mark.no_cover  # to count lines doubles the time, and other tests reach the same ones
+pytestmark = pytest.mark.no_cover  # counting lines doubles the time, and other tests cover the same lines
 
 TOPOLOGY = voicemail_topology()
 SIDES = (1, 2)
@@ -32,7 +32,7 @@ MESSAGES = ("00-4563", "00-4561", "00-5064", "00-5091", "00-5090", "00-5150", "0
 
 
 def documented(message: str, application: str) -> list[str]:
-    """What [S1] has this message about this application trigger, and the one condition that is taken from [S2]."""
+    """What this message about this application triggers by [S1], and the one condition taken from [S2]."""
     part, _, number = application.rpartition("_")
     other = "2" if number == "1" else "1"
     match message, part:
@@ -49,7 +49,7 @@ def documented(message: str, application: str) -> list[str]:
 
 
 def settle(solution: Solution, *events) -> list[str]:
-    """Tell the core what happens; hosts do what they are told, at once. Returns the reactions and what hosts did."""
+    """Pass events to the core; hosts carry out commands at once. Returns the reactions and the commands to hosts."""
     seen, waiting = [], list(events)
     while waiting:
         for command in solution.handle(waiting.pop(0)):
@@ -64,11 +64,11 @@ def settle(solution: Solution, *events) -> list[str]:
 
 
 def states(primary: int, lost: int) -> dict[frozenset[str], SolutionState]:
-    """The states in which failures of any of the components leave the solution, each from its own history.
+    """The solution's state for every set of failed components, each from its own history.
 
-    `primary` is the side that was primary before, `lost` that of a lost host (0: none). All alarms are cleared.
+    `primary` is the side that was primary before, `lost` the side of a lost host (0: none). All alarms are clear.
     """
-    found: dict[frozenset[str], SolutionState] = {}
+    reached: dict[frozenset[str], SolutionState] = {}
     names = [f"{part}_{side}" for part in PARTS for side in SIDES if side != lost]
     for down in itertools.chain.from_iterable(itertools.combinations(names, n) for n in range(len(names) + 1)):
         solution = Solution(TOPOLOGY)
@@ -81,8 +81,8 @@ def states(primary: int, lost: int) -> dict[frozenset[str], SolutionState]:
         settle(solution, *(ApplicationReported(name, Mode.DOWN) for name in down))
         settle(solution, *(TimerFired(f"cancel {alarm.name}") for alarm in TOPOLOGY.alarms))
         assert solution.state.pending == ()
-        found[frozenset(down)] = solution.state
-    return found
+        reached[frozenset(down)] = solution.state
+    return reached
 
 
 def modes_of(state: SolutionState) -> dict[str, Mode | None]:
@@ -91,7 +91,7 @@ def modes_of(state: SolutionState) -> dict[str, Mode | None]:
 
 
 def is_believed(message: str, application: str, state: SolutionState) -> bool:
-    """Whether the message agrees with what is known, so that its alarm is activated at once."""
+    """Whether the message agrees with the known state, so that its alarm is activated at once."""
     runs = dict(zip(TOPOLOGY.applications, state.applications, strict=True))[application]
     if message in ("00-5064", "00-5091"):
         return runs != "up"
@@ -116,7 +116,7 @@ def test_every_message_of_every_application_triggers_exactly_what_is_documented(
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
 @pytest.mark.parametrize("primary", SIDES)
-def test_what_a_message_sets_off_ends_with_all_on_one_host_and_is_set_off_once(primary, lost):
+def test_a_message_brings_all_to_one_host_and_the_same_one_again_does_nothing(primary, lost):
     """Each script once, never to a worse host, the VIP with the VM SIP Server; the same message again: nothing."""
     for (down, state), message, application in itertools.product(
         states(primary, lost).items(), MESSAGES, TOPOLOGY.applications

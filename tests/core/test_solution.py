@@ -1,4 +1,4 @@
-"""The rules of the core by example. Whole states are compared, and the commands are those for hosts unless said."""
+"""The rules of the core by example. Whole states are compared."""
 
 import itertools
 
@@ -64,7 +64,7 @@ def connected(host: str, mode: Mode, held: bool, primary_for_ms: int = 0) -> Hos
 def started(order: VipOrder = VipOrder.TOGETHER) -> Solution:
     """[S2] State prior to switchover, with the first side as primary."""
     solution = make(order)
-    assert hosts_told(solution, connected(H1, P, True), connected(H2, B, False)) == [AnnounceVip(H1)]
+    assert host_commands(solution, connected(H1, P, True), connected(H2, B, False)) == [AnnounceVip(H1)]
     handle(solution, oldest(solution))
     assert solution.state == WHOLE
     return solution
@@ -101,13 +101,13 @@ def handle(solution: Solution, *events: Event) -> list[Command]:
     return [command for event in events for command in solution.handle(event)]
 
 
-def hosts_told(solution: Solution, *events: Event) -> list[Command]:
-    """What the hosts are told because of these events."""
+def host_commands(solution: Solution, *events: Event) -> list[Command]:
+    """The commands to hosts that follow from these events."""
     return [command for command in handle(solution, *events) if isinstance(command, FOR_HOSTS)]
 
 
 def oldest(solution: Solution, failed: bool = False) -> Event:
-    """The result of the command that has been under way for longest."""
+    """The result of the command that has been pending for longest."""
     number = solution.state.pending[0].id
     return CommandFailed(number, "exit status 1") if failed else CommandSucceeded(number)
 
@@ -135,19 +135,19 @@ AS_IT_IS = [
 
 
 @pytest.mark.parametrize("event", AS_IT_IS, ids=str)
-def test_an_event_that_asks_for_what_is_changes_nothing_and_gives_no_command(event):
+def test_an_event_that_asks_for_the_present_state_gives_no_command(event):
     solution = started()
     assert (solution.handle(event), solution.state) == ((), WHOLE)
 
 
-def test_a_message_that_comes_again_only_has_its_active_alarm_wait_for_longer():
+def test_a_repeated_message_only_restarts_the_cancel_timeout_of_its_active_alarm():
     solution = started()
     for notation in ("00-5150", "5150", "00-05150"):
         assert solution.handle(LogMessageReceived(notation, A1)) == (StartTimer(f"cancel {A1} primary", 5000),)
         assert solution.state == WHOLE
 
 
-def test_a_message_that_comes_again_shows_its_alarm_and_runs_no_script():
+def test_a_repeated_message_activates_its_cleared_alarm_and_runs_no_script():
     """One incident, one run of each VIP script, however many alarms it raises."""
     solution = started()
     alarm = f"{A1} primary"
@@ -165,15 +165,15 @@ def test_a_message_that_comes_again_shows_its_alarm_and_runs_no_script():
     assert solution.state == evolve(WHOLE, alarms=("active", "clear", "clear", "active"))
 
 
-def test_a_message_that_the_backup_changed_to_primary_is_made_so():
-    """An SCS that switches the modes itself says so with 00-5150: the VIP follows as in a manual switchover."""
-    asked, told = started(), started()
-    assert told.handle(LogMessageReceived("00-5150", A2)) == asked.handle(SwitchoverRequested(A2))
-    assert told.state == asked.state
+def test_a_message_that_the_backup_became_primary_starts_a_switchover():
+    """An SCS that switches the modes itself reports it with 00-5150: the VIP follows as in a manual switchover."""
+    by_request, by_message = started(), started()
+    assert by_message.handle(LogMessageReceived("00-5150", A2)) == by_request.handle(SwitchoverRequested(A2))
+    assert by_message.state == by_request.state
 
 
-def test_a_message_that_the_primary_changed_to_backup_is_ignored():
-    """What follows it in [S2], the other one's 00-5150, is what counts."""
+def test_a_message_that_the_primary_became_backup_is_ignored():
+    """In [S2] the other application's 00-5150 follows, and that one counts."""
     solution = started()
     assert solution.handle(LogMessageReceived("00-5151", A1)) == ()
     assert solution.state == WHOLE
@@ -183,7 +183,7 @@ def test_a_message_that_the_primary_changed_to_backup_is_ignored():
 
 
 @pytest.mark.parametrize(("event_id", "application"), [*itertools.product(("00-5150", "00-5151"), SIP.applications)])
-def test_no_message_from_outside_counts_while_a_switchover_is_under_way(event_id, application):
+def test_no_message_from_outside_counts_during_a_switchover(event_id, application):
     solution = started()
     handle(solution, SwitchoverRequested(A2))
     before = solution.state
@@ -191,21 +191,21 @@ def test_no_message_from_outside_counts_while_a_switchover_is_under_way(event_id
 
 
 def test_reactions_follow_the_user_s_own_wiring():
-    """An alarm condition that is not the documented one: the backup message of side 1 enables the VIP on its host."""
+    """With an alarm condition of the user: the backup message of side 1 enables the VIP on its host."""
     alarms = (Alarm("odd", "5151", A1, (Reaction(ReactionKind.ENABLE_VIP, H1),)),)
     solution = Solution(Topology(HOSTS, (SIP,), alarms))
     handle(solution, connected(H1, B, False), connected(H2, P, False))
     assert solution.state.vip == "off"
-    assert hosts_told(solution, LogMessageReceived("00-5151", A1)) == [EnableVip(H1)]
+    assert host_commands(solution, LogMessageReceived("00-5151", A1)) == [EnableVip(H1)]
     assert solution.state.vip == "enabling_1"
 
 
-# A manual switchover, and what may come in between
+# A manual switchover, and what may happen during it
 
 
-def test_a_second_request_while_a_switchover_is_under_way_changes_nothing():
+def test_a_second_request_during_a_switchover_changes_nothing():
     solution = started()
-    assert hosts_told(solution, SwitchoverRequested(A2)) == [Demote(H1, A1)]
+    assert host_commands(solution, SwitchoverRequested(A2)) == [Demote(H1, A1)]
     for phase in ("demoting_2", "promoting_2"):
         before = solution.state
         assert before.pairs[0].state == phase
@@ -228,14 +228,14 @@ def test_a_second_request_while_a_switchover_is_under_way_changes_nothing():
         ("Promote", [Demote(H1, A1), Promote(H2, A2), Promote(H1, A1)], "redundant_1"),
     ],
 )
-def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_with_the_vip(failed, commands, pair):
+def test_a_failed_switchover_leaves_the_old_primary_in_charge_with_the_vip(failed, commands, pair):
     solution = started()
-    told = hosts_told(solution, SwitchoverRequested(A2))
+    given = host_commands(solution, SwitchoverRequested(A2))
     while solution.state.pending:
         refuses = type(solution.state.pending[0]).__name__ == failed and solution.state.pending[0].application != A1
         refuses = refuses or (failed == "Demote" and isinstance(solution.state.pending[0], Demote))
-        told += hosts_told(solution, oldest(solution, failed=refuses))
-    assert (told, solution.state) == (commands, WHOLE)
+        given += host_commands(solution, oldest(solution, failed=refuses))
+    assert (given, solution.state) == (commands, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_switchover_that_fails_leaves_the_old_primary_in_charge_with_the_vip(f
         ([HostLeft(H2)], "that application's host is lost: no switch to it"),
     ],
 )
-def test_never_to_a_side_that_is_known_to_be_worse(events, reason):
+def test_nothing_is_switched_to_a_worse_side(events, reason):
     solution = started()
     assert handle(solution, *events) == []
     before = solution.state
@@ -258,26 +258,26 @@ def test_never_to_a_side_that_is_known_to_be_worse(events, reason):
 
 
 def test_the_late_result_of_an_older_command_changes_nothing():
-    """What was told on a connection that is gone has no result any more, and the id is never used again."""
+    """A command on a lost connection has no result any more, and its id is never used again."""
     solution = started()
-    (demote,) = hosts_told(solution, SwitchoverRequested(A2))
-    assert hosts_told(solution, HostLost(H1)) == [TAKING_OVER]
-    assert hosts_told(solution, oldest(solution)) == [EnableVip(H2)]
-    (again,) = hosts_told(solution, connected(H1, P, True))
-    assert (again, again.id > demote.id) == (demote, True)  # it asks for the same, and is another command
+    (demote,) = host_commands(solution, SwitchoverRequested(A2))
+    assert host_commands(solution, HostLost(H1)) == [TAKING_OVER]
+    assert host_commands(solution, oldest(solution)) == [EnableVip(H2)]
+    (again,) = host_commands(solution, connected(H1, P, True))
+    assert (again, again.id > demote.id) == (demote, True)  # the same request, but a new command
     before = solution.state
     for event in (CommandSucceeded(demote.id), CommandFailed(demote.id, "late")):
         assert (solution.handle(event), solution.state, solution.steps) == ((), before, ())
 
 
-def test_what_a_host_was_told_before_it_connected_anew_counts_as_failed():
+def test_a_command_pending_when_its_host_reconnects_counts_as_failed():
     solution = started()
     handle(solution, SwitchoverRequested(A2))
-    assert hosts_told(solution, connected(H1, P, True)) == []
+    assert host_commands(solution, connected(H1, P, True)) == []
     assert solution.state == WHOLE  # the demotion failed, so the switchover was given up
 
 
-def test_a_result_that_is_told_twice_counts_once():
+def test_a_result_that_arrives_twice_counts_once():
     solution = started()
     handle(solution, SwitchoverRequested(A2))
     result = oldest(solution)
@@ -327,12 +327,12 @@ CHAINS = {
         [DisableVip(H2)],
         state("connected connected", "redundant_1", (P, B), "releasing_1", (True, True), DisableVip(H2)),
     ),
-    "another hand promotes the backup": (
+    "the backup is promoted from outside": (
         [ApplicationReported(A2, P)],
         [Demote(H2, A2)],
         state("connected connected", "split_brain_1", (P, P), "held_1", (True, False), Demote(H2, A2)),
     ),
-    "another hand demotes the primary": (
+    "the primary is demoted from outside": (
         [ApplicationReported(A1, B)],
         [Promote(H1, A1)],
         state("connected connected", "both_backup_1", (B, B), "held_1", (True, False), Promote(H1, A1)),
@@ -343,7 +343,7 @@ CHAINS = {
 @pytest.mark.parametrize(("events", "commands", "after"), CHAINS.values(), ids=CHAINS)
 def test_a_chain_of_faults_leads_to_this_state_by_these_commands(events, commands, after):
     solution = started()
-    assert (hosts_told(solution, *events), solution.state) == (commands, after)
+    assert (host_commands(solution, *events), solution.state) == (commands, after)
 
 
 # Silence
@@ -352,7 +352,7 @@ def test_a_chain_of_faults_leads_to_this_state_by_these_commands(events, command
 SILENCE = [HostFellSilent(H1), HostFellSilent(H2)]
 
 
-def test_one_silent_link_alone_moves_nothing_and_may_be_heard_again():
+def test_one_silent_link_moves_nothing_and_may_recover():
     solution = started()
     assert handle(solution, HostFellSilent(H1)) == []
     assert solution.state == evolve(WHOLE, links=("silent", "connected"))
@@ -360,7 +360,7 @@ def test_one_silent_link_alone_moves_nothing_and_may_be_heard_again():
     assert solution.state == WHOLE
 
 
-def test_when_both_links_are_silent_nobody_is_promoted_and_the_agent_ends_up_blind():
+def test_when_both_links_are_silent_nothing_is_promoted_and_the_agent_is_blind():
     solution = started()
     assert handle(solution, *SILENCE, HostLost(H1)) == []
     assert solution.state == evolve(WHOLE, links=("doubtful", "silent"))
@@ -368,19 +368,19 @@ def test_when_both_links_are_silent_nobody_is_promoted_and_the_agent_ends_up_bli
     assert solution.state == state("lost lost", "out_of_sight", (None, None), "out_of_sight", (None, None))
 
 
-def test_a_host_in_doubt_is_lost_as_soon_as_the_other_one_is_heard_again():
+def test_a_doubtful_host_is_lost_as_soon_as_the_other_host_is_heard_again():
     solution = started()
     handle(solution, *SILENCE, HostLost(H1))
-    assert hosts_told(solution, HostHeard(H2)) == [TAKING_OVER]
+    assert host_commands(solution, HostHeard(H2)) == [TAKING_OVER]
     assert solution.state == state(
         "lost connected", "taking_over_lost_2", (None, B), "absent_2", (None, False), TAKING_OVER
     )
 
 
 @pytest.mark.parametrize("back", [(H1, H2), (H2, H1)])
-def test_an_agent_that_was_blind_adopts_what_is_there_and_only_announces_the_vip(back):
+def test_a_blind_agent_adopts_both_hosts_and_only_announces_the_vip(back):
     solution = started()
     handle(solution, *SILENCE, HostLost(H1), HostLost(H2))
     reports = {H1: connected(H1, P, True), H2: connected(H2, B, False)}
-    assert hosts_told(solution, *(reports[host] for host in back)) == [AnnounceVip(H1)]
+    assert host_commands(solution, *(reports[host] for host in back)) == [AnnounceVip(H1)]
     assert solution.state == evolve(WHOLE, pending=(AnnounceVip(H1),))

@@ -1,4 +1,4 @@
-"""State is a value: it can be stored, compared and gone on from; a refused event changes nothing; the core is pure."""
+"""State is a value: it can be stored, compared and resumed; a refused event changes nothing; the core is pure."""
 
 import pickle
 import re
@@ -92,8 +92,8 @@ EVENTS = [
 
 
 @given(st.sampled_from(VipOrder), st.booleans(), st.lists(st.sampled_from(EVENTS), max_size=30))
-def test_a_stored_state_is_enough_to_go_on_and_a_refused_event_changes_nothing(order, both, events):
-    """Whatever comes: the same state and event give the same state, commands and steps, and every id is given once."""
+def test_a_stored_state_can_be_resumed_and_a_refused_event_changes_nothing(order, both, events):
+    """The same state and event always give the same state, commands and steps, and every id is used once."""
     solution, given = make(order), []
     for event in [*(REPORTED if both else []), *events]:
         before, number = solution.state, solution.state.next_id
@@ -169,7 +169,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("event", "reason"), REFUSED, ids=[str(event) for event, _ in REFUSED])
 @pytest.mark.parametrize("make_solution", [make, started])
-def test_an_event_that_names_what_is_not_there_is_refused_and_changes_nothing(make_solution, event, reason):
+def test_an_event_with_an_unknown_name_is_refused_and_changes_nothing(make_solution, event, reason):
     solution = make_solution()
     before, steps = solution.state, solution.steps
     with pytest.raises(CoreError, match=f"^{reason}"):
@@ -191,7 +191,7 @@ def test_an_application_of_a_redundant_pair_is_never_just_up():
     [[], [HostLost(H1)], [HostFellSilent(H1), HostFellSilent(H2), HostLost(H1)]],
     ids=["never", "lost", "doubtful"],
 )
-def test_what_is_said_of_a_host_that_is_not_connected_is_refused(event, after):
+def test_a_report_of_a_host_that_is_not_connected_is_refused(event, after):
     solution = started() if after else make()
     for happening in after:
         solution.handle(happening)
@@ -202,7 +202,7 @@ def test_what_is_said_of_a_host_that_is_not_connected_is_refused(event, after):
 
 
 @pytest.mark.parametrize("event", [HostFellSilent(H1), HostHeard(H1), HostLost(H1), HostLeft(H1)], ids=str)
-def test_a_connection_that_was_given_up_can_do_nothing_more(event):
+def test_a_lost_connection_can_change_nothing_more(event):
     solution = started()
     solution.handle(HostLost(H1))
     before = solution.state
@@ -212,7 +212,7 @@ def test_a_connection_that_was_given_up_can_do_nothing_more(event):
 
 
 def run(program: str) -> str:
-    """What a program prints, in a process without the environment, in which coverage would ask to be imported too."""
+    """The output of a program, run without the environment, in which coverage would import itself."""
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env={})  # noqa: S603  # our own
     return done.stdout

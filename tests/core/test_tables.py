@@ -21,7 +21,7 @@ TABLES = (LINK, PAIR, VIP, APPLICATION, ALARM, PLACEMENT)
 
 
 class Facts(frozenset[str]):
-    """Guards that are true, of one group; whoever asks for a guard of another group fails."""
+    """The true guards of one group; asking for a guard of another group fails."""
 
     def __new__(cls, true: str, group: frozenset[str]) -> "Facts":
         facts = super().__new__(cls, [true] if true else [])
@@ -34,7 +34,7 @@ class Facts(frozenset[str]):
 
 
 def groups(table: Table) -> set[frozenset[str]]:
-    """The groups of guards of which exactly one is true, as seen from both sides; and that of no guard at all."""
+    """The groups of guards of which exactly one is true, as seen from both sides, and the empty group."""
     return {
         frozenset(
             guard.replace("this_", f"side{this}_").replace("other_", f"side{3 - this}_") for guard in group.split()
@@ -83,7 +83,7 @@ def read_by_hand(table: Table, state: str, trigger: str) -> dict[str, tuple]:
 def test_every_state_and_trigger_is_decided_once_and_the_machine_agrees(table):
     """In every state, on every trigger, for every guard of the one group that decides there.
 
-    A decision cannot depend on a guard of another group: `Facts` fails whoever asks for one.
+    A decision cannot depend on a guard of another group: `Facts` refuses it.
     """
     fired = []
     for state, trigger in itertools.product(table.all_states, table.all_triggers):
@@ -115,7 +115,7 @@ def test_the_live_machine_has_the_tables_states_triggers_and_rows_and_no_more(ta
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_what_a_row_asks_of_one_side_its_mirror_image_asks_of_the_other(table):
+def test_every_row_has_its_mirror_image_for_the_other_side(table):
     swap = {"side1": "side2", "side2": "side1"}
 
     def mirrored(name: str) -> str:
@@ -144,7 +144,7 @@ def test_the_tables_that_run_are_sound(table):
     assert evolve(table).checked().decisions == table.decisions
 
 
-def test_what_is_decided_once_is_remembered_and_not_driven_again():
+def test_a_decision_is_remembered_and_the_machine_not_driven_again():
     table = lamp(*SOUND)
     warm = table.step("lit_1", "side2_on", {"warm"})
     del table.machine

@@ -72,7 +72,7 @@ def test_two_solutions_in_two_threads_give_what_they_give_in_one():
             try:
                 if (played := play(primary, machines)) != expected[primary]:
                     differences.append(played)
-            except Exception as error:  # whatever it is, it does not happen in one thread
+            except Exception as error:  # any error is one that does not occur in a single thread
                 differences.append(error)
 
     with threads_switch_often():

@@ -1,4 +1,4 @@
-"""What does not fit together is no solution, and every event and command has a text of its own."""
+"""A topology that is not consistent is refused, and every event and command has a text of its own."""
 
 import pytest
 from attrs import evolve
@@ -86,13 +86,13 @@ ALARM = Alarm("a", "00-5150", "SIP_1", (Reaction(ReactionKind.ENABLE_VIP, "host1
         ({"drain_ms": 0}, "settle_ms, retry_ms and drain_ms must be above 0"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(change, complaint):
+def test_a_topology_that_is_not_consistent_is_refused(change, complaint):
     with pytest.raises(CoreError, match=f"^{complaint}"):
         evolve(GOOD, **change)
 
 
-def test_without_an_alarm_that_enables_the_vip_it_follows_nobody():
-    """The first pair counts for the tie-break, and no switchover moves the VIP; the other pair follows the first."""
+def test_without_an_alarm_that_enables_the_vip_it_follows_no_pair():
+    """The first pair decides ties, and no switchover moves the VIP; the other pair follows the first."""
     solution = Solution(evolve(GOOD, alarms=()))
     for number, mode in enumerate((Mode.PRIMARY, Mode.BACKUP), start=1):
         report = HostReport({f"SIP_{number}": mode, f"VM_{number}": mode}, vip_held=number == 1)

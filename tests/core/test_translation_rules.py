@@ -64,21 +64,21 @@ RESULTS = {
         ("RM_1", "00-5091", "RM_1: logged_failed"),
     ],
 )
-def test_rule_1_a_message_about_a_mode_is_for_the_pair_others_are_not(application, event_id, expected):
+def test_rule_1_only_a_message_about_a_mode_triggers_the_pair(application, event_id, expected):
     work = handle(VOICEMAIL_AT_REST, LogMessageReceived(event_id, application), VOICEMAIL)
     assert triggers(work)[0] == expected
 
 
 @pytest.mark.parametrize("event", [ApplicationReported(A1, D), VipReported(H1, held=False)], ids=str)
 @pytest.mark.parametrize("link", ["unknown", "doubtful", "lost"])
-def test_rule_2_what_is_reported_of_a_host_that_is_not_in_sight_is_refused(event, link):
+def test_rule_2_a_report_of_a_host_out_of_sight_is_refused(event, link):
     with pytest.raises(CoreError, match="host1 is not connected: what it says now does not count"):
         handle(TAKEOVER_AT_REST.with_link(1, link), event)
 
 
 @pytest.mark.parametrize("event", [ApplicationReported(A1, D), VipReported(H1, held=False)], ids=str)
 @pytest.mark.parametrize("link", ["connected", "silent"])
-def test_rule_2_what_is_reported_of_a_host_that_is_in_sight_counts(event, link):
+def test_rule_2_a_report_of_a_host_in_sight_counts(event, link):
     assert handle(TAKEOVER_AT_REST.with_link(1, link), event).steps
 
 
@@ -90,7 +90,7 @@ def test_rule_3_a_report_that_leaves_out_an_application_is_refused():
             handle(VOICEMAIL_AT_REST, HostConnected(H2, HostReport(modes, vip_held=False)), VOICEMAIL)
 
 
-def test_rule_4_an_application_is_triggered_only_by_what_is_new_to_it():
+def test_rule_4_an_application_is_triggered_only_by_a_change():
     failed = handle(TAKEOVER_AT_REST, ApplicationReported(A1, D))
     assert triggers(failed)[0] == "SIP_Server_1: down"
     again = handle(failed.state, ApplicationReported(A1, D))
@@ -111,8 +111,8 @@ def test_rule_6_a_result_from_a_host_out_of_sight_leaves_the_command_pending(com
     doubtful = with_pending(TAKEOVER_AT_REST, command).with_link(2, "doubtful")
     work = handle(doubtful, result)
     assert (work.state, work.commands, work.steps) == (doubtful, [], [])
-    heard = handle(with_pending(TAKEOVER_AT_REST, command).with_link(2, "silent"), result)
-    assert heard.state.pending_by_id(101) is None
+    in_sight = handle(with_pending(TAKEOVER_AT_REST, command).with_link(2, "silent"), result)
+    assert in_sight.state.pending_by_id(101) is None
 
 
 OVERTAKEN = [
@@ -138,7 +138,7 @@ def test_rule_7_the_result_of_an_overtaken_command_triggers_nothing(command, lat
     assert handle(with_pending(TAKEOVER_AT_REST, command), result).steps
 
 
-def test_rule_7_no_other_command_overtakes_and_none_on_another_target():
+def test_rule_7_no_other_command_overtakes_and_none_for_another_target():
     commands = [Promote(H2, A2), Demote(H2, A2), LookAt(H2, A2), Start(H2, A2), Stop(H2, A2)]
     commands += [EnableVip(H2), DisableVip(H2), AnnounceVip(H2), LookAtVip(H2)]
     seen = [(one, later) for one in commands for later in commands if overtakes(later, one)]
@@ -148,7 +148,7 @@ def test_rule_7_no_other_command_overtakes_and_none_on_another_target():
 
 
 @pytest.mark.parametrize(("command", "later"), [(EnableVip(H2), DisableVip(H2)), (DisableVip(H1), EnableVip(H1))])
-def test_rule_8_an_overtaken_vip_script_that_succeeded_says_where_the_vip_is(command, later):
+def test_rule_8_an_overtaken_vip_script_that_succeeded_shows_where_the_vip_is(command, later):
     state = with_pending(TAKEOVER_AT_REST, command, later)
     succeeded = handle(state, CommandSucceeded(101)).state
     assert succeeded.vip_held == ((True, True) if command == EnableVip(H2) else (False, False))
@@ -157,12 +157,12 @@ def test_rule_8_an_overtaken_vip_script_that_succeeded_says_where_the_vip_is(com
 
 @pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 @pytest.mark.parametrize("command", [Start(H2, A2), Stop(H2, A2)], ids=str)
-def test_rule_9_a_start_or_stop_triggers_nothing_whatever_becomes_of_it(command, result):
+def test_rule_9_no_result_of_a_start_or_stop_triggers_anything(command, result):
     work = handle(with_pending(TAKEOVER_AT_REST, command), result)
     assert (work.state, work.commands, work.steps) == (TAKEOVER_AT_REST, [], [])
 
 
-def test_rule_9_an_announcement_triggers_only_that_it_failed():
+def test_rule_9_an_announcement_triggers_something_only_if_it_failed():
     state = with_pending(TAKEOVER_AT_REST, AnnounceVip(H1))
     assert handle(state, CommandSucceeded(101)).steps == []
     for how in ("failed", "timed out", "unclear"):
@@ -171,7 +171,7 @@ def test_rule_9_an_announcement_triggers_only_that_it_failed():
 
 @pytest.mark.parametrize("how", ["timed out", "unclear"])
 @pytest.mark.parametrize(("command", "name"), [(EnableVip(H1), "enable"), (DisableVip(H1), "disable")])
-def test_rule_10_a_script_of_which_nothing_is_known_is_followed_by_a_look(command, name, how):
+def test_rule_10_a_script_without_a_clear_result_is_followed_by_a_look(command, name, how):
     work = handle(with_pending(TAKEOVER_AT_REST, command), RESULTS[how])
     assert (triggers(work), to_hosts(work)) == (["VIP: side1_script_unclear"], [LookAtVip(H1)])
     failed = handle(with_pending(TAKEOVER_AT_REST, command), RESULTS["failed"])
@@ -189,7 +189,7 @@ def test_rule_10_a_promotion_and_a_demotion_have_a_trigger_for_each_result():
 @pytest.mark.parametrize(
     ("command", "trigger"), [(LookAt(H2, A2), "SIP Server: side2_looked"), (LookAtVip(H2), "VIP: side2_looked")]
 )
-def test_rule_11_a_look_triggers_only_that_it_was_done(command, trigger):
+def test_rule_11_a_look_that_was_done_triggers_only_that(command, trigger):
     work = handle(with_pending(TAKEOVER_AT_REST, command), CommandSucceeded(101))
     assert triggers(work) == [trigger]
     assert work.state == TAKEOVER_AT_REST

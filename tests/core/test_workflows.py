@@ -1,4 +1,4 @@
-"""The core, given only the outside happenings, brings about every documented step, in order, and nothing else."""
+"""Given only the events from outside, the core makes every documented step happen, in order, and nothing else."""
 
 import itertools
 from collections import Counter
@@ -26,7 +26,7 @@ NAMES = [f"{workflow.name}-{order}-{old}" for workflow, order, old in CASES]
 
 
 @pytest.mark.parametrize(("workflow", "order", "old"), CASES, ids=NAMES)
-def test_every_documented_step_is_brought_about_and_the_end_state_reached(workflow, order, old):
+def test_every_documented_step_happens_and_the_end_state_is_reached(workflow, order, old):
     world = run(workflow, order, old)
     new = 3 - old
     steps = list(recognise(workflow, roles(world.solution.topology, 0, new), world.records))
@@ -41,7 +41,7 @@ def test_every_documented_step_is_brought_about_and_the_end_state_reached(workfl
 
 @pytest.mark.parametrize("old", [1, 2])
 @pytest.mark.parametrize("workflow", WORKFLOWS.values(), ids=WORKFLOWS)
-def test_in_the_documented_order_a_step_is_complete_before_the_next_one_begins(workflow, old):
+def test_each_step_is_complete_before_the_next_one_begins(workflow, old):
     world = run(workflow, VipOrder.TOGETHER, old)
     marks = [
         (index, step.number)
@@ -54,8 +54,8 @@ def test_in_the_documented_order_a_step_is_complete_before_the_next_one_begins(w
 
 
 @pytest.mark.parametrize(("workflow", "order", "old"), CASES, ids=NAMES)
-def test_nothing_but_the_documented_steps_is_done(workflow, order, old):
-    """Every command given is a mark of a step, or one that a rule beyond the documents demands; none is given twice."""
+def test_nothing_happens_but_the_documented_steps(workflow, order, old):
+    """Every command given belongs to a documented step or to a rule beyond the documents; none is given twice."""
     world = run(workflow, order, old)
     parts = roles(world.solution.topology, 0, 3 - old)
     verbs = ("promote", "demote", "enable_vip", "disable_vip", "announce_vip", "log", "alarm", "reaction")
