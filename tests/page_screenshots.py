@@ -4,10 +4,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from support.browser import PHONE_PX, Screen, chromium, lit
 from support.page_stage import PageStage
-
-sys.path.append(str(Path(__file__).with_name("slow")))
-from test_page_browser import PHONE_PX, Screen, chromium, lit
 
 
 def take(directory: Path) -> None:

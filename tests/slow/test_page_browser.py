@@ -1,54 +1,15 @@
-"""The live page in a real browser: what an operator sees when something fails, and what they can do about it.
+"""The live page in a real browser: what an operator sees when something fails, and what they can do about it."""
 
-The last test runs this file as a program inside the lab (`namespaces.enter`), with a browser in the SCS's namespace.
-"""
-
-# ruff: noqa: S603  # the commands are our own
-
-import asyncio
-import json
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-from selenium.common.exceptions import WebDriverException
-from selenium.webdriver import Chrome, ChromeOptions, Keys
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
-from support import as_program
-from support.page_stage import PATIENCE_S, PageStage
+from support.browser import PHONE_PX, Screen, chromium, lit, why_no_browser
+from support.page_stage import PageStage
 from switchover.agent.configuration.settings import PageSettings
-from switchover.agent.lab.network import namespaces
-from switchover.agent.lab.network.segment import run_in
-from switchover.agent.lab.real_stage import RealStage
-from switchover.agent.lab.settings import LabSettings
 from switchover.agent.page.drawn import MACHINES, Drawings
-
-T = TypeVar("T")
-
-PHONE_PX, DESK_PX = (360, 740), (1100, 900)
-
-
-def chromium() -> Chrome:
-    """A headless Chromium of this machine; what it is told of other machines, it does not ask for."""
-    options = ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US"):
-        options.add_argument(argument)
-    options.add_argument("--disable-background-networking")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return Chrome(options=options, service=Service(shutil.which("chromedriver")))
-
-
-def why_no_browser() -> str | None:
-    """Why there is no browser here; None if there is."""
-    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-    return f"needs {' and '.join(missing)} (Debian packages chromium and chromium-driver)" if missing else None
 
 
 @pytest.fixture(scope="module")
@@ -58,62 +19,6 @@ def browser() -> Iterator[Chrome]:
     found = chromium()
     yield found
     found.quit()
-
-
-class Screen:
-    """What is on the page; everything that is looked for is waited for."""
-
-    def __init__(self, browser: Chrome, url: str, size: tuple[int, int] = DESK_PX) -> None:
-        self.browser = browser
-        width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        browser.get(url)
-
-    def until(self, condition: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
-        """Wait until the condition is true; what the page replaces meanwhile is looked at again."""
-        return WebDriverWait(self.browser, patience_s, 0.05, [WebDriverException]).until(lambda _: condition())
-
-    def text(self, css: str) -> str:
-        return self.browser.find_element(By.CSS_SELECTOR, css).text
-
-    def shows(self, css: str, text: str) -> str:
-        """Wait until the text stands there; returns all that stands there then."""
-
-        def found() -> str:
-            now = self.text(css)
-            return now if text in now else ""
-
-        try:
-            return self.until(found)
-        except WebDriverException:
-            raise AssertionError(f"{text!r} is not in {self.text(css)!r}") from None
-
-    def marks(self) -> set[str]:
-        """How everything stands that is shown of the solution."""
-        script = (
-            "return [...document.querySelectorAll('#whole, main .fact')].map((each) => each.className.split(' ')[1])"
-        )
-        return set(self.browser.execute_script(script))
-
-    def press(self, *keys: str) -> None:
-        ActionChains(self.browser).send_keys(*keys).perform()
-
-    def focused(self) -> str:
-        """The text of what has the focus."""
-        return self.browser.execute_script("return document.activeElement.textContent.trim()")
-
-    def tab_to(self, text: str) -> None:
-        """Go on with the tabulator until this has the focus."""
-        for _ in range(20):
-            if self.focused() == text:
-                return
-            self.press(Keys.TAB)
-        raise AssertionError(f"{text!r} cannot be reached by keyboard")
-
-    def complaints(self) -> list[str]:
-        """What the browser complains of: errors of the script, what the policy blocked, what was not found."""
-        return [entry["message"] for entry in self.browser.get_log("browser")]
 
 
 @pytest.fixture(autouse=True)
@@ -142,14 +47,6 @@ def screen(browser: Chrome, stage: PageStage) -> Iterator[Screen]:
     yield found
     assert found.complaints() == []
     browser.get("about:blank")
-
-
-def lit(screen: Screen, name: str) -> list[str]:
-    """The states that are lit in a diagram."""
-    script = (
-        "return [...document.getElementById(arguments[0]).querySelectorAll('.lit')].map((each) => each.dataset.state)"
-    )
-    return screen.browser.execute_script(script, f"diagram-{name}")
 
 
 def test_the_solution_at_a_glance(screen):
@@ -380,94 +277,3 @@ def test_the_real_diagram_has_the_present_state_lit(browser, stage, real_diagram
     assert "side2_down" in texts or "enable 2" in texts
     assert screen.complaints() == []
     browser.get("about:blank")
-
-
-# In the lab: the real agent, real hosts, a real fault
-
-
-@pytest.mark.namespaces
-def test_a_real_fault_in_the_lab_is_seen(tmp_path):
-    reason = namespaces.why_not() or why_no_browser()
-    if reason is not None:
-        pytest.skip(reason)
-    command = as_program.command(__file__, "enter")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == [
-        "as it should be: every primary is on host1, and every component has a backup",
-        "not as it should be: SIP Server: no redundancy: primary on host2, down on host1",
-        "as it should be: every primary is on host2, and every component has a backup",
-        "as it should be: every primary is on host1, and every component has a backup",
-        "not as it should be: VIP: on host2; host1 is lost and may hold it too",
-    ]
-
-
-async def _in_the_lab() -> None:
-    """What the page says at first, after a crash, a start, an operator's switchover, and the loss of a host."""
-    directory = namespaces.prepare()
-    stage = RealStage(directory, LabSettings(detection_ms=500))
-    with (directory / "switchover.toml").open("a") as file:
-        file.write("[page]\nport = 4900\n")
-    try:
-        await stage.start()
-        page = await _page(directory)
-        command = run_in("scs", as_program.command(__file__, "look"))
-        pipe = asyncio.subprocess.PIPE
-        looking = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-        seen = [await _next(looking)]
-        await stage.crash("SIP_Server_1")
-        seen.append(await _next(looking))
-        await stage.start_application("SIP_Server_1")
-        seen += [await _next(looking), await _next(looking)]
-        await stage.lose(1)
-        seen.append(await _next(looking))
-        await looking.wait()
-        page.terminate()
-        await page.wait()
-        print(json.dumps(seen))
-    finally:
-        await stage.close()
-
-
-async def _page(directory: Path) -> asyncio.subprocess.Process:
-    """`switchover page` beside the agent, when it is ready."""
-    argv = [sys.executable, "-m", "switchover.agent", "page", "-c", str(directory / "switchover.toml")]
-    page = await asyncio.create_subprocess_exec(*run_in("scs", argv), stderr=asyncio.subprocess.PIPE)
-    assert page.stderr is not None
-    async with asyncio.timeout(60):
-        while b"the live page is at" not in await page.stderr.readline():
-            pass
-    return page
-
-
-async def _next(looking: asyncio.subprocess.Process) -> Any:
-    assert looking.stdout is not None
-    async with asyncio.timeout(60):
-        return json.loads(await looking.stdout.readline())
-
-
-def _look() -> None:
-    """In the SCS's namespace: watch the page, tell what it says, and switch over when it is time."""
-    browser = chromium()
-    try:
-        screen = Screen(browser, "http://127.0.0.1:4900/")
-        for words in ("on host1, and every", "down on host1", "on host2, and every"):
-            print(json.dumps(screen.shows("#whole", words)), flush=True)
-        screen.tab_to("Switch to host1 …")
-        screen.press(Keys.ENTER)
-        screen.until(lambda: browser.find_element(By.ID, "confirm").is_enabled())
-        browser.find_element(By.ID, "confirm").click()
-        for words in ("on host1, and every", "host1 is lost"):
-            print(json.dumps(screen.shows("#whole", words)), flush=True)
-    finally:
-        browser.quit()
-
-
-if __name__ == "__main__":
-    match sys.argv[1]:
-        case "enter":
-            raise SystemExit(namespaces.enter(as_program.command(__file__, "inside")))
-        case "inside":
-            asyncio.run(_in_the_lab())
-        case _:
-            _look()
