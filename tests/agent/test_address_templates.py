@@ -63,7 +63,7 @@ def test_an_argument_with_a_space_stays_one_argument():
 
 
 @pytest.mark.parametrize(
-    ("printed", "found"),
+    ("printed", "expected"),
     [
         ("inet 198.51.100.10/24 brd 198.51.100.255", {"198.51.100.10", "198.51.100.255"}),
         ("          inet addr:198.51.100.10  Mask:255.255.255.0", {"198.51.100.10", "255.255.255.0"}),
@@ -73,8 +73,8 @@ def test_an_argument_with_a_space_stays_one_argument():
         ("ether 02:00:00:00:00:07 up 12:30:59, 1198.51.100.10 198.51.100.1000", set()),
     ],
 )
-def test_addresses_are_found_in_whatever_a_system_prints(printed, found):
-    assert {str(address) for address in addresses_in(printed)} == found
+def test_addresses_are_found_in_the_output_of_any_system(printed, expected):
+    assert {str(address) for address in addresses_in(printed)} == expected
 
 
 @pytest.mark.parametrize("bad", ["{}", "{0}", "{adress}", "{address.real}", "{address!r}", "{prefix:>3}", "{"])
@@ -101,20 +101,20 @@ def test_a_template_without_ipv6_takes_no_ipv6_address():
         ({"add": ("sleep", "1000")}, "sleep 1000 did not end within 500 ms$"),
     ],
 )
-def test_a_template_s_failing_command_is_told(commands, error):
+def test_the_error_of_a_failing_command_is_reported(commands, error):
     nothing = {"add": ("true",), "remove": ("true",), "show": ("true",)}
     template = AddressTemplate(AddressCommands(**{**nothing, **commands}))
     with pytest.raises(DriverError, match=error):
         asyncio.run(TemplateAddresses("eth0", [IPV4], template, deadline_ms=500).enable())
 
 
-def test_a_template_that_does_not_remove_the_address_is_told():
+def test_a_template_that_does_not_remove_the_address_is_an_error():
     template = AddressTemplate(AddressCommands(("true",), ("true",), ("echo", "inet {address}/{prefix}")))
     with pytest.raises(DriverError, match=r"^198.51.100.10/24 is still on eth0: it printed nothing$"):
         asyncio.run(TemplateAddresses("eth0", [IPV4], template).disable())
 
 
 def test_an_address_behind_thousands_of_others_is_found():
-    """What is shown is not cut off at the length at which other output is."""
+    """The output that lists addresses is not cut off at the length limit of other output."""
     template = AddressTemplate(AddressCommands(("true",), ("true",), ("sh", "-c", "seq 20000; echo {address}")))
     assert asyncio.run(TemplateAddresses("eth0", [IPV4], template).held())

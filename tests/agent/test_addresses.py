@@ -46,7 +46,7 @@ def addresses_of(namespace) -> set[str]:
 
 
 def state_of(namespace) -> tuple[set[str], list[str]]:
-    """Addresses and routes: what a Virtual IP that came and went must leave as it was.
+    """Addresses and routes, which a Virtual IP that came and went must leave unchanged.
 
     The kernel adds the local route of an IPv6 address a moment after the address (addrconf's work queue).
     """
@@ -76,7 +76,7 @@ async def started(vip):
 
 
 async def on_and_off(means):
-    """Everything twice, since a command may be repeated; returns what was held after each step."""
+    """Does every step twice, since a command may be repeated; returns whether the VIP was held after each step."""
     async with started(means()) as vip:
         held = [await vip.held()]
         for step in (vip.enable, vip.enable, vip.disable, vip.disable):
@@ -103,7 +103,7 @@ every_means = pytest.mark.parametrize("means", [kernel, templates, subinterface]
 
 
 @every_means
-def test_addresses_come_and_go_and_nothing_else_does(host, means):
+def test_addresses_come_and_go_and_nothing_else_changes(host, means):
     before = state_of(host)
     assert host.run(on_and_off(means)) == [False, True, True, False, False]
     assert state_of(host) == before
@@ -120,7 +120,7 @@ def test_enabled_addresses_are_there_and_outlive_the_driver(host, means):
 
 
 @pytest.mark.parametrize("means", [kernel, templates])
-def test_half_a_virtual_ip_is_not_held_and_is_completed_or_removed(host, means):
+def test_a_partial_virtual_ip_is_not_held_and_is_completed_or_removed(host, means):
     async def halves():
         async with started(means()) as vip:
             host.ip(f"addr add {IPV4} dev eth0")
@@ -155,7 +155,7 @@ def test_own_addresses_that_came_later_survive_the_removal(host, settings):
     assert state_of(host) == before
 
 
-def test_routes_that_a_network_manager_made_stay_the_only_ones(host):
+def test_the_routes_of_a_network_manager_stay_the_only_ones(host):
     """NetworkManager and systemd-networkd add an address without its route, and the route with a metric of theirs."""
     for own in OWN:
         host.ip(f"addr del {own} dev eth0")
@@ -191,8 +191,8 @@ def test_an_application_can_listen_on_the_address_at_once(host, family, address)
     assert host.run(listen()) == address.split("/")[0]
 
 
-def test_an_address_with_another_prefix_length_is_the_virtual_ip_too(host):
-    """The host answers ARP for it, and that is what counts."""
+def test_an_address_with_another_prefix_length_counts_as_the_virtual_ip(host):
+    """The host answers ARP for it, and that counts."""
 
     async def scenario():
         async with started(NetlinkAddresses("eth0", [IPV4])) as vip:
@@ -214,7 +214,7 @@ def test_a_takeover_starts_no_process(host):
     assert host.run(scenario()) == ""
 
 
-def test_a_call_that_hangs_in_the_kernel_can_be_given_up(host, monkeypatch):
+def test_a_call_that_hangs_in_the_kernel_can_be_abandoned(host, monkeypatch):
     """The event loop goes on meanwhile; nothing more of that call is done, and the next one comes after it."""
     in_the_kernel, answer = threading.Event(), threading.Event()
 
@@ -244,7 +244,7 @@ def test_a_call_that_hangs_in_the_kernel_can_be_given_up(host, monkeypatch):
 
 
 def test_a_socket_that_fails_is_replaced(host):
-    """Otherwise the rest of an answer could be taken for the next one, or the kernel say that the socket is busy."""
+    """Otherwise the rest of an answer could be taken for the next one, or the kernel could report a busy socket."""
 
     def scenario():
         netlink = Netlink()
@@ -307,8 +307,8 @@ def test_calls_at_the_same_time_do_not_mix(host):
     host.run(scenario())
 
 
-def test_an_interface_that_was_made_again_is_found(host):
-    """It has another number then."""
+def test_an_interface_that_was_recreated_is_used(host):
+    """It has another index then."""
 
     async def scenario():
         async with started(kernel()) as vip:
@@ -325,8 +325,8 @@ def test_an_interface_that_was_made_again_is_found(host):
     host.run(scenario())
 
 
-def test_an_interface_that_vanishes_within_a_call_is_gone(host, monkeypatch):
-    """Its number was read just before."""
+def test_an_interface_that_vanishes_during_a_call_counts_as_gone(host, monkeypatch):
+    """Its index was read just before."""
 
     async def scenario():
         async with started(kernel()) as vip:
@@ -372,14 +372,14 @@ def _output_of(command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603 - our own
 
 
-def test_a_missing_right_is_named(host):
-    """A process may look at addresses that it has no right to change."""
+def test_a_missing_privilege_is_named(host):
+    """A process may read addresses that it has no right to change."""
     host.ip(f"addr add {IPV4} dev eth0")
     powerless = ["setpriv", "--bounding-set=-net_admin", sys.executable, "-c", WITHOUT_THE_RIGHT]
-    said = "Operation not permitted; run this as root, or with CAP_NET_ADMIN"
+    reason = "Operation not permitted; run this as root, or with CAP_NET_ADMIN"
     assert host.call(_output_of, powerless).splitlines() == [
-        f"2001:db8::10/64 is not on eth0: {said}",
-        f"198.51.100.10/24 is still on eth0: {said}",
+        f"2001:db8::10/64 is not on eth0: {reason}",
+        f"198.51.100.10/24 is still on eth0: {reason}",
     ]
 
 
@@ -395,70 +395,70 @@ def test_a_name_that_no_interface_can_have_is_refused(interface):
 
 
 @pytest.mark.parametrize("addresses", [[], ["198.51.100.400/24"], ["198.51.100.10/33"], ["vip.example.com"], [""]])
-def test_addresses_that_are_none_are_refused(addresses):
+def test_malformed_addresses_are_refused(addresses):
     with pytest.raises(ValueError, match=r"at least one address|does not appear to be an IPv4 or IPv6 interface"):
         parse_addresses(addresses)
 
 
 @asynccontextmanager
 async def watched(means):
-    """A watch on the Virtual IP, and the list of what it tells."""
-    told = []
+    """A watch on the Virtual IP; yields the list of the changes that it reports."""
+    reported = []
     async with started(means()) as vip:
-        watch = AddressWatch(vip, told.append)
+        watch = AddressWatch(vip, reported.append)
         await watch.start()
         try:
-            yield told
+            yield reported
         finally:
             await watch.close()
 
 
 @pytest.mark.parametrize("means", [kernel, templates])
-def test_another_hand_on_the_virtual_ip_is_seen(host, eventually, means):
+def test_a_change_of_the_virtual_ip_from_outside_is_reported(host, eventually, means):
     async def scenario():
-        async with watched(means) as told:
+        async with watched(means) as reported:
             host.ip(f"addr add {IPV4} dev eth0")
             host.ip(f"addr add {IPV6} dev eth0")
-            await eventually(lambda: told == [True])
+            await eventually(lambda: reported == [True])
             host.ip(f"addr del {IPV6} dev eth0")
-            await eventually(lambda: told == [True, False])
+            await eventually(lambda: reported == [True, False])
             host.ip(f"addr del {IPV4} dev eth0")
             host.ip(f"addr add {IPV6} dev eth0")
             host.ip("addr add 198.51.100.11/24 dev eth0")
             await asyncio.sleep(0.2)
-            assert told == [True, False]
+            assert reported == [True, False]
             host.ip(f"addr add {IPV4} dev eth0")
-            await eventually(lambda: told == [True, False, True])
+            await eventually(lambda: reported == [True, False, True])
 
     host.run(scenario())
 
 
-def test_an_interface_that_vanishes_takes_the_virtual_ip_along(host, eventually):
+def test_a_vanished_interface_is_reported_as_a_lost_virtual_ip(host, eventually):
     async def scenario():
         host.ip(f"addr add {IPV4} dev eth0")
         host.ip(f"addr add {IPV6} dev eth0")
-        async with watched(kernel) as told:
+        async with watched(kernel) as reported:
             host.ip("link del eth0")
-            await eventually(lambda: told == [False])
+            await eventually(lambda: reported == [False])
 
     host.run(scenario())
 
 
-def test_a_watch_that_cannot_look_says_so_and_goes_on(host, eventually, caplog):
+def test_a_watch_that_cannot_read_addresses_warns_and_goes_on(host, eventually, caplog):
     async def scenario():
-        async with watched(templates) as told:
+        async with watched(templates) as reported:
             host.ip("link set eth0 name eth1")
             host.ip("addr add 198.51.100.11/24 dev eth1")
             await eventually(lambda: "cannot be read: ip addr show dev eth0 failed: " in caplog.text)
             host.ip("link set eth1 name eth0")
             host.ip(f"addr add {IPV4} dev eth0")
             host.ip(f"addr add {IPV6} dev eth0")
-            await eventually(lambda: told == [True])
+            await eventually(lambda: reported == [True])
 
     host.run(scenario())
 
 
-def test_a_watch_that_cannot_begin_says_so(host):
+def test_a_watch_that_cannot_start_warns(host):
     async def scenario():
         host.ip("link del eth0")
         watch = AddressWatch(templates(), print)
@@ -469,27 +469,27 @@ def test_a_watch_that_cannot_begin_says_so(host):
 
 
 def test_a_flood_of_changes_is_survived(host, eventually, caplog):
-    """The kernel drops what does not fit into the socket's buffer, and says so once."""
+    """The kernel drops what does not fit into the socket's buffer, and reports it once."""
     changes = "".join(f"addr add 198.51.100.{number % 200 + 50}/24 dev eth0\n" for number in range(200))
     changes += "".join(f"addr del 198.51.100.{number % 200 + 50}/24 dev eth0\n" for number in range(200))
 
     async def scenario():
-        async with watched(kernel) as told:
+        async with watched(kernel) as reported:
             batch = ["ip", "-force", "-batch", "-"]
             subprocess.run(batch, input=changes * 10, text=True, check=True)  # noqa: S603 - the loop stands still meanwhile
             host.ip(f"addr add {IPV4} dev eth0")
             host.ip(f"addr add {IPV6} dev eth0")
-            await eventually(lambda: told == [True])
+            await eventually(lambda: reported == [True])
 
     host.run(scenario())
     assert caplog.text == ""
 
 
-def test_a_closed_watch_tells_nothing(host):
-    """Not even what it was about to find out."""
+def test_a_closed_watch_reports_nothing(host):
+    """Not even a change that it was about to detect."""
 
     async def scenario():
-        async with watched(kernel) as told:
+        async with watched(kernel) as reported:
             host.ip(f"addr add {IPV4} dev eth0")
             host.ip(f"addr add {IPV6} dev eth0")
             tasks = len(asyncio.all_tasks())
@@ -497,6 +497,6 @@ def test_a_closed_watch_tells_nothing(host):
                 await asyncio.sleep(0)
         host.ip(f"addr del {IPV4} dev eth0")
         await asyncio.sleep(0.1)
-        assert told == []
+        assert reported == []
 
     host.run(scenario())

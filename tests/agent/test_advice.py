@@ -1,4 +1,4 @@
-"""Errors that a new user meets, really provoked: each says what is wrong, and what to do about it, in one line."""
+"""Errors that a new user meets, provoked for real: each says in one line what is wrong and what to do."""
 
 # ruff: noqa: S603  # the commands are our own
 
@@ -20,7 +20,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def file(tmp_path) -> Path:
-    """A sound configuration whose hosts are on the loopback interface, and whose VIP is on none that there is."""
+    """A sound configuration with hosts on the loopback interface and a VIP on an interface that does not exist."""
     file = tmp_path / "switchover.toml"
     members = [(name, tmp_path / name, ("true",), ("true",), ("true",)) for name in (A1, A2)]
     hosts = ["127.0.0.1", "127.0.0.2"]
@@ -30,8 +30,8 @@ def file(tmp_path) -> Path:
 
 
 @pytest.fixture
-def told(file) -> Callable[..., tuple[int, str]]:
-    """Runs a command, after `prefix` if there is one: its exit status, and the last line that it says."""
+def command(file) -> Callable[..., tuple[int, str]]:
+    """Runs a command, after `prefix` if given; returns its exit status and the last line on stderr."""
 
     def run(*arguments: str, prefix: Sequence[str] = ()) -> tuple[int, str]:
         argv = [*prefix, sys.executable, "-m", "switchover.agent", *arguments, "-c", str(file)]
@@ -44,7 +44,7 @@ def told(file) -> Callable[..., tuple[int, str]]:
 
 @pytest.fixture
 def ordinary() -> tuple[str, ...]:
-    """What makes root a user like any other, to whom the files of others are closed."""
+    """A command prefix that takes from root the right to open the files of other users."""
     setpriv = shutil.which("setpriv")
     if os.geteuid() != 0 or setpriv is None:
         pytest.skip("this needs root, and setpriv")
@@ -54,40 +54,40 @@ def ordinary() -> tuple[str, ...]:
 # Keys
 
 
-def test_keys_that_are_not_there(told, file):
-    for command, name in ((["agent"], "agent"), (["lca", "host1"], "host1")):
-        assert told(*command) == (
+def test_missing_keys(command, file):
+    for arguments, name in ((["agent"], "agent"), (["lca", "host1"], "host1")):
+        assert command(*arguments) == (
             1,
             f"cannot read the key {file.parent}/state/keys/{name}.key_secret: it is not there; "
             "`switchover keys` makes the keys, once for all; then each machine gets its own",
         )
 
 
-def test_keys_of_another_user(told, file, ordinary):
-    assert told("keys") == (0, "")
+def test_keys_of_another_user_cannot_be_read(command, file, ordinary):
+    assert command("keys") == (0, "")
     key = file.parent / "state" / "keys" / "agent.key_secret"
     os.chown(key, NOBODY, -1)
-    said = f"cannot read the key {key}: Permission denied; it belongs to another user"
-    assert told("agent", prefix=ordinary) == (1, said)
+    error = f"cannot read the key {key}: Permission denied; it belongs to another user"
+    assert command("agent", prefix=ordinary) == (1, error)
 
 
-def test_keys_that_are_there_already(told, file):
-    assert told("keys") == (0, "")
+def test_existing_keys_are_not_overwritten(command, file):
+    assert command("keys") == (0, "")
     path = file.parent / "state" / "keys" / "agent.key"
-    said = f"for new keys, move the old ones away: {path} exists already and is not overwritten"
-    assert told("keys") == (1, said)
+    error = f"for new keys, move the old ones away: {path} exists already and is not overwritten"
+    assert command("keys") == (1, error)
 
 
 # The agent's journal and socket
 
 
-def test_an_agent_that_does_not_run(told, file):
+def test_no_agent_is_running(command, file):
     path = file.parent / "state" / "agent.sock"
-    said = f"no agent answers at {path} (No such file or directory); is `switchover agent` running here?"
-    assert told("status") == (3, said)
+    error = f"no agent answers at {path} (No such file or directory); is `switchover agent` running here?"
+    assert command("status") == (3, error)
 
 
-def test_an_agent_of_another_user(told, file, ordinary):
+def test_an_agent_of_another_user_cannot_be_asked(command, file, ordinary):
     path = file.parent / "state" / "agent.sock"
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as listening:
@@ -95,17 +95,17 @@ def test_an_agent_of_another_user(told, file, ordinary):
         path.chmod(0o600)
         os.chown(path, NOBODY, -1)
         listening.listen()
-        said = f"you may not ask the agent at {path}: do it as root, or as the agent's user"
-        assert told("status", prefix=ordinary) == (3, said)
+        error = f"you may not ask the agent at {path}: do it as root, or as the agent's user"
+        assert command("status", prefix=ordinary) == (3, error)
 
 
-def test_a_journal_that_is_held_by_another_program(told, file):
-    assert told("keys") == (0, "")
+def test_a_journal_that_another_program_has_locked(command, file):
+    assert command("keys") == (0, "")
     path = file.parent / "state" / "journal.sqlite"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
-        assert told("agent") == (
+        assert command("agent") == (
             1,
             f"the journal {path} cannot be opened: database is locked;"
             " another program has locked it: end that program, or a long read of the journal",
@@ -114,63 +114,63 @@ def test_a_journal_that_is_held_by_another_program(told, file):
         other.close()
 
 
-def test_a_journal_where_this_user_may_not_write(told, file, ordinary):
-    assert told("keys") == (0, "")
+def test_a_journal_in_a_directory_without_write_permission(command, file, ordinary):
+    assert command("keys") == (0, "")
     state = file.parent / "state"
     state.chmod(0o755)
     os.chown(state, NOBODY, -1)
-    assert told("agent", prefix=ordinary) == (
+    assert command("agent", prefix=ordinary) == (
         1,
         f"the journal {state}/journal.sqlite cannot be opened: unable to open database file;"
         f" run this as the agent's user, who may write to {state}",
     )
 
 
-def test_a_journal_that_nobody_has_written(told, file):
+def test_a_journal_that_does_not_exist(command, file):
     path = file.parent / "state" / "journal.sqlite"
-    assert told("why") == (
+    assert command("why") == (
         1,
         f"the journal {path} cannot be read: unable to open database file;"
         " there is no such file: no agent has used it on this machine",
     )
 
 
-def test_a_socket_where_this_user_may_not_write(told, file, ordinary):
-    assert told("keys") == (0, "")
+def test_a_socket_in_a_directory_without_write_permission(command, file, ordinary):
+    assert command("keys") == (0, "")
     state, elsewhere = file.parent / "state", file.parent / "elsewhere"
     elsewhere.mkdir(mode=0o755)
     os.chown(elsewhere, NOBODY, -1)
     file.write_text(file.read_text().replace(str(state / "agent.sock"), str(elsewhere / "agent.sock")))
-    said = f"the socket {elsewhere}/agent.sock cannot be made: Permission denied; is this the agent's user?"
-    assert told("agent", prefix=ordinary) == (1, said)
+    error = f"the socket {elsewhere}/agent.sock cannot be made: Permission denied; is this the agent's user?"
+    assert command("agent", prefix=ordinary) == (1, error)
 
 
 # The LCA, before it touches anything
 
 
-def test_a_host_of_another_name(told):
-    assert told("lca", "host3") == (1, "no host is named 'host3' in the configuration; known are host1, host2")
+def test_an_unknown_host(command):
+    assert command("lca", "host3") == (1, "no host is named 'host3' in the configuration; known are host1, host2")
 
 
-def test_a_port_that_is_taken(told, file):
-    assert told("keys") == (0, "")
+def test_a_port_in_use(command, file):
+    assert command("keys") == (0, "")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         file.write_text(file.read_text().replace('address = "127.0.0.1"', f'address = "127.0.0.1"\nport = {port}'))
-        status, said = told("lca", "host1")
+        status, error = command("lca", "host1")
     assert status == 1
-    assert said.startswith(f"cannot listen at tcp://127.0.0.1:{port}: Address already in use")
-    assert said.endswith("; does another LCA run here already?")
+    assert error.startswith(f"cannot listen at tcp://127.0.0.1:{port}: Address already in use")
+    assert error.endswith("; does another LCA run here already?")
 
 
-def test_an_address_of_another_machine(told, file, host):
-    assert told("keys") == (0, "")
+def test_an_address_of_another_machine(command, file, host):
+    assert command("keys") == (0, "")
     text = file.read_text().replace('"127.0.0.2"', '"198.51.100.212"').replace('"127.0.0.1"', '"198.51.100.211"')
     file.write_text(text.replace("127.0.0.10/8", "198.51.100.10/24"))
-    status, said = host.call(told, "lca", "host2")
+    status, error = host.call(command, "lca", "host2")
     assert status == 1
-    assert said.startswith("cannot listen at tcp://198.51.100.212:4999: ")
-    assert said.endswith("; the host's `address` must be one of this machine's: is it another host's?")
+    assert error.startswith("cannot listen at tcp://198.51.100.212:4999: ")
+    assert error.endswith("; the host's `address` must be one of this machine's: is it another host's?")
 
 
 # What is not installed, or not allowed
@@ -192,7 +192,7 @@ def without_extras(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_without_any_extra_everything_that_needs_none_can_be_done(file):
+def test_commands_that_need_no_extra_work_without_any(file):
     for arguments in (["manual"], ["completion", "bash"], ["check", str(file)], ["verify", "--help"]):
         done = without_extras(*arguments)
         assert (done.returncode, done.stderr) == (0, "")
@@ -202,10 +202,10 @@ def test_without_any_extra_everything_that_needs_none_can_be_done(file):
     ("arguments", "module", "extra"),
     [(["verify"], "numpy", "verify"), (["status", "--watch", "-c"], "rich", "terminal")],
 )
-def test_an_extra_that_is_missing(file, arguments, module, extra):
+def test_a_missing_extra(file, arguments, module, extra):
     done = without_extras(*arguments, str(file))
-    said = f"switchover: this needs {module}: pip install 'switchover[{extra}]'\n"
-    assert (done.returncode, done.stderr) == (2, said)
+    error = f"switchover: this needs {module}: pip install 'switchover[{extra}]'\n"
+    assert (done.returncode, done.stderr) == (2, error)
 
 
 def test_a_lab_without_root():

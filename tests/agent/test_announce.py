@@ -57,17 +57,17 @@ def sniffer(wired):
 
 
 @contextmanager
-def started(thing):
-    """An announcer or a watch, inside a coroutine."""
-    thing.start()
+def started(user):
+    """Start an announcer or a watch inside a coroutine, and close it at the end."""
+    user.start()
     try:
-        yield thing
+        yield user
     finally:
-        thing.close()
+        user.close()
 
 
 def summary(frame) -> tuple:
-    """What matters in a frame, so that whole announcements can be compared."""
+    """The fields of a frame that matter, so that whole announcements can be compared."""
     if ARP in frame:
         arp = frame[ARP]
         return (frame.src, frame.dst, "arp", arp.op, arp.hwsrc, arp.psrc, arp.hwdst, arp.pdst)
@@ -81,7 +81,7 @@ def summary(frame) -> tuple:
 
 
 def announcement(mac, router=0):
-    """One frame of each form, as the standards want them."""
+    """One frame of each form, as the standards define them."""
     broadcast, unknown, address = "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "198.51.100.10"
     flags = f"R={router} S=0 O=1"
     return [
@@ -92,7 +92,7 @@ def announcement(mac, router=0):
 
 
 @pytest.mark.parametrize("router", [0, 1])
-def test_every_form_arrives_as_the_standards_want_it(wired, sniffer, eventually, router):
+def test_every_form_arrives_as_the_standards_define_it(wired, sniffer, eventually, router):
     host, _ = wired
 
     async def scenario():
@@ -108,7 +108,7 @@ def test_every_form_arrives_as_the_standards_want_it(wired, sniffer, eventually,
 
 @pytest.mark.parametrize("form", ["request", "reply"])
 def test_a_neighbour_s_arp_cache_follows(wired, eventually, form):
-    """The heart of a takeover: the neighbour has the other host's MAC address and takes this one's over."""
+    """The core of a takeover: the neighbour replaces the MAC address of the other host with the one of this host."""
     host, neighbour = wired
     follows(host, neighbour, "198.51.100.10", IPV4, AnnounceSchedule(count=1, again_count=0, forms=(form,)), eventually)
 
@@ -132,7 +132,7 @@ def follows(host, neighbour, address, notation, schedule, eventually):
     host.run(scenario())
 
 
-def test_count_and_second_round(wired, sniffer, eventually):
+def test_the_count_and_the_second_round_are_as_configured(wired, sniffer, eventually):
     host, _ = wired
     schedule = AnnounceSchedule(count=3, again_after_ms=100, again_count=2, forms=("reply",))
 
@@ -164,7 +164,7 @@ def test_frames_can_be_spaced(wired, sniffer, eventually):
 
 
 @pytest.mark.parametrize("end", ["stop", "close"])
-def test_nothing_more_is_sent_once_the_address_is_gone(wired, sniffer, end):
+def test_announcing_stops_once_the_address_is_gone(wired, sniffer, end):
     host, _ = wired
     schedule = AnnounceSchedule(count=2, interval_ms=50, again_after_ms=50, forms=("reply",))
 
@@ -178,7 +178,7 @@ def test_nothing_more_is_sent_once_the_address_is_gone(wired, sniffer, end):
     assert len(sniffer.frames()) == 1
 
 
-def test_a_new_announcement_replaces_the_one_that_runs(wired, sniffer):
+def test_a_new_announcement_replaces_the_running_one(wired, sniffer):
     host, _ = wired
     schedule = AnnounceSchedule(count=1, again_after_ms=100, again_count=1, forms=("reply",))
 
@@ -193,7 +193,7 @@ def test_a_new_announcement_replaces_the_one_that_runs(wired, sniffer):
 
 
 def test_a_changed_mac_address_is_announced(wired, sniffer, eventually):
-    """A bond that fails over takes the MAC address of its other interface, even between two rounds."""
+    """A bond that fails over changes to the MAC address of its other interface, even between two rounds."""
     host, _ = wired
     schedule = AnnounceSchedule(count=1, again_after_ms=200, again_count=1)
 
@@ -214,13 +214,13 @@ def test_claims_are_heard_again_after_the_interface_was_down(wired, eventually, 
     host, neighbour = wired
 
     async def scenario():
-        told = []
-        with started(ClaimWatch("eth0", [IPV4], told.append)):
+        claims = []
+        with started(ClaimWatch("eth0", [IPV4], claims.append)):
             host.ip("link set eth0 down")
-            await asyncio.sleep(2.5)  # it tries twice in vain, and says so once
+            await asyncio.sleep(2.5)  # two attempts fail, and one warning is logged
             host.ip("link set eth0 up")
-            await eventually(lambda: announce_from(neighbour, [IPV4]) or told)
-        return set(told)
+            await eventually(lambda: announce_from(neighbour, [IPV4]) or claims)
+        return set(claims)
 
     assert host.run(scenario()) == {mac_of(neighbour)}
     assert caplog.text.count("cannot listen on eth0 for claims of the Virtual IP: Network is down") == 1
@@ -233,7 +233,7 @@ def connect(host, neighbour):
         end.ip("link set eth0 up addrgenmode none")
 
 
-def test_an_interface_that_was_made_again_is_used(wired, eventually):
+def test_an_interface_that_was_recreated_is_used(wired, eventually):
     host, neighbour = wired
 
     async def scenario():
@@ -279,7 +279,7 @@ def test_a_later_round_that_cannot_be_sent_is_logged(wired, eventually, caplog):
     host.run(scenario())
 
 
-def test_a_host_asks_from_its_own_address(wired, sniffer, eventually):
+def test_a_host_solicits_from_its_own_address(wired, sniffer, eventually):
     host, _ = wired
 
     async def scenario():
@@ -296,7 +296,7 @@ def test_a_host_asks_from_its_own_address(wired, sniffer, eventually):
     ]
 
 
-def test_the_neighbour_answers_the_question(wired, eventually):
+def test_the_neighbour_answers_a_solicitation(wired, eventually):
     host, neighbour = wired
 
     async def scenario():
@@ -313,7 +313,7 @@ def test_the_neighbour_answers_the_question(wired, eventually):
     assert host.run(scenario()) == {mac_of(neighbour)}
 
 
-def test_a_question_across_families_is_refused(wired):
+def test_a_solicitation_across_address_families_is_refused(wired):
     host, _ = wired
 
     async def scenario():
@@ -343,13 +343,13 @@ def test_a_schedule_outside_its_ranges_is_refused(outside):
         AnnounceSchedule(**outside)
 
 
-def test_an_interface_that_is_not_there_is_an_error(wired):
+def test_a_missing_interface_is_an_error(wired):
     host, _ = wired
 
     async def scenario():
-        for thing in (Announcer("eth7", VIP, ONCE), ClaimWatch("eth7", VIP, print)):
+        for user in (Announcer("eth7", VIP, ONCE), ClaimWatch("eth7", VIP, print)):
             with pytest.raises(DriverError, match=r"^interface eth7 cannot be used: No such device$"):
-                thing.start()
+                user.start()
 
     host.run(scenario())
 
@@ -373,24 +373,24 @@ CLAIMS = {
 
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("watched", [[IPV4, IPV6], ["198.51.100.9/24", IPV4, "2001:db8::9/64", IPV6], None])
-def test_another_host_s_claim_is_told(wired, eventually, claim, watched):
-    """Whether the address is the first or the last of those that are watched, or the only one."""
+def test_a_claim_of_another_host_is_reported(wired, eventually, claim, watched):
+    """The address may be the first or the last of several watched ones, or the only one."""
     host, neighbour = wired
     address, forms = CLAIMS[claim]
 
     async def scenario():
-        told = []
-        with started(ClaimWatch("eth0", watched or [address], told.append)):
+        claims = []
+        with started(ClaimWatch("eth0", watched or [address], claims.append)):
             announce_from(neighbour, [address], AnnounceSchedule(count=2, again_count=0, forms=forms))
-            await eventually(lambda: len(told) >= 2)
+            await eventually(lambda: len(claims) >= 2)
             await asyncio.sleep(0.05)
-        return told
+        return claims
 
     assert host.run(scenario()) == [mac_of(neighbour)] * 2
 
 
-def test_frames_that_claim_nothing_are_not_told(wired, eventually):
-    """Own announcements, others' addresses (each differs from a watched one in another word), questions, UDP."""
+def test_frames_that_claim_nothing_are_not_reported(wired, eventually):
+    """Own announcements, other addresses (each differs from a watched one in another part), requests, UDP."""
     host, neighbour = wired
     others = ["198.51.100.11/24", "198.51.101.10/24", "2001:db8::11/64"]
     others += ["2001:db9::10/64", "2001:db8:0:1::10/64", "2001:db8::1:0:10/64"]
@@ -398,18 +398,18 @@ def test_frames_that_claim_nothing_are_not_told(wired, eventually):
     udp = advertisement[:20] + bytes([17]) + advertisement[21:]
 
     async def scenario():
-        told = []
-        with started(ClaimWatch("eth0", VIP, told.append)), started(Announcer("eth0", VIP, ONCE)) as announcer:
+        claims = []
+        with started(ClaimWatch("eth0", VIP, claims.append)), started(Announcer("eth0", VIP, ONCE)) as announcer:
             announcer.announce()
             announce_from(neighbour, others)
             ask_from(neighbour, "198.51.100.10", "198.51.100.2")
             ask_from(neighbour, "2001:db8::10", "2001:db8::2")
             send_from(neighbour, udp)
-            assert told == []
+            assert claims == []
             announce_from(neighbour, [IPV6], ONCE)  # the frames come in order, so this one is the last
-            await eventually(lambda: told)
+            await eventually(lambda: claims)
             await asyncio.sleep(0.05)
-        return told
+        return claims
 
     assert host.run(scenario()) == [mac_of(neighbour)]
 
@@ -434,46 +434,46 @@ def test_a_reflected_announcement_is_no_claim(wired, eventually):
     host, neighbour = wired
 
     async def scenario():
-        told = []
-        with started(ClaimWatch("eth0", VIP, told.append)):
+        claims = []
+        with started(ClaimWatch("eth0", VIP, claims.append)):
             for mac in (mac_of(host), "02:00:00:00:00:09"):
                 arp = ARP(op=2, hwsrc=mac, psrc="198.51.100.10", pdst="198.51.100.10")
                 send_from(neighbour, bytes(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / arp))
-            await eventually(lambda: told)
-        return told
+            await eventually(lambda: claims)
+        return claims
 
     assert host.run(scenario()) == ["02:00:00:00:00:09"]
 
 
-def test_a_flood_of_claims_is_bounded(wired, eventually):
+def test_reports_of_a_flood_of_claims_are_limited(wired, eventually):
     host, neighbour = wired
     flood = AnnounceSchedule(count=100, again_count=0, forms=("reply",))
 
     async def scenario():
-        told = []
-        with started(ClaimWatch("eth0", VIP, told.append)):
+        claims = []
+        with started(ClaimWatch("eth0", VIP, claims.append)):
             began = time.monotonic()
             announce_from(neighbour, [IPV4], flood)
-            await eventually(lambda: len(told) >= CLAIMS_PER_SECOND)
+            await eventually(lambda: len(claims) >= CLAIMS_PER_SECOND)
             await asyncio.sleep(0.2)
             whole_seconds = int(time.monotonic() - began)
-            assert len(told) <= CLAIMS_PER_SECOND * (1 + whole_seconds)
-            await eventually(lambda: len(told) > CLAIMS_PER_SECOND)
+            assert len(claims) <= CLAIMS_PER_SECOND * (1 + whole_seconds)
+            await eventually(lambda: len(claims) > CLAIMS_PER_SECOND)
 
     host.run(scenario())
 
 
-def test_claims_are_heard_again_on_an_interface_that_was_made_again(wired, eventually, caplog):
+def test_claims_are_heard_again_on_a_recreated_interface(wired, eventually, caplog):
     host, neighbour = wired
 
     async def scenario():
-        told = []
-        with started(ClaimWatch("eth0", VIP, told.append)):
+        claims = []
+        with started(ClaimWatch("eth0", VIP, claims.append)):
             host.ip("link del eth0")
             await eventually(lambda: "cannot listen on eth0 for claims" in caplog.text)
             await asyncio.sleep(1.2)  # it finds the interface missing once
             connect(host, neighbour)
-            await eventually(lambda: announce_from(neighbour, VIP) or told)
-        return set(told)
+            await eventually(lambda: announce_from(neighbour, VIP) or claims)
+        return set(claims)
 
     assert host.run(scenario()) == {mac_of(neighbour)}

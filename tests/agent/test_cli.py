@@ -1,4 +1,4 @@
-"""What is typed: the real command in a process of its own, its output and its exit status."""
+"""The command line: the real command in a process of its own, its output and its exit status."""
 
 import re
 import shlex
@@ -26,14 +26,14 @@ def file(tmp_path) -> Path:
 
 def test_every_command_has_help_with_an_example_that_can_be_typed():
     status, output, _ = run("--help")
-    found = re.findall(r"^    (\w+)  ", output, re.MULTILINE)
+    names = re.findall(r"^    (\w+)  ", output, re.MULTILINE)
     assert status == 0
-    assert set(found) >= {
+    assert set(names) >= {
         *("init", "check", "keys", "agent", "lca", "status", "switch", "start", "stop", "event", "diagram", "lab"),
     }
     with ThreadPoolExecutor(max_workers=2) as threads:
-        helps = list(threads.map(lambda name: run(name, "--help"), found))
-    for name, (status, output, errors) in zip(found, helps, strict=True):
+        helps = list(threads.map(lambda name: run(name, "--help"), names))
+    for name, (status, output, errors) in zip(names, helps, strict=True):
         assert (status, errors) == (0, "")
         example = re.search(rf"^example: switchover ({name}.*)$", output, re.MULTILINE)
         assert example is not None
@@ -59,7 +59,7 @@ def test_every_command_has_help_with_an_example_that_can_be_typed():
     ],
     ids=" ".join,
 )
-def test_bad_usage_is_told_and_has_exit_status_2(arguments):
+def test_bad_usage_is_an_error_with_exit_status_2(arguments):
     status, output, errors = run(*arguments)
     assert (status, output) == (2, "")
     assert errors.startswith("usage: switchover")
@@ -79,14 +79,14 @@ def test_bad_usage_is_told_and_has_exit_status_2(arguments):
         ),
     ],
 )
-def test_a_lab_that_cannot_be_as_it_is_asked_for_is_refused(arguments, complaint):
+def test_impossible_options_of_the_lab_are_refused(arguments, complaint):
     assert run("lab", *arguments) == (2, "", f"switchover lab: {complaint}\n")
 
 
 # Configuration and keys
 
 
-def test_init_writes_the_example_and_never_over_something_else(tmp_path):
+def test_init_writes_the_example_and_overwrites_nothing(tmp_path):
     file = tmp_path / "switchover.toml"
     status, output, errors = run("init", directory=tmp_path)
     assert (status, errors) == (0, "")
@@ -113,15 +113,15 @@ def test_init_writes_the_example_and_never_over_something_else(tmp_path):
     ],
     ids=lambda value: "",
 )
-def test_init_writes_the_example_that_is_named(tmp_path, arguments, name, text):
+def test_init_writes_the_named_example(tmp_path, arguments, name, text):
     status, output, errors = run("init", *arguments, directory=tmp_path)
     assert (status, errors) == (0, "")
     assert one_line(output) == f"{name} written: edit it, then run `switchover check {name}`"
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == text
     solution = "voicemail" if "voicemail" in arguments else "SIP solution"
-    told = f"{name}: in order; solution {solution} on host1 and host2\n"
-    assert run("check", name, directory=tmp_path) == (0, told, "")
+    in_order = f"{name}: in order; solution {solution} on host1 and host2\n"
+    assert run("check", name, directory=tmp_path) == (0, in_order, "")
 
 
 @pytest.mark.parametrize(
@@ -133,16 +133,16 @@ def test_init_writes_the_example_that_is_named(tmp_path, arguments, name, text):
         (["sip", "x.toml", "--wiring", "vip-on-monitored"], "--wiring is for voicemail, and not for sip"),
     ],
 )
-def test_init_refuses_what_there_is_no_example_of(tmp_path, arguments, complaint):
+def test_init_refuses_unknown_examples(tmp_path, arguments, complaint):
     assert run("init", *arguments, directory=tmp_path) == (2, "", f"switchover: {complaint}\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_tells_that_all_is_in_order(file):
+def test_check_reports_that_a_file_is_in_order(file):
     assert run("check", file) == (0, f"{file}: in order; solution lab on host1 and host2\n", "")
 
 
-def test_check_tells_every_mistake_with_its_place(file):
+def test_check_reports_every_mistake_with_its_place(file):
     text = file.read_text()
     line = text.splitlines().index("detection_ms = 100") + 1
     file.write_text(text.replace("detection_ms = 100", "detection_ms = 7").replace('host = "host2"', 'host = "host3"'))
@@ -155,8 +155,8 @@ def test_check_tells_every_mistake_with_its_place(file):
     assert "unknown host" in problems[1]
 
 
-def test_check_warns_of_what_may_go_wrong_and_all_is_in_order_nonetheless(file):
-    """An alarm that is still active does not react with an SCS, and then the switch back is not made ([S1])."""
+def test_check_accepts_a_risky_configuration_with_warnings(file):
+    """With an SCS, an alarm that is still active does not react, and the switch back does not happen ([S1])."""
     alarm = Alarm("A", "00-5150", A1, (enable_here(H1),), cancel_timeout_ms=172_800_000)
     file.write_text(file.read_text().replace("[agent]", 'reactions = "literal"\n[agent]') + alarm_text(alarm))
     latches, literal = (
@@ -165,14 +165,14 @@ def test_check_warns_of_what_may_go_wrong_and_all_is_in_order_nonetheless(file):
     )
     status, output, errors = run("check", file)
     assert (status, output) == (0, f"{file}: in order; solution lab on host1 and host2\n")
-    told = errors.splitlines()
-    assert len(told) == 2
-    assert told[0].startswith(f"warning: {file}:{literal}:13: reactions is 'literal': ")
-    assert told[1].startswith(f"warning: {file}:{latches}:21: alarm 'A' stays active for 172800 s, at least: ")
+    warnings = errors.splitlines()
+    assert len(warnings) == 2
+    assert warnings[0].startswith(f"warning: {file}:{literal}:13: reactions is 'literal': ")
+    assert warnings[1].startswith(f"warning: {file}:{latches}:21: alarm 'A' stays active for 172800 s, at least: ")
 
 
-def test_check_refuses_the_one_name_that_is_taken(file):
-    """The journal and the timers call the Virtual IP so."""
+def test_check_refuses_an_application_named_vip(file):
+    """The journal and the timers use this name for the Virtual IP."""
     file.write_text(file.read_text().replace('name = "SIP Server"', 'name = "VIP"').replace(f'"{A2}"', '"VIP"'))
     status, output, errors = run("check", file)
     assert (status, output) == (2, "")
@@ -182,13 +182,13 @@ def test_check_refuses_the_one_name_that_is_taken(file):
     ]
 
 
-def test_check_of_a_file_that_is_not_there(tmp_path):
+def test_check_of_a_missing_file_is_an_error(tmp_path):
     status, output, errors = run("check", tmp_path / "missing.toml")
     assert (status, output) == (2, "")
     assert one_line(errors).startswith(f"{tmp_path}/missing.toml: cannot be read: No such file or directory")
 
 
-def test_keys_are_made_once_with_secrets_for_their_owner_alone(file):
+def test_keys_are_made_once_and_only_their_owner_can_read_the_secrets(file):
     status, output, errors = run("keys", "-c", file)
     directory = file.parent / "state" / "keys"
     assert (status, errors) == (0, "")
@@ -202,7 +202,7 @@ def test_keys_are_made_once_with_secrets_for_their_owner_alone(file):
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == made
 
 
-def test_diagrams_that_cannot_be_written_are_told_in_one_line(tmp_path):
+def test_diagrams_that_cannot_be_written_are_an_error_of_one_line(tmp_path):
     (tmp_path / "file").touch()
     status, output, errors = run("diagram", tmp_path / "file")
     assert (status, output) == (1, "")
@@ -215,14 +215,14 @@ def test_diagrams_that_cannot_be_written_are_told_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     "arguments", [["status"], ["status", "--json"], ["switch", H2], ["start", A1], ["stop", A1]], ids=str
 )
-def test_without_an_agent_there_is_one_line_and_exit_status_3(file, arguments):
+def test_without_an_agent_commands_fail_with_one_line_and_exit_status_3(file, arguments):
     status, output, errors = run(*arguments, "-c", file)
     assert (status, output) == (3, "")
     assert one_line(errors).endswith("; is `switchover agent` running here?")
 
 
-def test_without_an_agent_a_message_waits_for_one(file):
-    """An alarm reaction that failed would be of no use to anybody."""
+def test_without_an_agent_a_message_waits_in_the_spool(file):
+    """A failed alarm reaction would lose the message."""
     for number in ("5150", "00-05151"):
         status, output, errors = run("event", number, A1, "-c", file)
         assert (status, errors) == (0, "")
@@ -231,7 +231,7 @@ def test_without_an_agent_a_message_waits_for_one(file):
 
 
 @pytest.mark.parametrize("id_", ["00-4711", "", "no id", "1" * 5000])
-def test_a_message_that_no_agent_would_understand_is_refused_at_once(file, id_):
+def test_an_unknown_message_is_refused_at_once(file, id_):
     status, output, errors = run("event", id_, A1, "-c", file)
     assert (status, output) == (2, "")
     assert one_line(errors) == f"switchover: unknown event id {id_!r}; known are {', '.join(LOG_MESSAGES)}"
@@ -240,7 +240,7 @@ def test_a_message_that_no_agent_would_understand_is_refused_at_once(file, id_):
     assert not (file.parent / "state" / "spool").exists()
 
 
-def test_a_message_that_cannot_wait_is_told_so(file):
+def test_a_message_that_cannot_be_spooled_is_an_error(file):
     spool = file.parent / "state" / "spool"
     spool.mkdir(parents=True)
     spool.chmod(0o777)
@@ -249,8 +249,8 @@ def test_a_message_that_cannot_wait_is_told_so(file):
     assert one_line(errors) == f"switchover: others may write to the spool {spool}; run `chmod 700 {spool}`"
 
 
-def test_an_agent_that_does_not_answer_in_time_counts_as_none(file, capsys, monkeypatch):
-    """The message is left where it will be found; if the agent has heard it nonetheless, it hears it twice."""
+def test_for_an_agent_that_does_not_answer_a_message_waits_in_the_spool(file, capsys, monkeypatch):
+    """The message is left in the spool; if the agent has received it after all, it receives it twice."""
     monkeypatch.setattr("switchover.agent.cli.commands.EVENT_WITHIN_S", 0.05)
     with socket.socket(socket.AF_UNIX) as deaf:
         (file.parent / "state").mkdir()

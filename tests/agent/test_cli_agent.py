@@ -1,4 +1,4 @@
-"""What is typed to an agent that runs: the real command in a process of its own, its output and its exit status."""
+"""Commands that ask a running agent: the real command in a process of its own, its output and its exit status."""
 
 # the commands are our own
 
@@ -29,7 +29,7 @@ def file(tmp_path) -> Path:
 
 @define(eq=False)
 class Site:
-    """A site in which an agent runs, in this process, so that the commands alone run in their own."""
+    """A site with an agent in this process, so that only the commands run in processes of their own."""
 
     file: Path
     hosts: dict[str, WillingHost]
@@ -51,7 +51,7 @@ def on_site(file: Path) -> Callable[[Callable[[Site], Coroutine[Any, Any, None]]
 
 
 def without_alarms(text: str) -> str:
-    """Which alarms are active depends on the time."""
+    """The text without the alarms: which of them are active depends on the time."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("  alarm "))
 
 
@@ -66,18 +66,18 @@ solution lab: as it should be
 """
 
 
-def test_the_status_is_a_text_for_people_and_json_for_programs(on_site):
+def test_the_status_is_text_for_people_or_json_for_programs(on_site):
     async def scenario(site: Site) -> None:
         status, output, errors = await site.run("status")
         assert (status, without_alarms(output), errors) == (0, AS_TEXT, "")
         status, output, errors = await site.run("status", "--json")
         assert (status, errors) == (0, "")
-        told = json.loads(output)
-        assert list(told) == [
+        report = json.loads(output)
+        assert list(report) == [
             *("solution", "observing", "hosts", "pairs", "monitored", "outside"),
             *("placement", "redundancy", "alarms", "vip", "pending"),
         ]
-        assert told["vip"] == {"state": "held_1", "addresses": list(VIP)}
+        assert report["vip"] == {"state": "held_1", "addresses": list(VIP)}
 
     on_site(scenario)
 
@@ -102,7 +102,7 @@ solution voicemail: NOT as it should be; no redundancy
 """
 
 
-def test_the_status_of_a_voicemail_solution_is_whole_and_then_lacks_an_application(on_site, file, eventually):
+def test_the_status_of_a_voicemail_solution_shows_a_failed_application(on_site, file, eventually):
     text = example_text("voicemail").replace("\n[[alarms]]\n", "\n[[alarms]]\ncancel_timeout_ms = 604800000\n")
     paths = {"journal": "journal.sqlite", "socket": "agent.sock", "spool": "spool", "keys": "keys"}
     places = "".join(f"{key} = {json.dumps(str(file.parent / 'state' / name))}\n" for key, name in paths.items())
@@ -118,10 +118,10 @@ def test_the_status_of_a_voicemail_solution_is_whole_and_then_lacks_an_applicati
         assert "  alarm RM_1 found terminated: active\n  alarm RM_1 terminated: active\n" in output
         assert "  alarm VM_SIP_Server_1 primary: rearmed\n" in output
         status, output, _ = await site.run("status", "--json")
-        told = json.loads(output)
-        assert (status, told["placement"], told["redundancy"]) == (1, "together_2", False)
-        assert told["monitored"][0]["applications"][0] == {"name": "RM_1", "host": H1, "state": "down"}
-        assert {"name": "RM_1 terminated", "state": "active"} in told["alarms"]
+        report = json.loads(output)
+        assert (status, report["placement"], report["redundancy"]) == (1, "together_2", False)
+        assert report["monitored"][0]["applications"][0] == {"name": "RM_1", "host": H1, "state": "down"}
+        assert {"name": "RM_1 terminated", "state": "active"} in report["alarms"]
         assert await site.run("start", "RM_1") == (0, "an operator asked for it: it is started\n", "")
         await eventually(lambda: not site.agent.solution.state.pending)
         assert await site.run("start", "RM_1") == (0, "it runs already\n", "")
@@ -133,7 +133,7 @@ def test_the_status_of_a_voicemail_solution_is_whole_and_then_lacks_an_applicati
     on_site(scenario)
 
 
-def test_the_status_of_a_solution_that_is_not_as_it_should_be_has_exit_status_1(on_site):
+def test_the_status_of_a_degraded_solution_has_exit_status_1(on_site):
     async def scenario(site: Site) -> None:
         site.hosts[H2].deliver(ApplicationReported(A2, Mode.DOWN))
         status, output, errors = await site.run("status")
@@ -145,7 +145,7 @@ def test_the_status_of_a_solution_that_is_not_as_it_should_be_has_exit_status_1(
     on_site(scenario)
 
 
-def test_a_switch_is_waited_for_and_its_outcome_shown(on_site):
+def test_a_switch_is_waited_for_and_its_outcome_is_shown(on_site):
     async def scenario(site: Site) -> None:
         status, output, errors = await site.run("switch", H2)
         assert (status, errors) == (0, "")
@@ -170,7 +170,7 @@ def test_a_switch_to_a_worse_side_is_refused_with_exit_status_1(on_site):
     on_site(scenario)
 
 
-def test_a_switch_that_is_not_done_in_time_says_how_far_it_came(on_site, file, capsys, monkeypatch):
+def test_a_switch_that_is_not_done_in_time_reports_its_progress(on_site, file, capsys, monkeypatch):
     monkeypatch.setattr("switchover.agent.cli.commands.SWITCH_WITHIN_S", 0.2)
 
     async def scenario(site: Site) -> None:
@@ -184,28 +184,28 @@ def test_a_switch_that_is_not_done_in_time_says_how_far_it_came(on_site, file, c
 
 
 def commands(site: Site) -> list[str]:
-    """What the agent has commanded, timers aside."""
-    told = (entry.text for _, entry in read(site.journal) if entry.kind == "command")
-    return [text for text in told if not text.startswith("start timer")]
+    """The commands that the agent has given, without timers."""
+    commands = (entry.text for _, entry in read(site.journal) if entry.kind == "command")
+    return [text for text in commands if not text.startswith("start timer")]
 
 
-def test_an_alarm_reaction_passes_a_log_message_on(on_site):
+def test_an_alarm_reaction_can_pass_on_a_log_message(on_site):
     async def scenario(site: Site) -> None:
         agrees = (0, "the message agrees with the report: alarm activated\n", "")
         before = commands(site)
-        for _ in range(2):  # an SCS may say it, and its alarm reaction pass it on
+        for _ in range(2):  # an SCS may report it, and its alarm reaction pass it on
             assert await site.run("event", "00-05150", A1) == agrees
         contradicts = (1, "", "the message contradicts the host's report, which counts\n")
         assert await site.run("event", "5151", A1) == contradicts
         assert commands(site) == before
-        heard = [entry.text for _, entry in read(site.journal) if entry.text.startswith("received")]
-        assert heard == [*[f"received 00-5150 {A1}"] * 2, f"received 00-5151 {A1}"]
+        received = [entry.text for _, entry in read(site.journal) if entry.text.startswith("received")]
+        assert received == [*[f"received 00-5150 {A1}"] * 2, f"received 00-5151 {A1}"]
         assert not spooled(site.file)
 
     on_site(scenario)
 
 
-def test_bytes_that_are_no_text_are_refused_and_the_agent_works_on(on_site, file):
+def test_bytes_that_are_not_text_are_refused_and_the_agent_goes_on(on_site, file):
     async def scenario(site: Site) -> None:
         argv = [os.fsencode(word) for word in (*COMMAND, "event", "-c", str(file))]
         done = await asyncio.to_thread(
@@ -218,7 +218,7 @@ def test_bytes_that_are_no_text_are_refused_and_the_agent_works_on(on_site, file
     on_site(scenario)
 
 
-def test_output_that_nobody_reads_is_no_traceback(on_site, file):
+def test_a_closed_output_pipe_causes_no_traceback(on_site, file):
     async def scenario(site: Site) -> None:
         reading, writing = os.pipe()
         os.close(reading)

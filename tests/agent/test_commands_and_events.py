@@ -1,4 +1,4 @@
-"""What stands with the class of a command or an event: its verb, its texts, and its JSON, which must never change."""
+"""The parts of a command or event class: its verb, its texts, and its JSON, which must never change."""
 
 from typing import get_args
 
@@ -175,15 +175,15 @@ def test_a_value_s_json_in_the_journal(value, union, json):
         *(Notice(event) for event, _, _ in EVENTS if isinstance(event, HostEvent)),
     ],
 )
-def test_what_a_host_gets_and_sends_crosses_the_wire(body):
-    """An order keeps its id, which takes no part in comparisons."""
+def test_commands_and_host_events_cross_the_wire_unchanged(body):
+    """A command keeps its id, which comparisons ignore."""
     message = Message("5e55", 7, 1000, 990, 4, body)
     decoded = decode(encode(message))
     assert (decoded, encode(decoded)) == (message, encode(message))
 
 
 def test_the_outputs_of_the_tables_name_the_commands_and_timers():
-    """Whatever a row may say for an application or for the VIP is a command, a timer, or one of few words more."""
+    """Each output of a row for an application or for the VIP is a command, a timer, or one of a few other words."""
     timers = {kind.output for kind in TimerKind}
     own = {"log_failed", "log_started", "log_primary", "log_backup", "restate_failed", "restate_primary", "repeat"}
     pair, application, vip = (set(table.outputs.split()) for table in (PAIR, APPLICATION, VIP))

@@ -1,4 +1,4 @@
-"""The example configurations: each is the documented solution, and explains every key there is."""
+"""The example configurations: each is the documented solution, and explains every key."""
 
 import re
 from ipaddress import ip_address, ip_interface
@@ -34,8 +34,8 @@ def test_the_example_is_the_documented_solution(file: Path) -> None:
     assert [member.application for member in configuration.members_on("host2")] == ["SIP_Server_2"]
 
 
-def test_what_is_commented_out_in_the_example_is_the_default(file: Path) -> None:
-    """With every key written out the configuration means the same."""
+def test_the_commented_out_keys_of_the_example_are_the_defaults(file: Path) -> None:
+    """Written out with every key, the configuration means the same."""
     written, short = loaded(file, COMPLETE), loaded(file, EXAMPLE)
     assert written.topology() == short.topology()
     for section in ("solution", "agent", "vip", "hosts", "pairs"):
@@ -53,7 +53,7 @@ def test_what_is_commented_out_in_the_example_is_the_default(file: Path) -> None
 
 
 def test_every_key_is_explained_in_the_example() -> None:
-    """No key can be added without a word about it in its own table: in a paragraph that says something."""
+    """No key can be added without a paragraph about it in its own table."""
     header = re.compile(r"^#?\[+([a-z_.]+)\]+$", re.MULTILINE)
     explained: dict[str, set[str]] = {}
     table = "nothing yet"
@@ -70,7 +70,7 @@ def test_every_key_is_explained_in_the_example() -> None:
 
 
 def test_no_key_of_the_examples_is_unknown() -> None:
-    """Not even in what is commented out, or told of in a comment."""
+    """Nor in lines that are commented out, or mentioned in a comment."""
     for name in EXAMPLES:
         keys = set(re.findall(r"^#? *([a-z_]+) = ", example_text(name), re.MULTILINE))
         assert keys
@@ -79,7 +79,7 @@ def test_no_key_of_the_examples_is_unknown() -> None:
 
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_the_voicemail_example_is_the_documented_solution(file: Path, wiring: str) -> None:
-    """[S1]: as the core knows it, with each of the wirings, and nothing to be warned of."""
+    """[S1]: equal to the topology of the core with each wiring, and without warnings."""
     file.write_text(example_text("voicemail", wiring))
     configuration, warnings = check(file)
     assert (configuration.topology(), warnings) == (voicemail_topology(wiring), [])
@@ -89,8 +89,8 @@ def test_the_voicemail_example_is_the_documented_solution(file: Path, wiring: st
     ]
 
 
-def test_only_the_documented_wiring_is_praised() -> None:
-    """What the other wirings are stands right before their alarms."""
+def test_only_the_documented_wiring_is_recommended() -> None:
+    """The other wirings are described right before their alarms."""
     notes = [example_text("voicemail", wiring).partition("\n\n[[alarms]]")[0].splitlines()[-1] for wiring in WIRINGS]
     assert ["warns of" in note for note in notes] == [False, True, True]
     assert ["Resource Manager" in note for note in notes] == [False, True, False]

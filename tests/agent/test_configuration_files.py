@@ -1,4 +1,4 @@
-"""Whatever a file holds: where each value stands, and that it loads or is refused with places that are in it."""
+"""Whatever a file contains: every value has its place, and the file loads or is refused with places in it."""
 
 import re
 from collections.abc import Iterator
@@ -61,13 +61,13 @@ WHOLE_FILES: list[tuple[bytes, list[str]]] = [
 
 
 @pytest.mark.parametrize(("data", "lines"), WHOLE_FILES, ids=[repr(data[:20]) for data, _ in WHOLE_FILES])
-def test_what_is_wrong_with_a_whole_file(file: Path, data: bytes, lines: list[str]) -> None:
-    """A file that is empty, of another shape, not TOML or not text."""
+def test_a_file_that_is_wrong_as_a_whole_is_refused(file: Path, data: bytes, lines: list[str]) -> None:
+    """A file that is empty, has another structure, or is not TOML or not text."""
     assert complaints(file, data) == lines
 
 
 def test_a_number_too_long_for_python_is_a_problem(file: Path) -> None:
-    """tomllib raises a plain ValueError for it and tells no position."""
+    """tomllib raises a plain ValueError for it, without a position."""
     (line,) = complaints(file, b"x = " + b"9" * 5000)
     assert line.startswith("x.toml:1:1: not TOML: Exceeds the limit")
 
@@ -118,8 +118,8 @@ def values_in(value: Any, path: TomlPath = ()) -> Iterator[tuple[TomlPath, Any]]
     [ODD, ODD.replace("\n", "\r\n"), BARE, EXAMPLE, VOICEMAIL],
     ids=["odd", "CR LF", "bare", "example", "voicemail"],
 )
-def test_every_key_and_value_is_found_where_it_stands(file: Path, text: str) -> None:
-    """In characters, as an editor counts them; a byte order mark is none."""
+def test_every_key_and_value_is_found_at_its_place(file: Path, text: str) -> None:
+    """In characters, as an editor counts them; a byte order mark does not count."""
     file.write_bytes(f"\N{BYTE ORDER MARK}{text}".encode())
     source = read_toml(file)
     for path, value in values_in(source.values):
@@ -172,8 +172,8 @@ TOML_KEYS = st.sampled_from(sorted(KEYS))
     | lines_shuffled(VOICEMAIL).map(str.encode)
     | lines_shuffled(VOICEMAIL.replace(SIPS, BY_MLCMD + MLCMD_TABLE)).map(str.encode)
 )
-def test_whatever_a_file_holds_it_loads_or_is_refused(file: Path, data: bytes) -> None:
-    """Nothing but `ConfigurationError` comes out, with places that are in the file; and what loads has a topology."""
+def test_every_file_loads_or_is_refused(file: Path, data: bytes) -> None:
+    """The only error is `ConfigurationError`, with places in the file; a file that loads has a topology."""
     lines = data.decode(errors="replace").split("\n")
     for problem in problems_with(file, data):
         assert problem.position

@@ -1,4 +1,4 @@
-"""What a sound configuration means, what else it may say, and what it is warned of."""
+"""What a sound configuration means, which other forms are allowed, and what it is warned of."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ ALARM = Alarm("A", "00-5150", "SIP_Server_1", (to_primary("SIP_Server_2"), enabl
 @pytest.mark.parametrize(
     "alarm", [ALARM, evolve(ALARM, cancel="00-5090", cancel_timeout_ms=1), evolve(ALARM, cancel_timeout_ms=5001)]
 )
-def test_an_alarm_is_written_as_it_is_read(file: Path, alarm: Alarm) -> None:
+def test_an_alarm_is_written_in_the_form_in_which_it_is_read(file: Path, alarm: Alarm) -> None:
     assert loaded(file, EXAMPLE + alarm_text(alarm)).alarms == (alarm,)
 
 
@@ -41,8 +41,8 @@ LATCHED = [
 
 
 @pytest.mark.parametrize(("timeout", "whats"), LATCHED)
-def test_an_alarm_that_latches_is_warned_of_with_its_place(file: Path, timeout: str, whats: list[str]) -> None:
-    """[S1] alarm reactions: what is still active does not react, and 48 hours are the vendor's default."""
+def test_an_alarm_that_latches_causes_a_warning_with_its_place(file: Path, timeout: str, whats: list[str]) -> None:
+    """[S1] alarm reactions: an active alarm does not react, and 48 hours are the vendor's default."""
     text = EXAMPLE + alarm_text(ALARM) + f"cancel_timeout_ms = {timeout}\n"
     file.write_text(text)
     configuration, warnings = check(file)
@@ -53,8 +53,8 @@ def test_an_alarm_that_latches_is_warned_of_with_its_place(file: Path, timeout: 
     ]
 
 
-def test_reactions_as_an_scs_has_them_are_warned_of(file: Path) -> None:
-    """They are there to be compared with."""
+def test_literal_reactions_cause_a_warning(file: Path) -> None:
+    """They are meant for comparison only."""
     text = EXAMPLE.replace('#reactions = "once"', 'reactions = "literal"')
     file.write_text(text)
     configuration, (warning,) = check(file)
@@ -83,20 +83,20 @@ def test_alarms_of_the_file_replace_the_documented_ones(file: Path, notation: st
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (VIP, 'addresses = ["198.51.100.10/24", "2001:db8::10/64"]'),  # the hosts' IPv4 addresses say nothing of IPv6
+        (VIP, 'addresses = ["198.51.100.10/24", "2001:db8::10/64"]'),  # the hosts' IPv4 addresses do not restrict IPv6
         (VIP, 'addresses = ["198.51.100.10/28"]'),
         ('addresses_by = "ip"', 'addresses_by = "netsh"'),
         ('interface = "eth0"', 'interface = "bond0.100"'),
         (STATUS, ""),
     ],
 )
-def test_what_is_allowed(file: Path, old: str, new: str) -> None:
+def test_these_configurations_are_allowed(file: Path, old: str, new: str) -> None:
     assert BARE.count(old) == 1
     assert loaded(file, BARE.replace(old, new)).topology() == loaded(file, BARE).topology()
 
 
 @pytest.mark.parametrize("prefix", [(31, "198.51.100.10"), (127, "2001:db8::10")])
-def test_a_subnet_of_two_has_no_address_to_itself(file: Path, prefix: tuple[int, str]) -> None:
+def test_both_addresses_of_a_subnet_of_two_are_allowed(file: Path, prefix: tuple[int, str]) -> None:
     """RFC 3021 and RFC 6164: both addresses are hosts there."""
     length, address = prefix
     text = BARE.replace("198.51.100.10/24", f"{address}/{length}").replace('"198.51.100.11"', '"2001:db8::11"')

@@ -1,4 +1,4 @@
-"""Each mistake in a configuration is told in one line that names its exact place."""
+"""Each mistake in a configuration is reported in one line that names its exact place."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ EVENTS = ", ".join(f"{known!r} ({meaning})" for known, meaning in LOG_MESSAGES.i
 REACTION_KINDS = "'enable_vip', 'disable_vip', 'to_primary'"
 REACTION_KEYS = "'do', 'host', 'application'"
 
-# What is in the bare text once; what to write in its place, with marks; the problem at each mark.
+# A part of the bare text; its replacement, with marks; the problem at each mark.
 # fmt: off
 MISTAKES: list[tuple[str, str, list[str]]] = [
     # keys and tables
@@ -185,7 +185,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (HOST_2, HOST_2.replace('"198.51.100.12"', '»"host2.example"'), [
         f"address is 'host2.example'; it must be {HOST_FORM}",
     ]),
-    # what must agree
+    # values that must agree
     (f"{HOST_1}port = 4999\ninterface = \"eth0\"\n{HOST_2}", f"»{HOST_2}", [
         "the number of [[hosts]] is 1; a solution has exactly two",
     ]),
@@ -248,15 +248,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("old", "new", "whats"), MISTAKES, ids=[f"{new:.30}" for _, new, _ in MISTAKES])
-def test_a_mistake_is_told_with_its_place(file: Path, old: str, new: str, whats: list[str]) -> None:
+def test_a_mistake_is_reported_with_its_place(file: Path, old: str, new: str, whats: list[str]) -> None:
     """One line for each mistake: file, line, column, what is wrong, what would be right."""
     assert BARE.count(old) == 1
     text, lines = unmarked(BARE.replace(old, new), whats)
     assert complaints(file, text) == lines
 
 
-def test_all_mistakes_are_told_at_once(file: Path) -> None:
-    """Mistakes within some sections do not hide those between others."""
+def test_all_mistakes_are_reported_at_once(file: Path) -> None:
+    """Mistakes within one section do not hide mistakes between others."""
     text, lines = unmarked(
         BARE.replace("detection_ms = 300", "detection_ms = »1")
         .replace('["198.51.100.10/24"]', '[»"203.0.113.10/24"]')
@@ -279,7 +279,7 @@ def test_all_mistakes_are_told_at_once(file: Path) -> None:
         ("-host1", f"name is '-host1'; it must be {HOST_NAME}"),
     ],
 )
-def test_a_host_s_name_can_name_its_keys(file: Path, name: str, what: str) -> None:
-    """What `check` accepts, `keys` can make files for."""
+def test_every_valid_host_name_can_be_used_for_key_files(file: Path, name: str, what: str) -> None:
+    """`keys` can make files for every name that `check` accepts."""
     line = BARE[: BARE.index('name = "host1"')].count("\n") + 1
     assert f"x.toml:{line}:8: {what}" in complaints(file, BARE.replace('name = "host1"', f'name = "{name}"', 1))

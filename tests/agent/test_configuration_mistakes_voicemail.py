@@ -1,4 +1,4 @@
-"""Each mistake in how a whole solution's applications are controlled, watched and wired is told with its place."""
+"""Each mistake in how the applications of a solution are controlled, watched and wired is reported with its place."""
 
 import re
 from pathlib import Path
@@ -41,12 +41,12 @@ def marked(text: str, *keys: str) -> str:
 
 
 def marked_in(text: str, old: str, new: str) -> str:
-    """The text with something else, and a mark before it, in the place of what is in it once."""
+    """The text with one part replaced, and a mark before the replacement."""
     assert text.count(old) == 1
     return text.replace(old, f"{MARK}{new}")
 
 
-# What is in the bare text once; what to write in its place, with marks; the problem at each mark.
+# A part of the bare text; its replacement, with marks; the problem at each mark.
 # fmt: off
 MISTAKES: list[tuple[str, str, list[str]]] = [
     # how applications are controlled and watched
@@ -86,7 +86,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (SIPS, f"{MLCMD_1}[[pairs.members]]\n{marked(SIP_2, 'application')}{MLCMD_TABLE}", [
         "'VM_SIP_Server_2' has no mlcmd, but its peer does; use mlcmd for both members of a pair, or for neither",
     ]),
-    # which applications there are
+    # which applications exist
     (OUTSIDE, 'outside = ["A", »"RM_1", »"A", »"VM_Server_2", "Premise_SIP_Server"]', [
         "item 2 of outside is 'RM_1', a member of a pair; name only applications on neither host",
         "item 3 of outside is 'A', the name of another application; each application needs a name of its own",
@@ -119,7 +119,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (FAILED, marked_in(FAILED, '"RM_1"', '"RM_3"'), [
         "application is 'RM_3', an unknown application; did you mean 'RM_2'?",
     ]),
-    # what is wrong with one section makes nothing wrong with others
+    # a mistake in one section causes no errors in others
     ('name = "voicemail"', 'name = "voicemail"\ndetection_ms = »1', [
         "detection_ms is 1; it must be an integer from 30 to 60000 ms",
     ]),
@@ -134,7 +134,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("old", "new", "whats"), MISTAKES, ids=[f"{new:.30}" for _, new, _ in MISTAKES])
-def test_a_mistake_is_told_with_its_place(file: Path, old: str, new: str, whats: list[str]) -> None:
+def test_a_mistake_is_reported_with_its_place(file: Path, old: str, new: str, whats: list[str]) -> None:
     """One line for each mistake: file, line, column, what is wrong, what would be right."""
     assert VOICEMAIL.count(old) == 1
     text, lines = unmarked(VOICEMAIL.replace(old, new), whats)

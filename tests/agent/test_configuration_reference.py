@@ -1,4 +1,4 @@
-"""The reference of the configuration: every key is explained, every example is accepted, every limit is the limit."""
+"""The reference of the configuration: every key is explained, every example is accepted, every limit is enforced."""
 
 import tomllib
 from typing import Any
@@ -21,11 +21,11 @@ def value(example: str) -> Any:
 
 def examples(table: str) -> dict[str, Any]:
     """A table with the examples of all its keys."""
-    found = {key.name: value(key.explained.example) for key in FOUND[table][1] if key.name != ONE_OF_TWO}
+    table_of_examples = {key.name: value(key.explained.example) for key in FOUND[table][1] if key.name != ONE_OF_TWO}
     for inner in INSIDE.get(table, ()):
         within = examples(f"{table}.{inner}")
-        found[inner] = [within] if inner in ("members", "reactions") else within
-    return found
+        table_of_examples[inner] = [within] if inner in ("members", "reactions") else within
+    return table_of_examples
 
 
 def faults(table: str, values: dict[str, Any]) -> list[str]:
@@ -54,7 +54,7 @@ LIMITED = [(name, key) for name, (_, keys) in FOUND.items() for key in keys if k
 
 
 @pytest.mark.parametrize(("table", "key"), LIMITED, ids=[f"{name}.{key.name}" for name, key in LIMITED])
-def test_the_limits_are_accepted_and_what_is_beyond_is_refused(table: str, key: Key) -> None:
+def test_the_limits_are_accepted_and_values_beyond_them_refused(table: str, key: Key) -> None:
     low, high = key.limits or (0, 0)
     given = examples(table)
     assert [len(faults(table, given | {key.name: n})) for n in (low, high, low - 1, high + 1)] == [0, 0, 1, 1]
@@ -65,7 +65,7 @@ def test_every_integer_has_limits() -> None:
     assert [key.name for key in integers if not key.limits] == []
 
 
-def test_a_key_with_a_unit_says_it() -> None:
+def test_a_key_with_a_unit_states_it() -> None:
     lines = reference().splitlines()
     assert "| `detection_ms` | integer, ms | 30 to 60000 | `300` |" in "".join(lines)
     assert "| `spool_max_age_s` | integer, s | 1 to 86400 | `60` |" in "".join(lines)

@@ -26,7 +26,7 @@ def lives(pid: int) -> bool:
 
 
 def test_status_and_both_outputs_come_back():
-    """A command that fails is no error of the driver: the caller decides what its status means."""
+    """A failing command is not an error of the driver: the caller decides what its status means."""
     assert result_of("sh", "-c", "echo out; echo problem >&2; exit 3") == Completed(3, "out\nproblem\n")
 
 
@@ -39,7 +39,7 @@ def test_no_shell_interprets_the_arguments():
 
 
 def test_standard_input_is_empty():
-    """A command must not take what is meant for the daemon, nor wait for it."""
+    """A command must not read input meant for the daemon, nor wait for it."""
     reading, writing = os.pipe()
     os.write(writing, b"for the daemon")
     os.close(writing)
@@ -59,23 +59,23 @@ def test_environment_is_added_to_the_daemon_s_own(monkeypatch):
     assert result == Completed(0, "north 2\n")
 
 
-def test_output_that_is_no_text_is_still_output():
+def test_output_that_is_not_text_is_returned():
     assert result_of("printf", r"\377") == Completed(0, "\N{REPLACEMENT CHARACTER}")
 
 
 @pytest.mark.parametrize("limit", [0, 10, 4096])
-def test_a_command_that_says_too_much_ends_all_the_same(limit):
-    """Ten times what a pipe holds: were the rest not read, the command would wait for a reader until its deadline."""
+def test_a_command_with_too_much_output_ends_all_the_same(limit):
+    """Ten times the size of a pipe: if the rest were not read, the command would wait until its deadline."""
     talkative = ("sh", "-c", "head -c 655360 /dev/zero | tr '\\0' x; exit 7")
     assert result_of(*talkative, output_limit=limit) == Completed(7, "x" * limit, cut=True)
 
 
-def test_output_of_just_the_limit_is_not_cut():
+def test_output_up_to_the_limit_is_not_cut():
     assert result_of("printf", "0123456789", output_limit=10) == Completed(0, "0123456789", cut=False)
 
 
-def test_what_was_said_last_is_not_lost():
-    """Output and end become visible at the same time: twenty times, so that either may be first."""
+def test_the_last_output_is_not_lost():
+    """Output and end become visible at the same time; twenty runs, so that either may come first."""
 
     async def twenty():
         return await asyncio.gather(*(run(["echo", str(number)], DEADLINE_MS) for number in range(20)))
@@ -83,12 +83,12 @@ def test_what_was_said_last_is_not_lost():
     assert asyncio.run(twenty()) == [Completed(0, f"{number}\n") for number in range(20)]
 
 
-def test_a_program_that_is_not_there_is_an_error():
+def test_a_missing_program_is_an_error():
     with pytest.raises(DriverError, match=r"^no-such-command cannot be run: No such file or directory$"):
         result_of("no-such-command")
 
 
-def test_a_file_that_is_no_program_is_an_error(tmp_path):
+def test_a_file_that_is_not_executable_is_an_error(tmp_path):
     script = tmp_path / "script"
     script.write_text("echo never\n")
     with pytest.raises(DriverError, match=r"cannot be run: Permission denied$"):
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_program_is_an_error(tmp_path):
         result_of(str(script))
 
 
-def test_the_deadline_ends_the_command_and_what_it_started(tmp_path, eventually):
+def test_the_deadline_ends_the_command_and_its_children(tmp_path, eventually):
     pids = tmp_path / "pids"
 
     async def overrun():
@@ -111,7 +111,7 @@ def test_the_deadline_ends_the_command_and_what_it_started(tmp_path, eventually)
     asyncio.run(overrun())
 
 
-def test_cancelling_ends_the_command_and_what_it_started(tmp_path, eventually):
+def test_cancelling_ends_the_command_and_its_children(tmp_path, eventually):
     pids = tmp_path / "pids"
 
     async def cancel():
@@ -127,7 +127,7 @@ def test_cancelling_ends_the_command_and_what_it_started(tmp_path, eventually):
     asyncio.run(cancel())
 
 
-def test_an_application_that_a_command_leaves_behind_lives_on(tmp_path, eventually):
+def test_an_application_that_a_command_starts_keeps_running(tmp_path, eventually):
     """It writes to the command's output long after the command's end; a closed pipe would kill it."""
     done = tmp_path / "done"
 
@@ -139,7 +139,7 @@ def test_an_application_that_a_command_leaves_behind_lives_on(tmp_path, eventual
     asyncio.run(start_application())
 
 
-def test_nothing_of_a_command_remains_open():
+def test_no_file_of_a_command_remains_open():
     async def often():
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(3):
@@ -166,8 +166,8 @@ def test_check_raises_with_the_last_line_of_a_failure(script, reason):
         asyncio.run(check(["sh", "-c", script], DEADLINE_MS))
 
 
-def test_every_failure_of_a_command_is_a_driver_s():
-    """Whoever does not care what went wrong catches one type."""
+def test_every_failure_of_a_command_is_a_driver_error():
+    """A caller that does not care what went wrong catches one type."""
     assert issubclass(ExitStatusError, DriverError)
     assert issubclass(TimedOutError, DriverError)
 
@@ -179,14 +179,14 @@ def test_a_secret_argument_reaches_the_command_and_no_error():
         require_success(argv, completed, secret="xyzzy")  # noqa: S106 - no password
 
 
-def test_a_secret_that_is_no_text_is_recognised_in_the_output():
-    """Outputs are shown as UTF-8 with marks for what is none; a secret of other bytes must not slip through."""
+def test_a_secret_that_is_not_text_is_recognised_in_the_output():
+    """Output is shown as UTF-8 with replacement marks; a secret of other bytes must not slip through."""
     secret = os.fsdecode(b"gr\xfcn")
     assert output_without(result_of("printf", "<%s>\\n", secret), secret) == "<***>\n"
 
 
 @pytest.mark.parametrize("limit", range(7, 20))
-def test_no_part_of_a_secret_is_left_where_output_was_cut_off(limit):
+def test_no_part_of_a_secret_remains_where_output_was_cut_off(limit):
     completed = result_of("printf", "first\\nwrong: xyzzy\\n", output_limit=limit)
     assert output_without(completed, "xyzzy") == ("first\n" if completed.cut else "first\nwrong: ***\n")
 

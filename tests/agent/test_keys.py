@@ -1,4 +1,4 @@
-"""Keys: what is written can be loaded by its owner alone, and nothing is ever overwritten or half written."""
+"""Keys: only their owner can load them, and nothing is ever overwritten or half written."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def test_existing_keys_are_not_overwritten(directory: Path):
 
 
 def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path):
-    """Secrets are not put where others look, and somebody else's directory is not changed."""
+    """Secrets are not put where others can look, and the directory of another user is not changed."""
     tmp_path.chmod(0o755)
     with pytest.raises(DriverError, match="chmod 700"):
         make_keys(tmp_path, ["host1"])
@@ -64,13 +64,13 @@ def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("hosts", [["agent"], ["host1", "host1"], ["../host1"], [""], [".hidden"], ["a" * 65], ["h/1"]])
 def test_unusable_names_are_refused(tmp_path: Path, hosts: list[str]):
-    """A name is one host's, not the agent's, and cannot lead out of the directory."""
+    """A name must be a host's, not the agent's, and cannot lead out of the directory."""
     with pytest.raises(DriverError, match=r"name|called"):
         make_keys(tmp_path / "keys", hosts)
     assert not (tmp_path / "keys").exists()
 
 
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path):
+def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path):
     """The error names the directory."""
     (tmp_path / "file").touch()
     with pytest.raises(DriverError, match=r"cannot write keys to .*file"):
@@ -78,7 +78,7 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path):
 
 
 def test_missing_keys_are_an_error(directory: Path):
-    """A host that no keys were made for has none."""
+    """No keys were made for this host."""
     with pytest.raises(DriverError, match="host9"):
         load_identity(directory, "host9")
     with pytest.raises(DriverError, match="host9"):
@@ -101,7 +101,7 @@ def test_damaged_keys_are_an_error(directory: Path):
 
 
 @pytest.mark.parametrize("mixed_up", [True, False])
-def test_halves_that_do_not_belong_together_are_an_error(directory: Path, mixed_up: bool):
+def test_keys_that_do_not_belong_together_are_an_error(directory: Path, mixed_up: bool):
     """Keys that were mixed up by hand are noticed when they are loaded, not when a handshake fails."""
     own, other = load_identity(directory, "host1"), load_identity(directory, "host2")
     path = directory / "host1.key_secret"

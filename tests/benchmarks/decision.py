@@ -2,9 +2,9 @@
 
     .venv/bin/python tests/benchmarks/decision.py [ROUNDS]
 
-The goal is 1 ms. *core*: `Solution.handle` alone. *agent*: `Agent.post`, from the event to the last command's handing
-over to the link, with the journal on disk in between, and to the end where there is no command; what is logged
-afterwards does not count. *first*: the slowest event of the first round, as after a long time of quiet.
+The goal is 1 ms. *core*: `Solution.handle` alone. *agent*: `Agent.post`, from the event until the last command is
+handed to the link, or until the end if there is no command; the journal on disk is included, later log lines are not.
+*first*: the slowest event of the first round, as after a long quiet time.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ Moment = tuple[SolutionState, Event]
 
 
 def event_of(act: str, topology: Topology) -> Event:
-    """What the outside world does, as the agent hears of it."""
+    """A documented event, as the agent receives it."""
     verb, _, what = act.partition(" ")
     has_modes = any(what in pair.applications for pair in topology.pairs)
     events: dict[str, Callable[[], Event]] = {
@@ -61,7 +61,7 @@ def event_of(act: str, topology: Topology) -> Event:
 
 
 def happen(solution: Solution, *events: Event) -> Iterator[Moment]:
-    """The events, and all that follow from them where hosts do at once what they are told."""
+    """Handle the events and all that follow from them; hosts carry out commands at once."""
     waiting = list(events)
     while waiting:
         event = waiting.pop(0)
@@ -88,7 +88,7 @@ def moments(name: str, topology: Topology) -> list[Moment]:
 
 
 class Link:
-    """Takes every command, and notes when the last one came."""
+    """Takes every command, and keeps the time of the last one."""
 
     last_ns = 0
 
@@ -118,10 +118,10 @@ def agent_ms(agent: Agent, moment: Moment) -> float:
     return ((Link.last_ns or time.perf_counter_ns()) - begin) / 1e6
 
 
-def line(name: str, found: list[list[float]]) -> str:
+def line(name: str, rounds: list[list[float]]) -> str:
     """Median, 99th percentile and worst of all rounds, and the worst of the first."""
-    values = sorted(value for one_round in found for value in one_round)
-    numbers = (statistics.median(values), values[int(0.99 * (len(values) - 1))], values[-1], max(found[0]))
+    values = sorted(value for one_round in rounds for value in one_round)
+    numbers = (statistics.median(values), values[int(0.99 * (len(values) - 1))], values[-1], max(rounds[0]))
     return f"{name:<21} {' '.join(f'{number:7.2f}' for number in numbers)}"
 
 
@@ -137,13 +137,13 @@ async def measure(configuration: Configuration, directory: Path, rounds: int) ->
     print(f"{rounds} rounds; ms from an event to its commands; the goal is {GOAL_MS:g} ms")
     for way, ms in ways.items():
         print(f"\n{way:<21} {'median':>7} {'99 %':>7} {'worst':>7} {'first':>7}")
-        found = {name: [[ms(moment) for moment in of_scenario[name]]] for name in of_scenario}
+        measured = {name: [[ms(moment) for moment in of_scenario[name]]] for name in of_scenario}
         for _ in range(rounds - 1):
             for name, events in of_scenario.items():
-                found[name].append([ms(moment) for moment in events])
-        for name, times in found.items():
+                measured[name].append([ms(moment) for moment in events])
+        for name, times in measured.items():
             print(line(name, times))
-        together = [[value for times in found.values() for value in times[number]] for number in range(rounds)]
+        together = [[value for times in measured.values() for value in times[number]] for number in range(rounds)]
         late = [value > GOAL_MS for one_round in together for value in one_round]
         print(f"{line('all', together)}   {100 * sum(late) / len(late):.1f} % of {len(late)} over {GOAL_MS:g} ms")
     await agent.close()

@@ -6,7 +6,7 @@ All on one core, one after the other; processor time, the middle of all rounds. 
 nothing to the verdicts; it makes the tables of hosts and core as it goes. *search*: the same worlds once more, by the
 same functions, where all tables are known already; nothing is judged. *SPIN*: its search, without a property; it has
 been given the tables, and its verifier compiled, before its time counts. So *search* and *SPIN* do the same work; what
-SPIN needs first is told below the table.
+SPIN needs first is printed below the table.
 """
 
 import os
@@ -40,18 +40,18 @@ SEARCH = BUILD[:2]  # the verifier for cycles is not measured
 
 def explored(topology: Topology, faults: int) -> tuple[Exploration, float]:
     begin = time.process_time()
-    found = explore(topology, Bounds(faults, bytes=16 * GIB))
-    if not found.is_exhausted:
-        sys.exit(f"explorer.py: {found.reason}: take fewer faults")
-    return found, time.process_time() - begin
+    exploration = explore(topology, Bounds(faults, bytes=16 * GIB))
+    if not exploration.is_exhausted:
+        sys.exit(f"explorer.py: {exploration.reason}: take fewer faults")
+    return exploration, time.process_time() - begin
 
 
-def searched(found: Exploration) -> float:
+def searched(exploration: Exploration) -> float:
     """Seconds for all worlds once more, where the tables are known."""
-    space, keys, budgets = found.space, found.worlds.keys.all, unpack(found.worlds.keys.all)[3]
-    is_root = (budgets == found.bounds.faults) & (budgets[found.parents.all] == 0)
+    space, keys, budgets = exploration.space, exploration.worlds.keys.all, unpack(exploration.worlds.keys.all)[3]
+    is_root = (budgets == exploration.bounds.faults) & (budgets[exploration.parents.all] == 0)
     begin = time.process_time()
-    worlds, steps = KeySet((2 * len(keys)).bit_length()), 0  # SPIN is told how large, too
+    worlds, steps = KeySet((2 * len(keys)).bit_length()), 0  # SPIN knows the size in advance, too
     for roots in (keys[:1], keys[is_root]):
         worlds.add(roots)
         start = len(worlds) - len(roots) if len(worlds) > 1 else 0
@@ -60,7 +60,7 @@ def searched(found: Exploration) -> float:
             steps += len(worlds.add(space.steps(worlds.keys.all[start:end]).keys)[0])
             start = end
     seconds = time.process_time() - begin
-    assert (len(worlds), steps) == (len(found.worlds), found.transitions)
+    assert (len(worlds), steps) == (len(exploration.worlds), exploration.transitions)
     return seconds
 
 
@@ -68,19 +68,19 @@ def run(command: tuple[str, ...], directory: Path) -> str:
     return subprocess.run(command, cwd=directory, check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 
-def measured_by_spin(found: Exploration, directory: Path) -> float:
+def measured_by_spin(exploration: Exploration, directory: Path) -> float:
     """Seconds of SPIN's verifier; the few hundredths in which it starts are among them."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report = read_report(run(search(found), directory))
+    report = read_report(run(search(exploration), directory))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if report.states != len(found.worlds):
-        sys.exit(f"explorer.py: SPIN finds {report.states} worlds, not {len(found.worlds)}")
+    if report.states != len(exploration.worlds):
+        sys.exit(f"explorer.py: SPIN finds {report.states} worlds, not {len(exploration.worlds)}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def prepared(found: Exploration, directory: Path) -> str:
+def prepared(exploration: Exploration, directory: Path) -> str:
     begin = time.perf_counter()
-    (directory / "model.pml").write_text(promela(found))
+    (directory / "model.pml").write_text(promela(exploration))
     written = time.perf_counter()
     for command in SEARCH:
         run(command, directory)
@@ -91,13 +91,13 @@ def measure(name: str, faults: int, rounds: int, directory: Path) -> None:
     topology = TOPOLOGIES[name]()
     times: dict[str, list[float]] = {"explore": [], "search": [], "SPIN": []}
     for number in range(rounds):
-        found, seconds = explored(topology, faults)
+        exploration, seconds = explored(topology, faults)
         if not number:
-            before = prepared(found, directory)
+            before = prepared(exploration, directory)
         times["explore"].append(seconds)
-        times["search"].append(searched(found))
-        times["SPIN"].append(measured_by_spin(found, directory))
-    worlds, steps = len(found.worlds), found.transitions
+        times["search"].append(searched(exploration))
+        times["SPIN"].append(measured_by_spin(exploration, directory))
+    worlds, steps = len(exploration.worlds), exploration.transitions
     print(f"{name}, {faults} faults: {worlds} worlds, {steps} steps; {rounds} rounds on one core")
     print(f"\n{'':<10} {'seconds':>8} {'worst':>8} {'worlds/s':>10} {'steps/s':>10} {'SPIN is 1':>10}")
     middles = {way: statistics.median(values) for way, values in times.items()}
@@ -114,7 +114,7 @@ def main() -> None:
     missing = [tool for tool in ("spin", "gcc") if not shutil.which(tool)]
     if name not in TOPOLOGIES or missing:
         sys.exit(f"explorer.py: not installed: {', '.join(missing)}" if missing else f"one of {', '.join(TOPOLOGIES)}")
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # whatever is started inherits it
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # child processes inherit it
     with tempfile.TemporaryDirectory() as directory:
         measure(name, faults, rounds, Path(directory))
 

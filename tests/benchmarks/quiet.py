@@ -1,4 +1,4 @@
-"""How quiet the agent is without a fault: so many minutes in the lab with every core loaded. Needs root; on demand.
+"""How quiet the agent is without a fault: some minutes in the lab with every core loaded. Needs root; run on demand.
 
     .venv/bin/python tests/benchmarks/quiet.py [MINUTES [DETECTION_MS]]
 

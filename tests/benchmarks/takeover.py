@@ -1,4 +1,4 @@
-"""How fast a takeover is: every workflow in the lab, so many times, as medians. Needs root; run on demand.
+"""How fast a takeover is: every workflow in the lab, repeated, as medians. Needs root; run on demand.
 
     .venv/bin/python tests/benchmarks/takeover.py [RUNS]
 

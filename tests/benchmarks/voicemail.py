@@ -52,16 +52,16 @@ def scenarios(runs: int) -> None:
 
 def late_vip(runs: int) -> None:
     """The SIP Server fails, and the VIP waits for the VM Server."""
-    found = {wiring: play(["vm-sip-server"], runs, "--wiring", wiring) for wiring in WIRINGS}
+    outcomes = {wiring: play(["vm-sip-server"], runs, "--wiring", wiring) for wiring in WIRINGS}
     figures: dict[str, Callable[[list[dict]], list[float]]] = {
-        "outage ms": lambda outcomes: [outcome["outage_ms"] for outcome in outcomes],
+        "outage ms": lambda runs: [outcome["outage_ms"] for outcome in runs],
         "first call answered after ms": first_calls,
-        "calls answered after a retransmission only": lambda outcomes: [o["calls"]["delayed"] for o in outcomes],
+        "calls answered after a retransmission only": lambda runs: [outcome["calls"]["delayed"] for outcome in runs],
     }
     print(f"\n{'vm-sip-server: the VIP scripts hang on':<45} {'the VM SIP Server':>19}  {'the VM Server':>19}")
     print(f"{'(median and worst)':<45} {'(documented)':>19}  {'(vip-on-vm-server)':>19}")
     for what, figure in figures.items():
-        print(f"{what:<45} {'  '.join(median_and_worst(figure(found[wiring])) for wiring in WIRINGS)}")
+        print(f"{what:<45} {'  '.join(median_and_worst(figure(outcomes[wiring])) for wiring in WIRINGS)}")
 
 
 def needless_scripts(runs: int) -> None:
@@ -72,7 +72,7 @@ def needless_scripts(runs: int) -> None:
     for wiring in ("documented", "vip-on-monitored"):
         outcomes = play(["backup-rm"], runs, "--wiring", wiring, "--reactions", "literal")
         ran = [
-            sum(found[name] for o in outcomes for found in o["scripts"].values())
+            sum(scripts[name] for o in outcomes for scripts in o["scripts"].values())
             for name in ("enable_vip", "disable_vip")
         ]
         frames = sum(outcome["gratuitous_arps"] for outcome in outcomes)

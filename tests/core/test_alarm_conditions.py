@@ -213,9 +213,8 @@ def test_a_failure_alarm_is_over_when_the_application_is_up_and_a_second_is_new(
     assert {world.alarm(alarm) for alarm in RM_ALARMS[1]} == {"rearmed"}
     given = world.happen(ApplicationReported("RM_1", Mode.DOWN))
     assert activated(given) == RM_ALARMS[1]
-    assert [
-        command for command in given if isinstance(command, HostCommand)
-    ] == []  # on the backup host: everything runs
+    of_hosts = [command for command in given if isinstance(command, HostCommand)]
+    assert of_hosts == []  # on the backup host: everything runs
     world.happen(ApplicationReported("RM_1", Mode.UP))
     given = world.happen(ApplicationReported("RM_2", Mode.DOWN))
     assert (activated(given)[:2], mode_changes(given)) == (RM_ALARMS[2], all_on(1))

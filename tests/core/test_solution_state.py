@@ -214,7 +214,7 @@ def test_a_lost_connection_can_change_nothing_more(event):
 def run(program: str) -> str:
     """The output of a program, run without the environment, in which coverage would import itself."""
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env={})  # noqa: S603  # our own
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env={})  # noqa: S603
     return done.stdout
 
 

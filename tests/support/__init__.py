@@ -1,4 +1,4 @@
-"""What several test files need. What a module here checks fails with as much to read as in a test."""
+"""Helpers that several test files share. A failed check in these modules is explained as in a test."""
 
 import pkgutil
 

@@ -28,7 +28,7 @@ H1 = "host1"
 
 @define(eq=False)
 class WillingHost:
-    """A connection to a host that carries out commands at once, while it is willing."""
+    """A connection to a host that carries out commands at once, as long as it is willing."""
 
     name: str
     modes: dict[str, Mode]

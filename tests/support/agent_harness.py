@@ -64,7 +64,7 @@ def voicemail(directory: Path) -> Configuration:
 
 
 def with_long_alarms(settings: Configuration) -> Configuration:
-    """No alarm ends by itself while it is looked at."""
+    """No alarm ends by itself during the test."""
     alarms = (evolve(alarm, cancel_timeout_ms=600_000) for alarm in settings.topology().alarms)
     return evolve(settings, alarms=tuple(alarms))
 

@@ -1,4 +1,4 @@
-"""The hosts of the documents, doing at once what they are told, for the tests of what alarm conditions do."""
+"""The hosts of the documents, carrying out commands at once, for the tests of alarm conditions."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def takeover(reactions: ReactionPolicy = ONCE, **changes: Any) -> Topology:
 
 @define(eq=False)
 class World:
-    """Hosts that do at once what they are told; the drain is over at once, and no other timer runs out by itself."""
+    """Hosts that carry out commands at once; the drain is over at once, and no other timer runs out by itself."""
 
     topology: Topology
     solution: Solution = field(init=False)
@@ -51,7 +51,7 @@ class World:
         self.solution = Solution(self.topology)
 
     def happen(self, *events: Event) -> list[Command]:
-        """All commands that follow from these events, in order."""
+        """Handle these events and their results; return all commands in order."""
         waiting, given = list(events), []
         while waiting:
             commands = self.solution.handle(waiting.pop(0))
@@ -66,7 +66,7 @@ class World:
 
 
 def reports(topology: Topology) -> list[HostConnected]:
-    """All runs as it should, and the first host is the primary one."""
+    """Everything runs, and the first host is the primary one."""
     modes = {H1: {}, H2: {}}
     for pair in topology.pairs:
         for host, name, mode in zip(HOSTS, pair.applications, (Mode.PRIMARY, Mode.BACKUP), strict=True):
@@ -78,7 +78,7 @@ def reports(topology: Topology) -> list[HostConnected]:
 
 
 def started(topology: Topology) -> World:
-    """As it should be, and so for long: the alarms that were activated when it was found so are cancelled."""
+    """The normal state after a long time: the alarms that were activated at the first reports are cancelled."""
     world = World(topology)
     world.happen(*reports(topology))
     world.happen(*(TimerFired(f"cancel {alarm.name}") for alarm in topology.alarms))

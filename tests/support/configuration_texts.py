@@ -1,4 +1,4 @@
-"""Texts of configurations for the tests of what loads and what is refused: the examples, whole, bare and in pieces."""
+"""Configuration texts for the tests of loading: the examples, whole, without comments, and in pieces."""
 
 import re
 from pathlib import Path

@@ -30,7 +30,7 @@ READY = {"agent": "the agent is ready", "lca": "the LCA is ready", "page": "the 
 
 @define(eq=False)
 class Site:
-    """A namespace in which the agent and the LCA of host1 can run; of host2 nothing is ever heard."""
+    """A namespace in which the agent and the LCA of host1 can run; host2 is never heard."""
 
     namespace: Any
     directory: Path
@@ -49,13 +49,13 @@ class Site:
         here = (A1, self.directory / "pid", *(("sh", "-c", f"echo {to} > {mode}") for to in ("primary", "backup")))
         there = (A2, self.directory / "nothing", ("false",), ("false",), ("false",))
         members = [(*here, ("cat", str(mode))), there]
-        settings = LabSettings(detection_ms=500)  # generous: nothing here is to be lost by a busy machine
+        settings = LabSettings(detection_ms=500)  # generous, so that a busy machine loses no host
         hosts = ["198.51.100.1", "198.51.100.2"]
         self.file.write_text(configuration_text(self.directory / "state", settings, VIP, hosts, members))
         make_keys(self.directory / "state" / "keys", HOSTS)
 
     def configure_start_and_stop(self) -> None:
-        """As `configure`, and the application of host1 can be started and stopped; the other one's start fails."""
+        """As `configure`; the application of host1 can be started and stopped, the start of the other one fails."""
         self.configure()
         mode, pid = self.directory / "mode", self.directory / "pid"
         serve = f"echo $$ > {pid}; exec sleep 1000"
@@ -73,7 +73,7 @@ class Site:
         (self.directory / "pid").write_text(f"{application.pid}\n")
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Run a daemon that is to end by itself: its exit status, and all that it says."""
+        """Run a daemon that ends by itself; return its exit status and its output."""
         argv = [*COMMAND, *arguments, "-c", str(self.file)]
         done = self.namespace.call(
             lambda: subprocess.run(
@@ -87,12 +87,12 @@ class Site:
         argv = [*COMMAND, *arguments, "-c", str(self.file)]
         daemon = self.namespace.call(lambda: subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
         self.processes.append(daemon)
-        said = []
+        output = []
         while line := daemon.stderr.readline():
-            said.append(line)
+            output.append(line)
             if READY[arguments[0]] in line:
                 return daemon
-        raise AssertionError("".join(said))
+        raise AssertionError("".join(output))
 
     def held(self) -> set[str]:
         """The addresses of the VIP that are on eth0."""
@@ -111,23 +111,23 @@ class Site:
         return [entry.text for _, entry in read(self.directory / "state" / "journal.sqlite") if entry.kind == "event"]
 
     def end(self) -> None:
-        """Kill whatever still runs."""
+        """Kill all processes that still run."""
         for process in self.processes:
             process.kill()
             process.communicate()
-        with contextlib.suppress(OSError, ValueError):  # one that was started by its command
+        with contextlib.suppress(OSError, ValueError):  # an application that its start command started
             os.kill(int((self.directory / "pid").read_text()), signal.SIGKILL)
 
 
 def until(condition: Callable[[], object]) -> None:
     give_up = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < give_up, "it never came true"
+        assert time.monotonic() < give_up, "the condition never became true"
         time.sleep(0.02)
 
 
 def ended(daemon: subprocess.Popen[str], number: signal.Signals) -> tuple[int, list[str]]:
-    """Send a signal to a daemon: its exit status, and what it said that is no log line."""
+    """Send a signal to a daemon; return its exit status and the lines on stderr that are not log lines."""
     daemon.send_signal(number)
     _, errors = daemon.communicate(timeout=PATIENCE_S)
     log_line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (INFO|WARNING) switchover")

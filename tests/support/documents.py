@@ -1,17 +1,17 @@
-"""The documents as a reader uses them: their blocks, the commands in these, and what the commands print.
+"""The documents as a reader uses them: their blocks, the commands in the blocks, and the output of the commands.
 
 Three kinds of block have a meaning here:
 
-- `console`: a session. Each line that begins with `$ ` is run, and the lines after it are what it prints.
-- `sh`: commands whose output is not shown. They are run too, unless `NOT_RUN` says why not. Nothing is run that is not
-  `HARMLESS`.
-- any block right below `<!-- output of: COMMAND -->` is what the command prints.
+- `console`: a session. Each line that begins with `$ ` is run, and the lines after it are its output.
+- `sh`: commands whose output is not shown. They are run too, unless `NOT_RUN` says why not. Only `HARMLESS`
+  commands are run.
+- any block right below `<!-- output of: COMMAND -->` is the output of the command.
 
 `<!-- on: sip; lose host1 -->` above a `console` block gives it an agent at work, on the simulated hosts of an example
 configuration, to which this has happened. Its time is virtual, so its output is the same every time.
 
-The commands of a document run in its order and in one directory, so that a file that one of them wrote is there for
-the next. Lines between `<!-- made by: NAME -->` and `<!-- end -->` are made by a function (`support.made`).
+The commands of a document run in order and in one directory, so a file that one of them wrote is there for the next.
+Lines between `<!-- made by: NAME -->` and `<!-- end -->` are made by a function (`support.made`).
 """
 
 import os
@@ -79,7 +79,7 @@ class Block:
 
     @property
     def sessions(self) -> list[tuple[str, str]]:
-        """What is typed, and what is shown below it."""
+        """The commands that are typed, each with the output shown below it."""
         if self.kind == "output of":
             return [(self.what, self.text)]
         if self.language != "console":
@@ -89,7 +89,7 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed and prints nothing that is shown: the lines of `sh`, without their comments."""
+        """Commands whose output is not shown: the lines of `sh`, without their comments."""
         if self.language != "sh":
             return []
         lines = (re.sub(r"\s+#.*$", "", line).strip() for line in self.text.splitlines())
@@ -111,7 +111,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def why_not_run(command: str) -> str | None:
-    """The reason for which a command is not run; None if it is."""
+    """The reason why a command is not run; None if it is run."""
     return next((reason for pattern, reason in NOT_RUN.items() if re.match(pattern, command)), None)
 
 
@@ -128,14 +128,14 @@ class Workshop:
         program.chmod(0o755)
 
     def outputs(self, block: Block) -> list[str]:
-        """What each command of a block prints."""
+        """The output of each command of a block."""
         with ExitStack() as stack:
             if block.kind == "on":
                 stack.enter_context(Operated(self._place, block.what))
             return [self.run(command) for command, _ in block.sessions]
 
     def run(self, command: str) -> str:
-        """What a command prints, as a terminal shows it. Fails if there is no such command."""
+        """The output of a command, as a terminal shows it. Fails if there is no such command."""
         assert HARMLESS.match(command), f"{command}: it is not run, and needs its reason"
         environment: Mapping[str, str] = os.environ | {
             "PATH": f"{self._place / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -170,7 +170,7 @@ sys.exit(main.main())
 
 
 def is_fresh(command: str, shown: str, printed: str) -> bool:
-    """Whether a document shows what a command prints. What was measured may differ, in the lab every number."""
+    """Whether a document shows the output of a command. Measured values may differ; in the lab, every number may."""
     if LAB.match(command):
         return without_numbers(shown) == without_numbers(printed)
     return _without_measured(shown) == _without_measured(printed)
@@ -183,5 +183,5 @@ def _without_measured(text: str) -> str:
 
 
 def without_numbers(text: str) -> str:
-    """A report of the lab without what depends on the machine and the moment."""
+    """A report of the lab without the values that depend on the machine and the moment."""
     return re.sub(r" +", " ", re.sub(r"-{4,}", "----", _NUMBER.sub("#", text)))

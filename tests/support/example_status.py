@@ -1,4 +1,4 @@
-"""An example of the status that an agent sends, for the tests of what is shown of it."""
+"""An example of the status that an agent sends, for the tests of its display."""
 
 from typing import Any
 
@@ -39,8 +39,8 @@ STATUS: dict[str, Any] = {
 
 def with_hosts(*hosts: tuple[str, float | None], **changes: Any) -> dict[str, Any]:
     """The status with other links and ages."""
-    found = [
+    links = [
         old | {"link": link, "heard_ms_ago": heard_ms_ago}
         for old, (link, heard_ms_ago) in zip(STATUS["hosts"], hosts, strict=True)
     ]
-    return STATUS | {"hosts": found} | changes
+    return STATUS | {"hosts": links} | changes

@@ -42,7 +42,7 @@ class FollowedLog:
     async def followed(
         self, deliver: Callable[[str, str], None] | None = None, max_age_s: float | None = None
     ) -> AsyncGenerator[ScsLog]:
-        """A follower at work in this thread; when it is closed, it has read what there is."""
+        """A follower at work in this thread; when it is closed, it has read the whole log."""
         follower = ScsLog(self.log, self.bookmark, deliver or self.deliver, max_age_s)
         follower.start()
         _AT_WORK.append(follower)
@@ -59,7 +59,7 @@ _AT_WORK: list[ScsLog] = []
 
 
 async def settle(looks: int = 30) -> None:
-    """Let those who follow a log look at it so many times."""
+    """Let the followers look at their log this many times."""
     for _ in range(looks):
         for follower in _AT_WORK:
             follower.take()

@@ -1,4 +1,4 @@
-"""Incidents for the tests of reports: what happened to an agent, written into its journal."""
+"""Incidents for the tests of reports: events and their consequences, written into an agent's journal."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ BEGAN_NS = 1_774_746_000_123_456_789  # 2026-03-29 01:00:00.123 UTC: in Berlin, 
 
 
 class Recorder:
-    """Writes the journal of an agent to which this happens, each at a time of its own."""
+    """Writes an agent's journal: each event at its own time, with the decisions and commands that follow."""
 
     def __init__(self, path: Path, topology: Topology = TAKEOVER) -> None:
         self.path, self.solution = path, Solution(topology)
@@ -50,8 +50,8 @@ class Recorder:
             modes = {pair.applications[side]: mode for pair in topology.pairs}
             modes |= {pair.applications[side]: Mode.UP for pair in topology.monitored}
             self.happens(-5000, HostConnected(host, HostReport(modes, vip_held=side == 0)))
-        for told in self.solution.state.pending:
-            self.happens(-4990, CommandSucceeded(told.id))
+        for command in self.solution.state.pending:
+            self.happens(-4990, CommandSucceeded(command.id))
 
     def happens(self, at_ms: float, event: Event) -> None:
         before, commands = self.solution.state, self.solution.handle(event)
@@ -60,20 +60,20 @@ class Recorder:
         self._write(at_ms, [event_entry(describe_event(event, before.pending), event), *decisions, *written])
 
     def done(self, at_ms: float, kind: type[HostCommand]) -> None:
-        self.happens(at_ms, CommandSucceeded(self._told(kind)))
+        self.happens(at_ms, CommandSucceeded(self._pending_id(kind)))
 
     def fails(self, at_ms: float, kind: type[HostCommand], reason: str) -> None:
-        self.happens(at_ms, CommandFailed(self._told(kind), reason))
+        self.happens(at_ms, CommandFailed(self._pending_id(kind), reason))
 
     def refuses(self, at_ms: float, text: str) -> None:
         self._write(at_ms, [Entry(REFUSED, text)])
 
     def incident(self) -> Incident:
-        """The last one so far."""
+        """The last incident so far."""
         return list(incidents(self.path))[-1]
 
-    def _told(self, kind: type[HostCommand]) -> int:
-        return next(told.id for told in self.solution.state.pending if isinstance(told, kind))
+    def _pending_id(self, kind: type[HostCommand]) -> int:
+        return next(command.id for command in self.solution.state.pending if isinstance(command, kind))
 
     def _write(self, at_ms: float, entries: list[Entry]) -> None:
         self._journal.write(entries, BEGAN_NS + int(at_ms * 1e6), 10**12 + int(at_ms * 1e6))

@@ -1,4 +1,4 @@
-"""`switchover lab`, and what holds of every good outcome that it tells to programs."""
+"""`switchover lab`, and the checks that every good outcome passes."""
 
 import sys
 from typing import Any
@@ -17,7 +17,7 @@ PATIENCE_S = 120
 
 
 def check_outcome(outcome: dict[str, Any]) -> None:
-    """All that holds of every good outcome, on whichever stage and in whichever order of the scripts."""
+    """Check all that holds for a good outcome, on every stage and in every order of the scripts."""
     documented = (WORKFLOWS | SCENARIOS)[outcome["workflow"].removeprefix(REVERSE)]
     assert set(outcome) == KEYS
     assert outcome["ok"] is True

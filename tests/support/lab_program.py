@@ -1,4 +1,4 @@
-"""A test file as a program: what needs namespaces runs in a process of its own, inside of a lab.
+"""A test file as a program: scenarios that need namespaces run in their own process, inside a lab.
 
 Such a file ends in `main(globals(), *sys.argv[1:])`. `FILE enter SCENARIO ARGUMENT...` goes through `namespaces.enter`
 and then runs one of the file's functions `scenario_*` inside.
@@ -34,7 +34,7 @@ def run_inside(scenario: Scenario, *arguments: str) -> None:
 
 
 def main(functions: dict[str, Any], action: str, name: str, *arguments: str) -> None:
-    """`enter` the lab to run a scenario, run it there (`inside`), or run a function `outside` of the fence."""
+    """`enter` the lab to run a scenario, run it there (`inside`), or run a function `outside` of it."""
     try:
         if action == "enter":
             raise SystemExit(namespaces.enter(as_program.command(sys.argv[0], "inside", name, *arguments)))

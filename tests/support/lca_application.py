@@ -23,7 +23,7 @@ KINDS = pytest.mark.parametrize(("kind", "mode"), [(PairKind.REDUNDANT, Mode.BAC
 
 CONTROL = """\
 #!/bin/sh
-# The application's control program. What it is told stands in `calls`; the files `broken`, `lying` and `slow` spoil it.
+# The application's control program. Its arguments go to `calls`; the files `broken`, `lying` and `slow` spoil it.
 cd "$(dirname "$0")" || exit 9
 echo "$1" >> calls
 die() { kill -9 "$(cat pid)"; while grep -qs ") [^ZX]" "/proc/$(cat pid)/stat"; do sleep 0.01; done; }
@@ -45,7 +45,7 @@ esac
 
 @define(eq=False)
 class Application:
-    """A real process with its pidfile, and a control program that keeps its mode in a file."""
+    """A real process with its pidfile, and a control program that keeps the mode in a file."""
 
     directory: Path
     process: subprocess.Popen[bytes] | None = None
@@ -60,7 +60,7 @@ class Application:
         return self.directory / "control"
 
     def run(self, mode: str = "backup") -> None:
-        self.process = subprocess.Popen(["sleep", "1000"])  # noqa: S607  # wherever it is
+        self.process = subprocess.Popen(["sleep", "1000"])  # noqa: S607  # from PATH
         self.says(mode)
         (self.directory / "pid").write_text(f"{self.process.pid}\n")
 
@@ -77,8 +77,8 @@ class Application:
 
     def calls(self, *, status: bool = False) -> list[str]:
         path = self.directory / "calls"
-        found = path.read_text().split() if path.exists() else []
-        return [call for call in found if status or call not in ("status", "alive")]
+        calls = path.read_text().split() if path.exists() else []
+        return [call for call in calls if status or call not in ("status", "alive")]
 
     def __enter__(self) -> "Application":
         return self
@@ -107,7 +107,7 @@ def configuration(
 
 
 def by_status(application: Application) -> dict[str, Any]:
-    """What the member of an application without a pidfile says."""
+    """The configuration of an application without a pidfile."""
     return {"pidfile": None, "status": (str(application.control), "alive"), "look_every_ms": 50}
 
 

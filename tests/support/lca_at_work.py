@@ -1,4 +1,4 @@
-"""An LCA at work in a network namespace, and the agent's end of it."""
+"""An LCA at work in a network namespace, and the agent's end of its link."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -41,12 +41,12 @@ class Agent:
         """Give a command and wait for its result."""
         number = self.order(command, deadline_ms)
         async with asyncio.timeout(20):
-            while not (found := [event for event in self.events if getattr(event, "id", None) == number]):
+            while not (results := [event for event in self.events if getattr(event, "id", None) == number]):
                 await asyncio.sleep(0.002)
-        return found[0]
+        return results[0]
 
     def reports(self) -> list[HostEvent]:
-        """The events that are no results."""
+        """The events that are not results."""
         return [event for event in self.events if isinstance(event, ApplicationReported | VipReported)]
 
 

@@ -96,7 +96,7 @@ async def running(*links: HostLink | LcaLink):
 
 
 class Peer:
-    """A bare authenticated socket in the place of one end, which can say anything."""
+    """A bare authenticated socket in the place of one end, which can send anything."""
 
     def __init__(self, site: Site, own: str, other: str) -> None:
         self.context = zmq.asyncio.Context()
@@ -131,7 +131,7 @@ class Peer:
         await self.socket.send_multipart([*self.route, *frames])
 
     async def hear(self, kind: type) -> Message:
-        """The next message of this kind; all of them count as heard."""
+        """Receive messages up to the next one of this kind; all of them count as heard."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 *route, data = await self.socket.recv_multipart()
@@ -151,7 +151,7 @@ class Peer:
         await self.hear(Welcome)
 
     async def fresh(self) -> None:
-        """Hear the newest heartbeat, so that what is said next is up to date."""
+        """Receive the newest heartbeat, so that the next message sent is up to date."""
         with suppress(zmq.Again):
             while True:
                 self.session.check_order(decode((await self.socket.recv_multipart(zmq.NOBLOCK))[-1]))
@@ -159,12 +159,12 @@ class Peer:
 
 
 def site_with_keys(directory: Path) -> Site:
-    """A site that has just got its keys; `stranger` has some that nobody expects."""
+    """A site with new keys; the keys of `stranger` are expected by neither end."""
     make_keys(directory / "keys", ["host1", "stranger"])
     return Site(directory / "keys")
 
 
 def refusals_in(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """All that links warn of from now on."""
+    """The warnings of links from now on."""
     caplog.set_level(logging.WARNING, "switchover.link")
     return lambda: "\n".join(record.getMessage() for record in caplog.records)

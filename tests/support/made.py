@@ -35,7 +35,7 @@ def folders() -> Iterator[Path]:
 
 
 def sentence(folder: Path) -> str:
-    """What lives in a room: the first sentence of its `__init__`'s docstring."""
+    """The purpose of a room: the first sentence of its `__init__` docstring."""
     text = ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8")))
     assert text, f"{folder} says nothing of itself"
     first, *_ = text.partition("\n\n")
@@ -61,7 +61,7 @@ def imports() -> Mapping[str, set[str]]:
 
     What the tables take from the core's top (errors, events) is not shown: it would be a way back.
     """
-    found: dict[str, set[str]] = {room_of(folder): set() for folder in folders()}
+    imported: dict[str, set[str]] = {room_of(folder): set() for folder in folders()}
     for floor in FLOORS:
         for file in sorted((ROOT / floor).rglob("*.py")):
             folder = file.parent.relative_to(ROOT)
@@ -70,8 +70,8 @@ def imports() -> Mapping[str, set[str]]:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ImportFrom) and node.level:
                     hidden = {room_of(folder), *(["fsm"] if folder in _TABLES else [])}
-                    found[room_of(folder)] |= set(_imported(folder, node)) - hidden
-    return found
+                    imported[room_of(folder)] |= set(_imported(folder, node)) - hidden
+    return imported
 
 
 def _imported(folder: Path, node: ast.ImportFrom) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _imported(folder: Path, node: ast.ImportFrom) -> Iterator[str]:
 
 
 def picture() -> str:
-    """The rooms and the directions of their imports, as Mermaid: an arrow is left out where a longer way says it."""
+    """The rooms and the directions of their imports, as Mermaid: an arrow is left out where a longer path shows it."""
     edges = imports()
     lines = ["```mermaid", "flowchart TD"]
     for floor in FLOORS:
@@ -112,7 +112,7 @@ def _id(room: str) -> str:
 
 
 def commands() -> str:
-    """A table of what can be typed, as the parser has it."""
+    """A table of the commands, as the parser defines them."""
     lines = ["| command | what it does | example |", "| --- | --- | --- |"]
     for command in usage_of(cli._parser()).commands:
         lines.append(f"| `switchover {command.name}` | {command.description.rstrip('.')} | `{command.example}` |")

@@ -20,7 +20,7 @@ from support.mlcmd_site import A1, AMPLE_MS, H1, B, D, Eventually, P, Site, no_c
 
 @define(eq=False)
 class Host:
-    """The connection to the host itself: it keeps the commands that it is sent."""
+    """The connection to the host itself; it records the commands sent to it."""
 
     hear: Callable[[Event], None]
     sent: list[tuple[HostCommand, int]] = field(factory=list)
@@ -66,14 +66,14 @@ class MlcmdHarness:
         return cls(site, connection, hosts[0], events, eventually)
 
     async def connect(self, mode: Mode = P) -> None:
-        """Connect the host with A1 in this mode, and forget the events of that."""
+        """Connect the host with A1 in this mode, and forget the events of the connection."""
         self.host.hear(connected(D if mode is D else B))
         await self.eventually(lambda: self.events)
         assert self.events == [connected(mode)]
         self.events.clear()
 
     async def comes(self, *events: Event) -> None:
-        """These events are delivered and no others, also when all that mlcmd still does is over."""
+        """Exactly these events are delivered, also after mlcmd has finished all its work."""
         await self.eventually(lambda: len(self.events) >= len(events))
         await self.eventually(no_child_is_left)
         await asyncio.sleep(0)
@@ -91,7 +91,7 @@ def connected(mode: Mode = B, **others: Mode) -> HostConnected:
 async def with_harness(
     site: Site, eventually: Eventually, scenario: Callable[[MlcmdHarness], Coroutine[Any, Any, None]], **settings: Any
 ) -> None:
-    """Run a scenario; at its end nothing is left of mlcmd, nothing is delivered any more, and nothing went wrong."""
+    """Run a scenario; at its end mlcmd has ended, nothing more is delivered, and no error was logged."""
     upset: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(context))
     harness = MlcmdHarness.of(site, eventually, **settings)
@@ -99,6 +99,6 @@ async def with_harness(
         await asyncio.wait_for(scenario(harness), 60)
     finally:
         await asyncio.wait_for(harness.connection.close(), 20)
-    assert asyncio.all_tasks() == {asyncio.current_task()}  # so nothing can be delivered any more
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # after this nothing can be delivered
     await eventually(no_child_is_left)
     assert (harness.host.life, upset) == (["started", "closed"], [])

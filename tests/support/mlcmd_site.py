@@ -1,4 +1,4 @@
-"""Where mlcmd says and changes the modes of a pair, for tests with a real process in mlcmd's place.
+"""A site where mlcmd reports and changes the modes of a pair, with a real process in mlcmd's place.
 
 Nothing stands in for the driver; `mlcmd_stand_in.py` stands in for the vendor's program. Runs of it take turns
 (`flock`), because they keep their state in one file.
@@ -42,7 +42,7 @@ class Site:
         self.is_primary(A1)
 
     def is_primary(self, name: str, others: str = "backup", **behaviour: list[str]) -> None:
-        """From now on, by another hand; and how runs of `status` and `switchover` behave."""
+        """Make it primary from outside, and set how runs of `status` and `switchover` behave."""
         operations = {"status": STATUS, "switchover": SWITCHOVER}
         behaves = {operations[what]: how for what, how in behaviour.items()}
         applications = [
@@ -81,7 +81,7 @@ class Site:
 
 
 def site_of(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site whose stand-in keeps its state in this directory, and is asked again without much delay."""
+    """A site whose stand-in keeps its state in this directory, and is asked again after a short delay."""
     monkeypatch.setenv("MLCMD_STAND_IN", str(directory))
     monkeypatch.setattr(mlcmd_connection, "ASK_AGAIN_S", 0.2)
     return Site(directory)

@@ -1,6 +1,6 @@
-"""Stands in for the vendor's mlcmd, which was not at hand: a program that takes command lines of the documented form.
+"""Stands in for the vendor's mlcmd, which is not available: a program that takes command lines of the documented form.
 
-It is stricter than anybody has to be: all the mandatory parameters in their order, then exactly one operation and its
+It is stricter than mlcmd has to be: all the mandatory parameters in their order, then exactly one operation and its
 application. The operations' names and what it prints are this project's own choice, as they are in the driver.
 
 The environment variable MLCMD_STAND_IN names a directory. `state.json` in it holds the password, the applications with
@@ -74,7 +74,7 @@ def switch(state, operation, application):
 
 
 def become_due(state):
-    """What an operation promised happens after some more looks: no clock decides when."""
+    """A promised change happens after some more looks, so no clock decides when."""
     due = state["due"]
     if due is not None:
         due["looks"] -= 1
@@ -113,7 +113,7 @@ def fail(state, operation, application):
 
 
 def flood(state, operation, application, status=0):
-    """Say the mode, and then the password so often that some limit cuts it off in the middle."""
+    """Print the mode, and then the password so often that a limit cuts it off in the middle."""
     end(status, application["mode"] + "".join(f"\n{number}: {' '.join(sys.argv)}" for number in range(5000)))
 
 
@@ -130,11 +130,11 @@ def say_bytes(state, operation, application):
 
 
 def hang(state, operation, application):
-    """Never end, and nor does a child; both hold a lock for as long as they live."""
+    """Never end, nor does a child; both hold a lock as long as they live."""
     lock = (DIRECTORY / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.set_inheritable(lock.fileno(), True)
-    subprocess.run(["sleep", "1000"], close_fds=False, check=True)  # noqa: S607 - found wherever it is
+    subprocess.run(["sleep", "1000"], close_fds=False, check=True)  # noqa: S607 - from PATH
 
 
 def die(state, operation, application):

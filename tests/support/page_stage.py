@@ -27,7 +27,7 @@ PATIENCE_S = 60
 
 @frozen
 class Answer:
-    """What came back; `headers` by their names in small letters."""
+    """A response; `headers` by their names in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -98,7 +98,7 @@ class PageStage:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_S)
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Wait until something is so, as seen in the agent's loop, and until the page has heard of it."""
+        """Wait until a condition holds in the agent's loop and the page has received the state."""
 
         async def wait() -> None:
             async with asyncio.timeout(PATIENCE_S):
@@ -110,14 +110,14 @@ class PageStage:
         self.run(wait())
 
     def _is_heard(self) -> bool:
-        """Whether the page has heard the present state, or is gone."""
+        """Whether the page has received the present state, or has ended."""
         if not self._serving.is_alive():
             return True
         heard = self.server.page.agent.heard
         return heard is not None and _lasting(heard.line) == _lasting(json.loads(self.operators._followers._line()))
 
     def status(self) -> dict[str, Any]:
-        """What the agent tells of the solution."""
+        """The status that the agent sends."""
 
         async def tell() -> dict[str, Any]:
             return status(self.agent)
@@ -125,7 +125,7 @@ class PageStage:
         return self.run(tell())
 
     def pause(self) -> threading.Event:
-        """Stop the agent's loop until the event is set: as if the machine had not a moment for it."""
+        """Stop the agent's loop until the event is set, as if the machine gave it no time."""
         go_on = threading.Event()
         self._loop.call_soon_threadsafe(go_on.wait, PATIENCE_S)
         return go_on
@@ -139,16 +139,16 @@ class PageStage:
         """The page's events without the greeting: `count`, or more until one is the last; after the first `during`."""
         with socket.create_connection(("127.0.0.1", self.settings.port), PATIENCE_S) as connection:
             connection.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{self.settings.port}\r\n\r\n".encode())
-            found: list[dict[str, Any]] = []
+            events: list[dict[str, Any]] = []
             with connection.makefile("r", encoding="utf-8") as lines:
-                while len(found) < count or not is_last(found[-1]):
+                while len(events) < count or not is_last(events[-1]):
                     line = lines.readline()
                     assert line, "the stream ended"
                     if line.startswith('data: {"solution"'):
-                        found.append(json.loads(line[6:]))
-                        if len(found) == 1:
+                        events.append(json.loads(line[6:]))
+                        if len(events) == 1:
                             during()
-        return found
+        return events
 
     def ask(self, method: str, path: str, body: object = None, host: str = "", **headers: str) -> Answer:
         """One request; a body is sent as JSON unless it is a string, and `_` in the headers' names are `-`."""
@@ -166,7 +166,7 @@ class PageStage:
 
 
 def _lasting(line: dict[str, Any]) -> dict[str, Any]:
-    """What is the same as long as nothing happens."""
+    """The part of a status that stays the same as long as nothing happens."""
     hosts = [host | {"heard_ms_ago": 0} for host in line["status"]["hosts"]]
     return line | {"status": line["status"] | {"hosts": hosts}, "time_ms": 0}
 

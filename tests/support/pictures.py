@@ -1,4 +1,4 @@
-"""What the tests of the pictures look at: the picture as XML, and what lies on something else in a layout."""
+"""For the tests of the pictures: the picture as XML, and the overlaps in a layout."""
 
 import itertools
 from xml.etree import ElementTree
@@ -19,24 +19,24 @@ def runs_through(curve: Curve, box: Box) -> bool:
     return any(box.holds(curve.at(step / 100)) for step in range(101))
 
 
-def overlaps(found: Layout) -> list[str]:
-    """What lies on something else in a picture."""
+def overlaps(layout: Layout) -> list[str]:
+    """Every overlap in a layout, in words."""
     problems = [
         f"{one} lies on {other}"
-        for (one, box), (other, that) in itertools.combinations(found.boxes.items(), 2)
+        for (one, box), (other, that) in itertools.combinations(layout.boxes.items(), 2)
         if box.meets(that)
     ]
-    told: list[tuple[str, set[str], Placed]] = [
+    edges: list[tuple[str, set[str], Placed]] = [
         (f"{edge.source} to {edge.target}", {edge.source, edge.target}, one)
-        for edge, one in zip(found.edges, found.placed, strict=True)
+        for edge, one in zip(layout.edges, layout.placed, strict=True)
     ]
-    for name, ends, one in told:
-        for word, box in found.boxes.items():
+    for name, ends, one in edges:
+        for word, box in layout.boxes.items():
             if one.label.meets(box):
                 problems.append(f"the label of {name} lies on {word}")
             if word not in ends and runs_through(one.curve, box):
                 problems.append(f"{name} runs through {word}")
-    for (name, _, one), (other, _, that) in itertools.permutations(told, 2):
+    for (name, _, one), (other, _, that) in itertools.permutations(edges, 2):
         if one.label.meets(that.label):
             problems.append(f"the label of {name} lies on the label of {other}")
         if runs_through(one.curve, that.label):

@@ -8,7 +8,7 @@ _PORTS = range(20000, 32000)
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port of this address, IPv4 or IPv6, that nobody uses."""
+    """A free port of this address, IPv4 or IPv6."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket(family) as probe:

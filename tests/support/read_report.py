@@ -1,4 +1,4 @@
-"""What the tests of reports read of a page: its tables and texts, and that it is sound and needs nothing else."""
+"""Reads a report's page: its tables and texts, and checks that it is sound and self-contained."""
 
 import re
 from html.parser import HTMLParser
@@ -62,8 +62,8 @@ def read_page(text: str) -> Page:
 
 def pictures(text: str) -> list[str]:
     """The texts in each of a page's pictures that are drawings of their own, which must be sound XML."""
-    found = re.findall(r'<svg xmlns="[^"]*".*?</svg>', text, re.DOTALL)
-    return [" | ".join(t.text or "" for t in drawn(each).iter() if t.tag.endswith("text")) for each in found]
+    images = re.findall(r'<svg xmlns="[^"]*".*?</svg>', text, re.DOTALL)
+    return [" | ".join(t.text or "" for t in drawn(each).iter() if t.tag.endswith("text")) for each in images]
 
 
 def assert_sound(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the handling's rules share: states to begin in, and what to read of what came of an event."""
+"""Shared by the tests of the handling rules: states to begin in, and what an event led to."""
 
 from attrs import evolve
 from switchover.fsm import (
@@ -30,7 +30,7 @@ def report(topology: Topology, side: int, mode: Mode, held: bool) -> HostConnect
 
 
 def at_rest(topology: Topology) -> SolutionState:
-    """The state in which everything is as it should be, with the first side primary, and no alarm is active."""
+    """The normal state: everything runs, the first side is primary, and no alarm is active."""
     solution = Solution(topology)
     solution.handle(report(topology, 1, Mode.PRIMARY, held=True))
     solution.handle(report(topology, 2, Mode.BACKUP, held=False))
@@ -41,7 +41,7 @@ TAKEOVER_AT_REST, VOICEMAIL_AT_REST = at_rest(TAKEOVER), at_rest(VOICEMAIL)
 
 
 def handle(state: SolutionState, event: Event, topology: Topology = TAKEOVER) -> Work:
-    """What comes of an event."""
+    """Handle an event in a state."""
     return handle_event(topology, state, event)
 
 
@@ -51,7 +51,7 @@ def with_pending(state: SolutionState, *commands: HostCommand) -> SolutionState:
 
 
 def triggers(work: Work) -> list[str]:
-    """What was decided, each as `subject: trigger`."""
+    """The decisions, each as `subject: trigger`."""
     return [f"{step.subject}: {step.decision.trigger}" for step in work.steps]
 
 

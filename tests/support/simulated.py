@@ -1,4 +1,4 @@
-"""What several tests need: a script played on simulated hosts in virtual time, so that times never differ."""
+"""A script played on simulated hosts in virtual time, so that times never differ."""
 
 from pathlib import Path
 
