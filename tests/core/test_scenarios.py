@@ -87,7 +87,7 @@ def test_nothing_but_the_documented_steps_is_done(scenario, old):
     }
     if scenario.name == "host":
         for name in (names["rm_old"], names["mcp_old"]):
-            for alarm in (f"{name} names terminated", f"{name} terminated"):
+            for alarm in (f"{name} found terminated", f"{name} terminated"):
                 follow_ups |= {f"alarm {alarm}", f"reaction of {alarm}: to_primary {names['sip_new']}"}
     extra = {text for text in given if not text.startswith(SUPPLEMENTED)} - documented - beyond - follow_ups
     assert extra == set()
