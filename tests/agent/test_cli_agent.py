@@ -185,8 +185,8 @@ def test_a_switch_that_is_not_done_in_time_reports_its_progress(on_site, file, c
 
 def commands(site: Site) -> list[str]:
     """The commands that the agent has given, without timers."""
-    commands = (entry.text for _, entry in read(site.journal) if entry.kind == "command")
-    return [text for text in commands if not text.startswith("start timer")]
+    texts = (entry.text for _, entry in read(site.journal) if entry.kind == "command")
+    return [text for text in texts if not text.startswith("start timer")]
 
 
 def test_an_alarm_reaction_can_pass_on_a_log_message(on_site):

@@ -1,4 +1,4 @@
-"""The LCA knows in which mode an application of its host is, and promotes and demotes it, with real processes."""
+"""The LCA knows the mode of its applications, and promotes and demotes them, with real processes."""
 
 import asyncio
 import functools
@@ -45,13 +45,13 @@ def with_lca(tmp_path, application) -> Callable[..., None]:
         ("primary", False, Mode.BACKUP),
     ],
 )
-def test_the_mode_of_an_application_that_runs_is_what_its_status_says_else_backup(
+def test_the_mode_of_a_running_application_is_its_status_otherwise_backup(
     host, with_lca, application, says, status, mode
 ):
     application.run(says)
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        # Since when it has been primary is not known, as nobody here promoted it.
+        # How long it has been primary is unknown, because this LCA did not promote it.
         assert await lca.report() == HostReport({A1: mode}, vip_held=False, primary_for_ms={})
 
     with_lca(host, scenario, **({} if status else {"status": None}))
@@ -68,7 +68,7 @@ def test_an_application_that_dies_while_its_status_is_asked_counts_as_down(host,
     with_lca(host, scenario)
 
 
-def test_promote_and_demote_run_the_control_commands_and_look_at_the_result(host, with_lca, application):
+def test_promote_and_demote_run_the_control_commands_and_check_the_result(host, with_lca, application):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -82,7 +82,7 @@ def test_promote_and_demote_run_the_control_commands_and_look_at_the_result(host
     with_lca(host, scenario)
 
 
-def test_an_application_that_is_what_it_is_asked_to_be_is_left_alone(host, with_lca, application):
+def test_an_application_already_in_the_wanted_mode_is_left_alone(host, with_lca, application):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -96,7 +96,7 @@ def test_an_application_that_is_what_it_is_asked_to_be_is_left_alone(host, with_
     with_lca(host, scenario)
 
 
-def test_a_mode_that_another_hand_changed_is_seen_when_it_matters(host, with_lca, application):
+def test_a_mode_changed_from_outside_is_noticed_by_the_next_command(host, with_lca, application):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -110,7 +110,7 @@ def test_a_mode_that_another_hand_changed_is_seen_when_it_matters(host, with_lca
     with_lca(host, scenario)
 
 
-def test_an_application_that_dies_again_while_it_comes_up_is_never_reported_up(host, with_lca, application, eventually):
+def test_an_application_that_dies_again_during_its_start_is_not_reported_up(host, with_lca, application, eventually):
     application.run()
     pid, asked = application.directory / "pid", application.directory / "asked"
 
@@ -126,7 +126,7 @@ def test_an_application_that_dies_again_while_it_comes_up_is_never_reported_up(h
     with_lca(host, scenario)
 
 
-def test_an_agent_that_comes_while_the_lca_starts_waits_for_the_whole_report(host, tmp_path, application):
+def test_an_agent_that_connects_during_the_start_waits_for_the_whole_report(host, tmp_path, application):
     application.run("primary")
     settings = configuration(tmp_path, application)
 
@@ -150,7 +150,7 @@ def test_an_agent_that_comes_while_the_lca_starts_waits_for_the_whole_report(hos
         ("lying", f"{A1} should be primary after the command, but says 'backup'"),
     ],
 )
-def test_a_control_command_that_fails_or_only_says_that_it_did_is_a_failure(host, with_lca, application, how, reason):
+def test_a_control_command_that_fails_or_changes_nothing_is_a_failure(host, with_lca, application, how, reason):
     application.run()
     application.spoil(how)
 
@@ -165,7 +165,7 @@ def test_a_control_command_that_fails_or_only_says_that_it_did_is_a_failure(host
     with_lca(host, scenario)
 
 
-def test_without_a_status_command_an_exit_status_of_0_is_believed(host, with_lca, application):
+def test_without_a_status_command_exit_status_0_means_success(host, with_lca, application):
     application.run()
     application.spoil("lying")
 
@@ -256,9 +256,7 @@ def test_an_application_that_dies_while_it_is_promoted_is_a_failure(host, with_l
     ],
     ids=["before it is looked at", "while it is looked at"],
 )
-def test_an_application_that_dies_while_it_is_promoted_is_down_whatever_it_says(
-    host, with_lca, application, pidfile, line, instead
-):
+def test_an_application_that_dies_during_a_promotion_is_down(host, with_lca, application, pidfile, line, instead):
     changes = by_status(application)
     if pidfile:
         del changes["pidfile"]
@@ -272,7 +270,7 @@ def test_an_application_that_dies_while_it_is_promoted_is_down_whatever_it_says(
     with_lca(host, scenario, **changes)
 
 
-def test_commands_for_one_application_wait_for_each_other_and_for_nothing_else(host, with_lca, application, eventually):
+def test_commands_wait_only_for_others_of_the_same_application(host, with_lca, application, eventually):
     application.run()
     application.spoil("slow")
 
@@ -307,7 +305,7 @@ def test_an_lca_that_ends_stops_its_control_command_but_not_the_application(host
 
 
 def test_a_changed_mode_is_reported_even_if_the_command_then_fails(host, with_lca, application):
-    """Or the agent would go on believing what it was told before."""
+    """Otherwise the agent would go on believing an earlier report."""
     application.run("primary")
     application.spoil("broken")
 

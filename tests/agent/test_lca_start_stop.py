@@ -38,14 +38,12 @@ def with_lca(tmp_path, application) -> Callable[..., None]:
 
 @pytest.fixture(params=["by pidfile", "by status"])
 def watched(request, application) -> dict[str, Any]:
-    """How an application may be watched."""
+    """The ways in which an application can be watched."""
     return by_status(application) if request.param == "by status" else {}
 
 
 @KINDS
-def test_it_is_started_and_stopped_and_reported_before_the_command_is_done(
-    host, with_lca, application, watched, kind, mode
-):
+def test_a_start_or_stop_is_reported_before_its_command_succeeds(host, with_lca, application, watched, kind, mode):
     async def scenario(lca: Lca, agent: Agent) -> None:
         await agent.result(Start(H1, A1))
         assert agent.events == [ApplicationReported(A1, mode), CommandSucceeded(1)]
@@ -57,7 +55,7 @@ def test_it_is_started_and_stopped_and_reported_before_the_command_is_done(
     with_lca(host, scenario, kind=kind, **watched)
 
 
-def test_what_runs_is_not_started_and_what_is_down_is_not_stopped(host, with_lca, application, watched):
+def test_a_running_application_is_not_started_and_a_stopped_one_not_stopped(host, with_lca, application, watched):
     async def scenario(lca: Lca, agent: Agent) -> None:
         assert await agent.result(Stop(H1, A1)) == CommandSucceeded(1)
         await agent.result(Start(H1, A1))
@@ -79,7 +77,7 @@ def test_without_a_command_for_it_the_failure_says_what_to_configure(host, with_
     with_lca(host, scenario, **{key: None})
 
 
-def test_a_start_that_fails_says_why_and_one_after_which_nothing_runs_times_out(host, with_lca, application, watched):
+def test_a_failed_start_gives_its_reason_and_one_without_effect_times_out(host, with_lca, application, watched):
     application.spoil("broken")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -94,7 +92,7 @@ def test_a_start_that_fails_says_why_and_one_after_which_nothing_runs_times_out(
 
 
 @pytest.mark.parametrize("mode", [Mode.PRIMARY, Mode.BACKUP])
-def test_a_look_tells_what_was_seen_and_then_that_it_is_done(host, with_lca, application, watched, mode):
+def test_a_look_reports_the_mode_and_then_succeeds(host, with_lca, application, watched, mode):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -108,7 +106,7 @@ def test_a_look_tells_what_was_seen_and_then_that_it_is_done(host, with_lca, app
     with_lca(host, scenario, **watched)
 
 
-def test_a_look_that_shows_nothing_tells_nothing_and_is_unclear(host, with_lca, application, watched):
+def test_a_look_that_cannot_read_the_mode_reports_nothing_and_is_unclear(host, with_lca, application, watched):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -133,10 +131,10 @@ def test_a_look_that_shows_nothing_tells_nothing_and_is_unclear(host, with_lca, 
         ({"mlcmd": "SIP_1"}, Mode.BACKUP, f"the mode of {A1} is changed through mlcmd, not on its host"),
     ],
 )
-def test_an_application_without_a_mode_of_its_own_is_only_seen_to_run(
+def test_an_application_without_a_mode_of_its_own_is_only_up_or_down(
     host, with_lca, application, watched, changes, mode, reason
 ):
-    """What its status command says about a mode does not count."""
+    """The mode that its status command prints does not count."""
     application.run("primary")
 
     async def scenario(lca: Lca, agent: Agent) -> None:

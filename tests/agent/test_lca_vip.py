@@ -52,34 +52,34 @@ def with_lca(tmp_path) -> Callable[..., None]:
 def held(namespace) -> set[str]:
     """The addresses of the VIP that are on eth0."""
     shown = json.loads(namespace.ip("-json addr show dev eth0"))
-    found = {f"{entry['local']}/{entry['prefixlen']}" for link in shown for entry in link.get("addr_info", [])}
-    return found & set(VIP)
+    present = {f"{entry['local']}/{entry['prefixlen']}" for link in shown for entry in link.get("addr_info", [])}
+    return present & set(VIP)
 
 
 def change(namespace, action: str, *addresses: str) -> None:
-    """Another hand changes addresses of the VIP."""
+    """Change addresses of the VIP from outside."""
     for address in addresses or VIP:
         namespace.ip(f"addr {action} {address} dev eth0{' nodad' if action == 'add' and ':' in address else ''}")
 
 
 class AnnouncementListener:
-    """Hears the announcements of the VIP on a namespace's eth0."""
+    """Receives the announcements of the VIP on a namespace's eth0."""
 
     def __init__(self, namespace) -> None:
         self._socket = namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self._socket.bind(("eth0", 3))
         self._socket.setblocking(False)
 
-    def heard(self) -> list[tuple[str, str, str]]:
-        """Kind, address and MAC of what has been announced since the last look."""
-        found = []
+    def take(self) -> list[tuple[str, str, str]]:
+        """Kind, address and MAC of each announcement since the last call."""
+        announced = []
         while True:
             try:
                 frame, (_, _, direction, *_) = self._socket.recvfrom(2000)
             except BlockingIOError:
-                return found
-            heard = announcement_in(frame, time.monotonic(), BARE) if direction != socket.PACKET_OUTGOING else None
-            found += [(heard.kind, heard.address, heard.mac)] if heard else []
+                return announced
+            claim = announcement_in(frame, time.monotonic(), BARE) if direction != socket.PACKET_OUTGOING else None
+            announced += [(claim.kind, claim.address, claim.mac)] if claim else []
 
     def close(self) -> None:
         self._socket.close()
@@ -121,7 +121,7 @@ def test_it_ends_with_the_vip_released(host, with_lca):
 
 
 @pytest.mark.parametrize("here", [VIP, VIP[:1]])
-def test_one_that_observes_reports_the_vip_and_leaves_it_alone(host, with_lca, here):
+def test_an_lca_that_observes_reports_the_vip_and_leaves_it_alone(host, with_lca, here):
     change(host, "add", *here)
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -134,7 +134,7 @@ def test_one_that_observes_reports_the_vip_and_leaves_it_alone(host, with_lca, h
     assert held(host) == set(here)
 
 
-def test_what_is_ordered_while_it_ends_is_refused_and_the_vip_stays_released(host, with_lca):
+def test_a_command_during_its_end_is_refused_and_the_vip_stays_released(host, with_lca):
     async def scenario(lca: Lca, agent: Agent) -> None:
         await agent.result(EnableVip(H1))
         closing = asyncio.create_task(lca.close())
@@ -164,7 +164,7 @@ def test_a_host_without_the_configured_interface_is_an_error_of_one_line(host, t
 # The agent's commands
 
 
-def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired, listener, with_lca):
+def test_an_enabled_vip_is_on_the_interface_and_announced(wired, listener, with_lca):
     host, _ = wired
     mac = mac_of(host)
     announcements = [("advertisement", BARE[1], mac), ("reply", BARE[0], mac), ("request", BARE[0], mac)]
@@ -173,21 +173,21 @@ def test_enabled_it_is_on_the_interface_and_the_neighbour_has_heard_of_it(wired,
         assert await agent.result(EnableVip(H1)) == CommandSucceeded(1)
         assert held(host) == set(VIP)
         assert (await lca.report()).vip_held
-        assert sorted(listener.heard()) == sorted(announcements * 5)
+        assert sorted(listener.take()) == sorted(announcements * 5)
         assert await agent.result(AnnounceVip(H1)) == CommandSucceeded(2)
-        assert sorted(listener.heard()) == sorted(announcements * 5)
+        assert sorted(listener.take()) == sorted(announcements * 5)
         assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)
         assert (held(host), (await lca.report()).vip_held) == (set(), False)
 
     with_lca(host, scenario)
 
 
-def test_what_is_not_held_is_not_announced(wired, listener, with_lca):
+def test_a_vip_that_is_not_held_is_not_announced(wired, listener, with_lca):
     host, _ = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         assert await agent.result(AnnounceVip(H1)) == CommandFailed(1, "this host does not hold the VIP")
-        assert listener.heard() == []
+        assert listener.take() == []
 
     with_lca(host, scenario)
 
@@ -202,7 +202,7 @@ def test_a_vip_enabled_in_part_is_announced_in_part_and_the_command_fails(wired,
         assert failure.reason.startswith(f"{IPV6} is not on eth0: ")
         assert held(host) == {IPV4}
         mac = mac_of(host)
-        assert sorted(listener.heard()) == [("reply", BARE[0], mac)] * 5 + [("request", BARE[0], mac)] * 5
+        assert sorted(listener.take()) == [("reply", BARE[0], mac)] * 5 + [("request", BARE[0], mac)] * 5
         assert agent.reports() == []
         assert await agent.result(DisableVip(H1)) == CommandSucceeded(2)
         assert held(host) == set()
@@ -211,7 +211,7 @@ def test_a_vip_enabled_in_part_is_announced_in_part_and_the_command_fails(wired,
 
 
 def test_the_neighbour_s_cache_follows(wired, with_lca, eventually):
-    """What a takeover is for: the neighbour sent to another host until now."""
+    """The purpose of a takeover: until now the neighbour has sent to another host."""
     host, neighbour = wired
 
     def cached() -> list[str | None]:
@@ -225,7 +225,7 @@ def test_the_neighbour_s_cache_follows(wired, with_lca, eventually):
     with_lca(host, scenario)
 
 
-def test_commands_for_the_vip_are_carried_out_in_the_order_in_which_they_came(host, with_lca, eventually):
+def test_commands_for_the_vip_are_carried_out_in_order_of_arrival(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
         for _ in range(5):
             agent.order(EnableVip(H1))
@@ -251,7 +251,7 @@ def test_a_command_for_another_host_or_application_is_refused(host, with_lca, co
     with_lca(host, scenario)
 
 
-def test_on_an_interface_that_is_gone_the_vip_cannot_be_enabled_and_counts_as_free(host, with_lca, eventually):
+def test_without_its_interface_the_vip_cannot_be_enabled_and_counts_as_free(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
         await agent.result(EnableVip(H1))
         host.ip("link delete eth0")
@@ -260,12 +260,12 @@ def test_on_an_interface_that_is_gone_the_vip_cannot_be_enabled_and_counts_as_fr
         assert isinstance(failure, CommandFailed)
         assert "eth0" in failure.reason
         assert not (await lca.report()).vip_held
-        assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)  # as it is asked to be
+        assert await agent.result(DisableVip(H1)) == CommandSucceeded(3)  # as the command wants it
 
     with_lca(host, scenario)
 
 
-def test_a_vip_that_cannot_be_announced_is_a_failure_and_its_place_is_reported(host, with_lca, eventually):
+def test_a_vip_that_cannot_be_announced_is_a_failure_and_is_reported_held(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
         host.ip("link set eth0 down")
         failure = await agent.result(EnableVip(H1))
@@ -278,36 +278,34 @@ def test_a_vip_that_cannot_be_announced_is_a_failure_and_its_place_is_reported(h
 
 
 class SlowAddresses(NetlinkAddresses):
-    """Addresses that are on the interface long before that is known."""
+    """Addresses that are on the interface long before the driver knows it."""
 
     async def enable(self) -> None:
         await super().enable()
         await asyncio.sleep(1000)
 
 
-def test_a_vip_that_came_without_being_announced_is_announced_when_it_is_looked_at(
-    wired, listener, with_lca, eventually
-):
-    """The deadline cut the command short between the two, and the core counts a VIP that is here as announced."""
+def test_a_vip_that_was_not_announced_is_announced_at_the_next_look(wired, listener, with_lca, eventually):
+    """The deadline ended the command between the two steps, and the core takes a VIP that is here for announced."""
     host, _ = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         number = agent.order(EnableVip(H1), deadline_ms=1000)
         await eventually(lambda: CommandTimedOut(number, "not done within 1000 ms") in agent.events)
         assert held(host) == set(VIP)
-        listener.heard()
-        for announcements in (15, 0):  # five of each kind, and none when it is looked at again
+        listener.take()
+        for announcements in (15, 0):  # five of each kind, and none at the next look
             await agent.result(LookAtVip(H1))
             assert agent.events[-2:] == [VipReported(H1, held=True), CommandSucceeded(agent.count)]
             await asyncio.sleep(0.3)
-            assert len(listener.heard()) == announcements
+            assert len(listener.take()) == announcements
 
     with_lca(host, scenario, SlowAddresses)
 
 
 @pytest.mark.parametrize(("present", "whole"), [((), False), (VIP, True), ((IPV4,), False), ((IPV6,), False)])
-def test_a_look_at_the_vip_reports_whether_all_of_it_is_here_and_then_succeeds(host, with_lca, present, whole):
-    """Of a part nothing is left, as before a report: another host may be given what this one has of it."""
+def test_a_look_at_the_vip_reports_whether_it_is_complete_and_then_succeeds(host, with_lca, present, whole):
+    """A partial VIP is removed, as before a report: another host may be given those addresses."""
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         if present:
@@ -319,10 +317,10 @@ def test_a_look_at_the_vip_reports_whether_all_of_it_is_here_and_then_succeeds(h
     with_lca(host, scenario)
 
 
-# What is done by another hand
+# Changes from outside
 
 
-def test_what_another_hand_does_is_reported_once(host, with_lca, eventually):
+def test_a_change_from_outside_is_reported_once(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
         expected: list[HostEvent] = []
         for action in ("add", "del", "add"):
@@ -335,8 +333,8 @@ def test_what_another_hand_does_is_reported_once(host, with_lca, eventually):
 
 
 @pytest.mark.parametrize("part", VIP)
-def test_a_part_of_the_vip_is_taken_away_before_the_host_reports(host, with_lca, part):
-    """Or another host would be given what this one has of it; and what is missing of it would never be put back."""
+def test_a_partial_vip_is_removed_before_the_host_reports(host, with_lca, part):
+    """Otherwise another host would be given the same addresses, and the missing ones would never be added."""
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         change(host, "add", part)
@@ -347,7 +345,7 @@ def test_a_part_of_the_vip_is_taken_away_before_the_host_reports(host, with_lca,
 
 
 @pytest.mark.parametrize("lost", VIP)
-def test_a_vip_of_which_one_address_vanishes_is_not_held_any_more(host, with_lca, eventually, lost):
+def test_a_vip_of_which_one_address_vanishes_is_no_longer_held(host, with_lca, eventually, lost):
     async def scenario(lca: Lca, agent: Agent) -> None:
         await agent.result(EnableVip(H1))
         change(host, "del", lost)
@@ -368,8 +366,8 @@ def test_its_own_changes_are_not_reported(host, with_lca):
     with_lca(host, scenario)
 
 
-def test_a_vip_that_vanishes_in_the_moment_after_it_was_enabled_is_reported(host, with_lca, eventually):
-    """Before anybody could look: what was enabled and what vanished then may come as one piece of news."""
+def test_a_vip_that_vanishes_right_after_it_was_enabled_is_reported(host, with_lca, eventually):
+    """Before anything could look: the kernel may report the addition and the removal at once."""
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         def take_it_away(event: HostEvent) -> None:
@@ -396,7 +394,7 @@ def test_another_host_s_claim_of_a_vip_that_is_held_is_logged(wired, with_lca, e
     async def scenario(lca: Lca, agent: Agent) -> None:
         assert claims() == 0
         await asyncio.sleep(0.05)
-        assert claims() == 0  # it was not held
+        assert claims() == 0  # the VIP was not held
         await agent.result(EnableVip(H1))
         await eventually(claims)
         assert mac_of(neighbour) in caplog.messages[-1]
@@ -405,7 +403,7 @@ def test_another_host_s_claim_of_a_vip_that_is_held_is_logged(wired, with_lca, e
         with_lca(host, scenario)
 
 
-def test_it_can_ask_the_network_for_the_agent_s_address(wired, with_lca):
+def test_it_can_solicit_the_agent_s_address(wired, with_lca):
     host, neighbour = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:

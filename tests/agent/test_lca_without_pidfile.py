@@ -44,9 +44,7 @@ def with_lca(tmp_path, application) -> Callable[..., None]:
 
 
 @KINDS
-def test_without_a_pidfile_a_failure_and_a_return_are_seen_by_the_status(
-    host, with_lca, application, eventually, kind, mode
-):
+def test_without_a_pidfile_the_status_shows_a_failure_and_a_return(host, with_lca, application, eventually, kind, mode):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -59,7 +57,7 @@ def test_without_a_pidfile_a_failure_and_a_return_are_seen_by_the_status(
     with_lca(host, scenario, kind=kind, **by_status(application))
 
 
-def test_a_mode_that_another_hand_changed_is_told_once(host, with_lca, application, eventually):
+def test_a_mode_changed_from_outside_is_reported_once(host, with_lca, application, eventually):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -74,7 +72,7 @@ def test_a_mode_that_another_hand_changed_is_told_once(host, with_lca, applicati
     with_lca(host, scenario, **by_status(application))
 
 
-def test_an_answer_that_cannot_be_read_or_does_not_come_changes_nothing(host, with_lca, application, caplog):
+def test_an_unreadable_or_missing_answer_changes_nothing(host, with_lca, application, caplog):
     application.run("primary")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -92,7 +90,7 @@ def test_an_answer_that_cannot_be_read_or_does_not_come_changes_nothing(host, wi
     assert caplog.messages == [f"the mode of {A1} cannot be read, so it still counts as primary: {reason}"]  # once
 
 
-def test_a_status_command_that_is_killed_does_not_say_that_the_application_is_down(host, with_lca, application):
+def test_a_killed_status_command_does_not_mean_that_the_application_is_down(host, with_lca, application):
     application.run("primary")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -105,7 +103,7 @@ def test_a_status_command_that_is_killed_does_not_say_that_the_application_is_do
     with_lca(host, scenario, **by_status(application))
 
 
-def test_of_an_application_that_was_never_understood_nobody_says_that_it_runs(host, with_lca, application):
+def test_an_application_whose_status_was_never_readable_counts_as_down(host, with_lca, application):
     application.run("in transition")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -114,7 +112,7 @@ def test_of_an_application_that_was_never_understood_nobody_says_that_it_runs(ho
     with_lca(host, scenario, **by_status(application))
 
 
-def test_a_command_does_not_wait_for_a_regular_look_and_looks_go_on_after_it(host, with_lca, application, eventually):
+def test_a_command_does_not_wait_for_a_status_check_and_checks_go_on_after_it(host, with_lca, application, eventually):
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
@@ -131,7 +129,7 @@ def test_a_command_does_not_wait_for_a_regular_look_and_looks_go_on_after_it(hos
     with_lca(host, scenario, **by_status(application))
 
 
-def test_an_lca_that_ends_does_not_leave_a_look_behind(host, with_lca, application, eventually):
+def test_an_lca_that_ends_leaves_no_status_command_behind(host, with_lca, application, eventually):
     application.run()
     hanging = "echo $$ > looking; while [ -e hanging ]"
 
@@ -151,7 +149,7 @@ def test_an_lca_that_ends_does_not_leave_a_look_behind(host, with_lca, applicati
 
 @pytest.fixture
 def stateful(tmp_path) -> dict[str, Any]:
-    """What the member of an application says that a real agent controls; the file `state` holds its role."""
+    """The configuration of an application that a real agent controls; the file `state` holds its role."""
     agent = Path("/usr/lib/ocf/resource.d/pacemaker/Stateful")
     if not agent.exists():
         pytest.skip(f"there is no {agent}: install pacemaker-resource-agents")
@@ -179,7 +177,7 @@ def test_an_ocf_agent_starts_promotes_demotes_and_stops(host, with_lca, stateful
     with_lca(host, scenario, **stateful)
 
 
-def test_what_another_hand_does_is_seen_through_an_ocf_agent(host, with_lca, stateful, tmp_path, eventually):
+def test_a_change_from_outside_is_noticed_through_an_ocf_agent(host, with_lca, stateful, tmp_path, eventually):
     state = tmp_path / "state"
     seen = [("Unpromoted", Mode.BACKUP), ("Promoted", Mode.PRIMARY)]
 

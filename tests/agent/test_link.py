@@ -44,11 +44,11 @@ def refusals(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     return refusals_in(caplog)
 
 
-# What a link is for
+# Reports, commands and events
 
 
 def test_commands_go_one_way_and_events_the_other(site: Site, eventually):
-    """Report first, then each in its order; a command comes with its id and its deadline."""
+    """The report comes first, then all events in order; a command comes with its id and its deadline."""
     carried_out = []
     events = [VipReported("host1", held=False), ApplicationReported("sip1", Mode.DOWN), CommandSucceeded(7)]
 
@@ -69,7 +69,7 @@ def test_commands_go_one_way_and_events_the_other(site: Site, eventually):
     assert site.heard == [True]
 
 
-def test_ipv6(site: Site, eventually):
+def test_a_link_over_ipv6(site: Site, eventually):
     """An endpoint may be an IPv6 address."""
     try:
         site.port = free_port("::1")
@@ -86,7 +86,7 @@ def test_ipv6(site: Site, eventually):
 
 
 def test_the_report_comes_first_however_long_it_takes(site: Site, eventually):
-    """Heartbeats keep the session alive meanwhile, and what happens meanwhile is told after the report."""
+    """Heartbeats keep the session alive until then, and events of this time are sent after the report."""
     happened = VipReported("host1", held=False)
 
     async def report_slowly() -> HostReport:
@@ -106,7 +106,7 @@ def test_the_report_comes_first_however_long_it_takes(site: Site, eventually):
 
 
 def test_a_report_that_fails_ends_the_session_and_is_asked_for_again(site: Site, eventually, refusals):
-    """The log tells why the host does not connect."""
+    """The log says why the host does not connect."""
     attempts = []
 
     async def report_at_second_try() -> HostReport:
@@ -124,7 +124,7 @@ def test_a_report_that_fails_ends_the_session_and_is_asked_for_again(site: Site,
     assert "no report for the agent" in refusals()
 
 
-def test_events_that_nobody_can_be_told(site: Site, eventually, refusals):
+def test_events_without_a_connected_agent_are_dropped(site: Site, eventually, refusals):
     """Without an agent an event is dropped; too many before the report end the session, and the next one is whole."""
     happened = VipReported("host1", held=False)
     attempts = []
@@ -150,7 +150,7 @@ def test_events_that_nobody_can_be_told(site: Site, eventually, refusals):
 
 
 def test_a_solicitation_that_fails_is_tried_again(site: Site, eventually):
-    """An interface that is down now may be up in a moment."""
+    """An interface that is down now may be up soon."""
 
     def fail(agent_address: str) -> None:
         site.solicited.append(agent_address)
@@ -167,7 +167,7 @@ def test_a_solicitation_that_fails_is_tried_again(site: Site, eventually):
     asyncio.run(scenario())
 
 
-def test_what_the_lca_cannot_carry_out_fails_at_once(site: Site, eventually):
+def test_a_command_that_the_lca_cannot_carry_out_fails_at_once(site: Site, eventually):
     """A `DriverError` of `execute` is the command's result; so is a command for another host."""
 
     def refuse(command: HostCommand, _: int) -> None:
@@ -189,7 +189,7 @@ def test_what_the_lca_cannot_carry_out_fails_at_once(site: Site, eventually):
 
 
 def test_a_command_without_a_connection_fails_at_once(site: Site, eventually):
-    """And `HostLost` is delivered once, however long nobody answers."""
+    """And `HostLost` is delivered once, however long the host does not answer."""
 
     async def scenario():
         agent = site.host_link()
@@ -202,7 +202,7 @@ def test_a_command_without_a_connection_fails_at_once(site: Site, eventually):
     assert site.events == [CommandFailed(7, "not sent: there is no connection to host host1"), LOST]
 
 
-def test_goodbye_and_return(site: Site, eventually):
+def test_a_host_says_goodbye_and_returns(site: Site, eventually):
     """`HostLeft` stands in for `HostLost`, and a host that starts again connects again."""
 
     async def scenario():
@@ -249,7 +249,7 @@ def test_a_long_queue_is_carried_out_in_order(site: Site, eventually):
 # Settings
 
 
-def test_names_are_no_addresses(site: Site):
+def test_a_name_is_not_an_address(site: Site):
     """Looking a name up could block the agent."""
     site.address = "localhost"
     with pytest.raises(DriverError, match="'localhost' is not an IP address"):
@@ -258,7 +258,7 @@ def test_names_are_no_addresses(site: Site):
         site.lca_link()
 
 
-def test_an_address_that_is_taken_is_an_error(site: Site):
+def test_an_address_in_use_is_an_error(site: Site):
     """Two LCAs cannot listen at one address."""
 
     async def scenario():

@@ -1,4 +1,4 @@
-"""Cut cables, broken connections and stalled agents: what both ends of a link make of the silence."""
+"""Cut cables, broken connections and stalled agents: how both ends of a link handle the silence."""
 
 import asyncio
 import socket
@@ -50,7 +50,7 @@ class Cable:
         self._whole.set()
 
     def heal_for_new_connections(self) -> Callable[[], None]:
-        """As TCP does that waits before its next repeat; what is returned ends the wait of the old ones."""
+        """Like TCP, which waits before its next repeat; the returned function ends the wait of the old connections."""
         before, self._whole = self._whole, asyncio.Event()
         self._whole.set()
         return before.set
@@ -104,7 +104,7 @@ def refusals(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 # Silence
 
 
-def test_a_cut_cable(site: Site, eventually):
+def test_a_cut_cable_is_noticed_at_both_ends(site: Site, eventually):
     """Both sides notice, a command of before the cut is never executed, and both are back when the network is."""
 
     async def scenario():
@@ -125,7 +125,7 @@ def test_a_cut_cable(site: Site, eventually):
     assert set(site.solicited) == {"127.0.0.1"}
 
 
-def test_a_silence_that_ends_in_time(site: Site, eventually):
+def test_a_silence_that_ends_in_time_loses_no_host(site: Site, eventually):
     """A host that was silent for half of the detection time, and is heard again, was never lost."""
     site.detection_ms = 4000
 
@@ -173,8 +173,8 @@ def test_a_session_goes_on_over_another_connection(site: Site, eventually, refus
     assert site.heard == [True]
 
 
-def test_a_connection_that_breaks_is_made_anew(site: Site, eventually):
-    """A reset connection is no lost host: what was said meanwhile is told when it is heard again."""
+def test_a_broken_connection_is_replaced(site: Site, eventually):
+    """A reset connection does not mean a lost host: what was sent in between arrives over the next one."""
     site.detection_ms = 4000
     happened = VipReported("host1", held=False)
 
@@ -192,7 +192,7 @@ def test_a_connection_that_breaks_is_made_anew(site: Site, eventually):
     assert [event for event in site.events if event not in (SILENT, HEARD)] == [CONNECTED, *[happened] * 3]
 
 
-def test_a_network_that_is_cut_in_one_direction_is_cut(site: Site, eventually):
+def test_a_network_cut_in_one_direction_counts_as_cut(site: Site, eventually):
     """Heartbeats of a host that does not hear the agent are no sign of life."""
 
     async def keep_saying(lca: Peer):
@@ -265,7 +265,7 @@ def cut_oneself_off(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_later(CUT_S, run, "bridge link set dev eth0 state 3")
 
 
-def test_a_silent_cut_of_a_real_network(site: Site, wired, eventually):
+def test_a_silent_cut_of_a_real_network_heals(site: Site, wired, eventually):
     """The ARP caches are empty at the end of the cut, and the host solicits the agent's address until it is heard."""
     agent_side, host_side = wired
     site.address = "198.51.100.2"

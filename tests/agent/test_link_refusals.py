@@ -1,4 +1,4 @@
-"""Who is not let in by a link, and which messages of those who are get refused."""
+"""Which peers a link does not let in, and which messages of an accepted peer it refuses."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ def test_a_stranger_is_not_let_in(site: Site, eventually, refusals):
     assert f"127.0.0.1 has the key {load_public(site.keys, 'stranger').decode()}, not the agent's" in refusals()
 
 
-def test_an_impostor_is_not_talked_to(site: Site, eventually, refusals):
+def test_an_impostor_gets_no_message(site: Site, eventually, refusals):
     """A host whose key is not the expected one gets nothing from the agent."""
 
     async def scenario():
@@ -94,7 +94,7 @@ def test_a_peer_without_a_key_is_not_let_in(site: Site, eventually, refusals):
 
 
 def test_the_newest_agent_wins(site: Site, eventually):
-    """Once a newer agent has proved to be there, what the older one says is refused."""
+    """Once a newer agent has proved to be present, messages of the older one are refused."""
 
     async def scenario():
         async with running(site.lca_link()), Peer(site, "agent", "host1") as old, Peer(site, "agent", "host1") as new:
@@ -126,7 +126,7 @@ def test_a_second_agent_is_refused_while_the_first_is_heard(site: Site, eventual
     assert LOST not in site.events
 
 
-def test_a_hello_alone_takes_nobodys_place(site: Site, eventually):
+def test_a_hello_alone_replaces_no_session(site: Site, eventually):
     """A hello that comes late, from before a cut, leaves the living session as it is."""
 
     async def scenario():
@@ -147,12 +147,12 @@ def test_a_hello_alone_takes_nobodys_place(site: Site, eventually):
 
 
 def changed(peer: Peer, **changes: object) -> bytes:
-    """An order as it would be right now, changed in one respect."""
+    """A valid order of this moment, changed in one respect."""
     return encode(evolve(decode(peer.session.stamp(Order(ENABLE, 1000))), **changes))
 
 
 async def replay(peer: Peer) -> bytes:
-    """Say something, and give back its bytes to be said once more."""
+    """Send a message, and return its bytes so that they can be sent again."""
     return await peer.say(Heartbeat(hearing=True))
 
 
@@ -178,7 +178,7 @@ REFUSED_BY_THE_LCA = {
 
 
 @pytest.mark.parametrize("reason", REFUSED_BY_THE_LCA)
-def test_the_lca_refuses(site: Site, eventually, refusals, reason: str):
+def test_the_lca_refuses_invalid_messages(site: Site, eventually, refusals, reason: str):
     """It is logged with its reason and not executed; the session goes on."""
 
     async def scenario():
@@ -197,7 +197,7 @@ def test_the_lca_refuses(site: Site, eventually, refusals, reason: str):
     assert site.executed == [ENABLE]
 
 
-def test_a_command_out_of_date_is_answered(site: Site, refusals):
+def test_a_command_that_is_too_old_fails(site: Site, refusals):
     """The agent learns that its command came too late and was not executed."""
 
     async def scenario() -> Message:
@@ -214,7 +214,7 @@ def test_a_command_out_of_date_is_answered(site: Site, refusals):
 
 
 @pytest.mark.parametrize("frames", [(b"",), (b"{}", b"{}"), (b"x" * 10 * MAX_BYTES,)])
-def test_the_lca_survives(site: Site, eventually, frames: tuple[bytes, ...]):
+def test_the_lca_survives_malformed_messages(site: Site, eventually, frames: tuple[bytes, ...]):
     """Empty messages, messages in parts and huge ones, which end their connection, do no harm to others."""
 
     async def scenario():
@@ -238,7 +238,7 @@ REFUSED_BY_THE_AGENT = {
 
 
 @pytest.mark.parametrize("reason", REFUSED_BY_THE_AGENT)
-def test_the_agent_refuses(site: Site, eventually, refusals, reason: str):
+def test_the_agent_refuses_invalid_messages(site: Site, eventually, refusals, reason: str):
     """It is logged with its reason, and nothing comes of it."""
 
     async def scenario():

@@ -19,25 +19,25 @@ from switchover.fsm.commands import EnableVip
 BEAT = Heartbeat(hearing=True)
 
 
-def said(session: Session) -> Message:
+def next_beat(session: Session) -> Message:
     return decode(session.stamp(BEAT))
 
 
-def test_messages_are_numbered_and_give_back_the_peers_clock():
+def test_messages_are_numbered_and_return_the_peers_clock():
     """Each message has the next number and the newest clock value that was heard."""
     near, far = Session("s"), Session("s")
-    first = said(near)
+    first = next_beat(near)
     far.check_order(first)
-    second = said(far)
+    second = next_beat(far)
     assert (first.number, first.echo_ms) == (1, 0)
     assert (second.number, second.echo_ms) == (1, first.clock_ms)
-    assert said(far).number == 2
+    assert next_beat(far).number == 2
 
 
-def test_order():
-    """Forward in any step; never the same again, never back, never another session's."""
+def test_messages_out_of_order_are_refused():
+    """Numbers may skip forward, but never repeat, go back or belong to another session."""
     session = Session("s")
-    message = said(Session("s"))
+    message = next_beat(Session("s"))
     for number in (1, 2, 9):
         session.check_order(evolve(message, number=number))
     for number in (9, 8, 1, 0):
@@ -50,21 +50,21 @@ def test_order():
 ORDER = Order(EnableVip("host1", id=7), 1000)
 
 
-def test_what_may_not_have_been_heard_is_repeated():
-    """Under its old number, until the peer has told that it heard it; heartbeats are not worth it."""
+def test_unacknowledged_messages_are_repeated():
+    """Under its old number, until the peer acknowledges it; heartbeats are not repeated."""
     near, far = Session("s"), Session("s")
     for body in (ORDER, BEAT, ORDER):
         near.stamp(body)
     assert [(message.number, message.body) for message in map(decode, near.repeats())] == [(1, ORDER), (3, ORDER)]
     far.check_order(decode(near.repeats()[0]))
-    near.check_order(said(far))
+    near.check_order(next_beat(far))
     assert [decode(data).number for data in near.repeats()] == [3]
     near.take_back()
     assert near.repeats() == []
 
 
-def test_a_session_holds_so_much_and_no_more():
-    """A peer that hears nothing does not cost memory without end."""
+def test_a_session_keeps_a_limited_number_of_messages():
+    """A peer that receives nothing does not cost memory without limit."""
     session = Session("s")
     while not session.is_full:
         session.stamp(ORDER)
@@ -72,7 +72,7 @@ def test_a_session_holds_so_much_and_no_more():
 
 
 def test_only_the_newest_resume_counts():
-    """One that was long on its way does not move the session back, and none takes a message's number."""
+    """A delayed one does not move the session back, and none uses up a message number."""
     near, far = Session("s"), Session("s")
     first, second = decode(near.stamp_resume()), decode(near.stamp_resume())
     far.check_resume(second, Resume(2))
@@ -80,15 +80,15 @@ def test_only_the_newest_resume_counts():
         with pytest.raises(RefusedError, match="out of order"):
             far.check_resume(late, Resume(count))
     assert (first.body, second.body) == (Resume(1), Resume(2))
-    far.check_order(said(near))
+    far.check_order(next_beat(near))
 
 
 @pytest.mark.parametrize(
     ("age_ms", "in_time"), [(0, True), (500, True), (2000, False), (60_000, False), (-1000, False)]
 )
-def test_age(age_ms: int, in_time: bool):
-    """A message whose sender was out of touch for the limit is refused, and so is one from the future."""
-    message = evolve(said(Session("s")), echo_ms=clock_ms() - age_ms)
+def test_messages_that_are_too_old_are_refused(age_ms: int, in_time: bool):
+    """A message is refused if its sender was out of touch for the limit, or if it comes from the future."""
+    message = evolve(next_beat(Session("s")), echo_ms=clock_ms() - age_ms)
     if in_time:
         check_age(message, 2000)
     else:
@@ -96,8 +96,10 @@ def test_age(age_ms: int, in_time: bool):
             check_age(message, 2000)
 
 
-def test_a_flood_of_refusals_is_logged_in_drops(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
-    """Three warnings in ten seconds for each reason; the next one counts what went unsaid."""
+def test_a_flood_of_refusals_is_logged_at_a_limited_rate(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """Three warnings in ten seconds for each reason; the next one counts those left out."""
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
     caplog.set_level(logging.WARNING, "switchover.link")

@@ -1,4 +1,4 @@
-"""What the daemons log: the text, the JSON, and the form that the journal of systemd wants."""
+"""The logs of the daemons: as text, as JSON, and in the form that the journal of systemd expects."""
 
 import asyncio
 import io
@@ -35,14 +35,14 @@ def with_traceback(message: str) -> logging.LogRecord:
     try:
         raise ValueError("two\nlines")
     except ValueError:
-        found = record(message, logging.ERROR)
-        found.exc_info = sys.exc_info()
-        return found
+        failed = record(message, logging.ERROR)
+        failed.exc_info = sys.exc_info()
+        return failed
 
 
 @pytest.fixture(autouse=True)
 def loggers() -> Iterator[None]:
-    """The loggers of this process, put back."""
+    """Restores the loggers of this process after the test."""
     root, ours = logging.getLogger(), logging.getLogger("switchover")
     before = [*root.handlers], ours.level
     yield
@@ -52,7 +52,7 @@ def loggers() -> Iterator[None]:
 
 @pytest.fixture
 def in_nepal(monkeypatch) -> Iterator[None]:
-    """A time zone in which no local time can be taken for one of UTC."""
+    """A time zone in which a local time cannot be mistaken for UTC."""
     monkeypatch.setenv("TZ", "NPT-5:45")
     time.tzset()
     yield
@@ -68,11 +68,11 @@ def test_a_text_has_local_time_level_logger_incident_and_message(in_nepal):
         assert formatter("text").format(without) == "2026-01-31T23:56:38.196 INFO switchover.agent refused"
 
 
-def test_json_is_one_object_a_line_with_the_time_of_utc(in_nepal):
-    told = formatter("json").format(record('a "quoted"\nmessage \udcff', logging.WARNING, incident=262))
-    assert told.isascii()
-    assert len(told.splitlines()) == 1
-    assert json.loads(told) == {
+def test_json_is_one_object_per_line_with_the_time_in_utc(in_nepal):
+    line = formatter("json").format(record('a "quoted"\nmessage \udcff', logging.WARNING, incident=262))
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    assert json.loads(line) == {
         "time": "2026-01-31T18:11:38.196Z",
         "level": "warning",
         "logger": "switchover.agent",
@@ -83,10 +83,10 @@ def test_json_is_one_object_a_line_with_the_time_of_utc(in_nepal):
 
 
 def test_json_keeps_a_traceback_in_its_object():
-    told = json.loads(formatter("json").format(with_traceback("it went wrong")))
-    assert told["message"] == "it went wrong"
-    assert told["exception"].startswith("Traceback (most recent call last):\n")
-    assert told["exception"].endswith("ValueError: two\nlines")
+    logged = json.loads(formatter("json").format(with_traceback("it went wrong")))
+    assert logged["message"] == "it went wrong"
+    assert logged["exception"].startswith("Traceback (most recent call last):\n")
+    assert logged["exception"].endswith("ValueError: two\nlines")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_json_keeps_a_traceback_in_its_object():
         (1, 7),
     ],
 )
-def test_the_journal_gets_priorities_and_no_time_of_ours(level, priority):
-    told = formatter("text", is_journal=True).format(record("x", level, incident=7))
-    assert told == f"<{priority}>{logging.getLevelName(level)} switchover.agent [7] x"
+def test_the_journal_gets_priorities_and_no_timestamp(level, priority):
+    line = formatter("text", is_journal=True).format(record("x", level, incident=7))
+    assert line == f"<{priority}>{logging.getLevelName(level)} switchover.agent [7] x"
 
 
 def test_the_journal_gets_a_priority_for_every_line_of_a_traceback():
@@ -114,23 +114,23 @@ def test_the_journal_gets_a_priority_for_every_line_of_a_traceback():
     assert [line for line in lines if not line.startswith("<3>")] == []
 
 
-def test_the_journal_gets_json_whole():
-    told = formatter("json", is_journal=True).format(record("x", logging.ERROR))
-    assert told == "<3>" + formatter("json").format(record("x", logging.ERROR))
+def test_the_journal_gets_json_with_its_time():
+    line = formatter("json", is_journal=True).format(record("x", logging.ERROR))
+    assert line == "<3>" + formatter("json").format(record("x", logging.ERROR))
 
 
-def test_the_journal_is_known_by_the_very_file_that_systemd_names(tmp_path):
+def test_the_journal_is_recognised_by_the_file_that_systemd_names(tmp_path):
     with (tmp_path / "a").open("w") as one, (tmp_path / "b").open("w") as other:
-        found = os.fstat(one.fileno())
-        environment = {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        status = os.fstat(one.fileno())
+        environment = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
         assert is_journal(one, environment)
         assert not is_journal(other, environment)
         assert not is_journal(one, {})
-    assert not is_journal(one, environment)  # it is closed
+    assert not is_journal(one, environment)  # the file is closed
     assert not is_journal(io.StringIO(), environment)
 
 
-def test_information_is_logged_by_our_own_loggers_only_and_warnings_by_all():
+def test_only_our_loggers_log_information_and_all_log_warnings():
     for quiet, expected in (
         (False, ["ours", "our warning", "their warning"]),
         (True, ["our warning", "their warning"]),
@@ -145,7 +145,7 @@ def test_information_is_logged_by_our_own_loggers_only_and_warnings_by_all():
 
 
 class Silent:
-    """A connection to a host of which only the test tells."""
+    """A connection to a host that sends nothing by itself."""
 
     heard_at = None
 
@@ -165,7 +165,7 @@ def file(tmp_path) -> Path:
     return file
 
 
-def test_what_an_agent_logs_of_an_incident_carries_its_id(file):
+def test_log_lines_of_an_incident_carry_its_id(file):
     """The id is the number of the incident's first event in the journal, here 2: the agent's start is 1."""
     stream, settings = io.StringIO(), load(file)
 
@@ -180,22 +180,22 @@ def test_what_an_agent_logs_of_an_incident_carries_its_id(file):
 
     configure("json", stream=stream)
     asyncio.run(main())
-    told = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert {each.get("incident") for each in told} == {2}
-    assert told[0]["message"].startswith("event: ")
-    assert f"00-5150 {A1}" in " ".join(each["message"] for each in told)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {each.get("incident") for each in lines} == {2}
+    assert lines[0]["message"].startswith("event: ")
+    assert f"00-5150 {A1}" in " ".join(each["message"] for each in lines)
 
 
 def daemon_says(file: Path, *options: str) -> tuple[int, list[str]]:
-    """What an agent says that cannot start, for want of keys."""
+    """The output of an agent that cannot start because it has no keys."""
     argv = [sys.executable, "-m", "switchover.agent", "agent", "-c", str(file), *options]
     done = subprocess.run(argv, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # noqa: S603
     return done.returncode, done.stderr.splitlines()
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_daemons_take_the_format_that_is_asked_for(file, form):
-    """A doubt about the configuration is the first thing that is logged."""
+def test_the_daemons_log_in_the_requested_format(file, form):
+    """A warning about the configuration is logged first."""
     file.write_text(file.read_text().replace("[agent]", 'reactions = "literal"\n[agent]', 1))
     status, lines = daemon_says(file, "--log-format", form)
     assert status == 1

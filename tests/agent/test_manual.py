@@ -1,4 +1,4 @@
-"""The manual page: groff and man find no fault with it, and everything that can be typed is in it."""
+"""The manual page: groff and man accept it, and it contains every command and option."""
 
 # ruff: noqa: S603  # the commands are our own
 
@@ -21,10 +21,10 @@ PAGE = page(USAGE)
 
 def tool(name: str) -> str:
     """A program's path."""
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         pytest.skip(f"{name} is not installed")
-    return found
+    return path
 
 
 def test_groff_finds_no_fault():
@@ -64,12 +64,12 @@ def test_every_command_every_option_and_every_example_is_shown_as_it_is_typed(sh
 
 
 def typed() -> Iterator[str]:
-    """All that the page says can be typed."""
+    """Every command line that the page shows."""
     yield from (line for _, lines in EXAMPLES for line in lines)
     yield from (command.example for command in USAGE.commands)
 
 
-def test_what_is_typed_in_the_examples_can_be_typed():
+def test_the_commands_of_the_examples_are_valid():
     ours = [words for words in (shlex.split(line, comments=True) for line in typed()) if words[0] == "switchover"]
     assert len(ours) > len(USAGE.commands)
     for words in ours:
@@ -77,14 +77,14 @@ def test_what_is_typed_in_the_examples_can_be_typed():
         assert callable(_parser().parse_args(arguments).run)
 
 
-def test_every_file_that_has_a_default_is_told_of(shown):
+def test_every_file_with_a_default_is_mentioned(shown):
     defaults = [*AgentSettings().__getstate__().values(), ScsLogSettings.__attrs_attrs__.bookmark.default]
     paths = [str(path) for path in defaults if str(path).startswith("/")]
     assert len(paths) >= 5
     assert [path for path in paths if not re.search(rf"^ +{re.escape(path)}$", shown, re.MULTILINE)] == []
 
 
-def test_what_roff_would_take_for_its_own_is_shown_as_it_is():
+def test_roff_requests_in_the_text_are_shown_literally():
     odd = Usage("odd", ".TH is no 'request'; C:\\new --flag", (), "example: echo '\\fB-x'\n\nexit status: 0 always")
     text = page(Usage("switchover", "", (), "", (odd,)))
     argv = [tool("groff"), "-man", "-Tascii", "-P-c"]
@@ -95,6 +95,6 @@ def test_what_roff_would_take_for_its_own_is_shown_as_it_is():
     assert "Exit status: 0 always." in lines
 
 
-def test_the_command_writes_the_page_where_nobody_watches(capsys):
+def test_the_command_writes_the_page_when_output_is_not_a_terminal(capsys):
     assert main(["manual"]) == 0
     assert capsys.readouterr().out == PAGE

@@ -20,11 +20,11 @@ from switchover.drivers.errors import DriverError, ExitStatusError, TimedOutErro
 from switchover.fsm import Mode
 
 PROGRAM = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "support" / "mlcmd_stand_in.py"))
-PASSWORD = "xyzzy's $HOME"  # noqa: S105 - the stand-in's; a shell would make something else of it
+PASSWORD = "xyzzy's $HOME"  # noqa: S105 - the stand-in's; a shell would change it
 LOGIN = {"cshost": "config.example", "csport": 2020, "csuser": "an operator", "csappname": "GAX 1"}
 STATUS, SWITCHOVER, MAKE_BACKUP = "-getappstatus", "-switchover", "-makebackup"
 AMPLE_MS = 20_000
-SHORT_MS = 2_000  # for what never happens
+SHORT_MS = 2_000  # for a change that never happens
 
 FIRST = {"dbid": 101, "name": "SIP Server (Primary)", "mode": "Primary", "peer": 102}
 SECOND = {"dbid": 102, "name": "SIP Server (Backup)", "mode": "Backup", "peer": 101}
@@ -46,7 +46,7 @@ class Site:
         (self.directory / "state.json").write_text(json.dumps(self.state))
 
     def says(self, words: str) -> None:
-        """What a status says of the first application from now on."""
+        """The status of the first application from now on."""
         self.write(applications=[{**FIRST, "mode": words}, SECOND])
 
     def mlcmd(self, **changes: Any) -> Mlcmd:
@@ -61,7 +61,7 @@ class Site:
         return [" ".join(run["argv"][-2:]) for run in self.runs()]
 
     def nobody_holds_the_lock(self) -> bool:
-        """Whether the one that hung, and its child, are gone: the lock is theirs for as long as one of them lives."""
+        """Whether the hung process and its child are gone: they hold the lock as long as one of them lives."""
         with (self.directory / "lock").open() as lock, contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
@@ -69,7 +69,7 @@ class Site:
 
 
 async def ended(call: Coroutine[Any, Any, None]) -> None:
-    """Await a call, and until no child is left: on a busy machine a killed one may outlive the driver's patience."""
+    """Await a call, then wait until no child is left: on a busy machine a killed one may outlive the driver's wait."""
     try:
         await call
     finally:
@@ -97,14 +97,14 @@ def test_a_command_line_has_every_mandatory_parameter_and_one_operation(site: Si
     ("words", "mode"),
     [("PRIMARY.", Mode.PRIMARY), ("started\n mode=Backup,", Mode.BACKUP), ("down (Stopped)", Mode.DOWN)],
 )
-def test_one_word_of_a_status_tells_the_mode(site: Site, words: str, mode: Mode):
-    """Whatever else the application is called and the status says."""
+def test_one_word_of_a_status_gives_the_mode(site: Site, words: str, mode: Mode):
+    """Regardless of the application's name and the rest of the status."""
     site.says(words)
     assert asyncio.run(site.mlcmd().mode("SIP Server (Primary)", AMPLE_MS)) is mode
 
 
 @pytest.mark.parametrize("words", ["", "unknown", "primaries", "non-primary", "primary or backup", "backup: stopped"])
-def test_a_status_with_no_word_or_two_is_unreadable_and_nothing_is_switched(site: Site, words: str):
+def test_a_status_without_exactly_one_mode_is_unreadable_and_nothing_is_switched(site: Site, words: str):
     site.says(words)
     with pytest.raises(UnreadableError, match=r"should name one of primary, backup, stopped, down: 'application"):
         asyncio.run(site.mlcmd().to_primary("SIP Server (Primary)", AMPLE_MS))
@@ -120,14 +120,14 @@ def test_garbage_is_unreadable(site: Site, behaviour: str):
 
 
 @pytest.mark.parametrize("settings", [{}, {"to_backup": (MAKE_BACKUP, "{application}")}])
-def test_an_application_that_is_already_what_it_should_be_is_left_alone(site: Site, settings: dict[str, Any]):
+def test_an_application_already_in_the_wanted_mode_is_left_alone(site: Site, settings: dict[str, Any]):
     asyncio.run(site.mlcmd(**settings).to_primary("SIP Server (Primary)", AMPLE_MS))
     asyncio.run(site.mlcmd(**settings).to_backup(102, 101, AMPLE_MS))
     assert site.operations() == [f"{STATUS} SIP Server (Primary)", f"{STATUS} 102"]
 
 
 @pytest.mark.parametrize("behaviour", ["succeed", "linger"])
-def test_a_backup_is_made_primary_and_looked_at_again(site: Site, behaviour: str):
+def test_a_backup_is_made_primary_and_its_status_read_again(site: Site, behaviour: str):
     site.write(behaviour={SWITCHOVER: [behaviour], STATUS: [behaviour]})
     asyncio.run(site.mlcmd().to_primary(102, AMPLE_MS))
     assert site.operations() == [f"{STATUS} 102", f"{SWITCHOVER} 102", f"{STATUS} 102"]
@@ -138,7 +138,7 @@ def test_a_backup_is_made_primary_and_looked_at_again(site: Site, behaviour: str
     ("settings", "operation"),
     [({}, f"{SWITCHOVER} SIP Server (Backup)"), ({"to_backup": (MAKE_BACKUP, "{application}")}, f"{MAKE_BACKUP} 101")],
 )
-def test_a_primary_is_made_backup_through_its_peer_or_by_the_site_s_own_operation(
+def test_a_primary_is_made_backup_through_its_peer_or_the_site_s_operation(
     site: Site, settings: dict[str, Any], operation: str
 ):
     asyncio.run(site.mlcmd(**settings).to_backup(101, "SIP Server (Backup)", AMPLE_MS))
@@ -153,7 +153,7 @@ def test_a_mode_that_changes_after_the_operation_ended_is_waited_for(site: Site)
 
 
 @pytest.mark.parametrize("answer", ["say_bytes", "fail", "die"])
-def test_an_answer_that_tells_nothing_while_the_mode_changes_is_not_the_last_word(site: Site, answer: str):
+def test_an_unclear_status_while_the_mode_changes_is_not_final(site: Site, answer: str):
     site.write(behaviour={STATUS: ["succeed", answer, "succeed"]})
     asyncio.run(site.mlcmd().to_primary(102, AMPLE_MS))
     assert site.operations() == [f"{STATUS} 102", f"{SWITCHOVER} 102", f"{STATUS} 102", f"{STATUS} 102"]
@@ -168,7 +168,7 @@ def test_an_answer_that_tells_nothing_while_the_mode_changes_is_not_the_last_wor
         ({STATUS: ["succeed", "fail"]}, ExitStatusError, "ended with status 1: failed"),
     ],
 )
-def test_what_was_seen_last_is_told_when_the_deadline_passes(
+def test_the_last_status_is_reported_when_the_deadline_passes(
     site: Site, behaviour: dict[str, list[str]], kind: type[DriverError], reason: str
 ):
     site.write(behaviour=behaviour)
@@ -179,8 +179,8 @@ def test_what_was_seen_last_is_told_when_the_deadline_passes(
 
 @pytest.mark.parametrize(("behaviour", "status"), [("fail", 1), ("die", -9)])
 @pytest.mark.parametrize("operation", [STATUS, SWITCHOVER])
-def test_a_run_that_fails_ends_it(site: Site, operation: str, behaviour: str, status: int):
-    """Nothing is run after it; whether to try again is not decided here."""
+def test_a_failed_run_ends_the_change(site: Site, operation: str, behaviour: str, status: int):
+    """Nothing is run after it; the driver does not decide whether to try again."""
     site.write(behaviour={operation: [behaviour]})
     with pytest.raises(ExitStatusError, match=rf"{operation} 102 ended with status {status}: .* -cspassword \*\*\* "):
         asyncio.run(site.mlcmd().to_primary(102, AMPLE_MS))
@@ -188,7 +188,7 @@ def test_a_run_that_fails_ends_it(site: Site, operation: str, behaviour: str, st
 
 
 @pytest.mark.parametrize("operation", [STATUS, SWITCHOVER])
-def test_an_mlcmd_that_hangs_is_killed_with_what_it_started(
+def test_an_mlcmd_that_hangs_is_killed_with_its_children(
     site: Site, eventually: Callable[..., Coroutine[Any, Any, None]], operation: str
 ):
     site.write(behaviour={operation: ["hang"]})
@@ -204,7 +204,7 @@ def test_an_mlcmd_that_hangs_is_killed_with_what_it_started(
 @pytest.mark.parametrize("behaviour", ["fail", "die", "flood_and_fail", "hang"])
 @pytest.mark.parametrize("operation", [STATUS, SWITCHOVER])
 def test_the_password_is_shown_nowhere(site: Site, caplog: pytest.LogCaptureFixture, operation: str, behaviour: str):
-    """Whatever mlcmd prints, and although asyncio's own debugging is on."""
+    """Whatever mlcmd prints, and even with asyncio's debug mode on."""
     caplog.set_level(logging.DEBUG)
     site.write(behaviour={operation: [behaviour]})
     driver = site.mlcmd()
@@ -243,9 +243,7 @@ def test_the_password_can_come_from_the_environment(site: Site, monkeypatch: pyt
         (b"xyzzy\n", 0o640, "other users can read it; run: chmod 600 /"),
     ],
 )
-def test_a_password_file_that_will_not_do_is_told_and_nothing_is_run(
-    site: Site, content: bytes, mode: int, reason: str
-):
+def test_an_unusable_password_file_is_an_error_and_nothing_is_run(site: Site, content: bytes, mode: int, reason: str):
     site.password_file.write_bytes(content)
     site.password_file.chmod(mode)
     with pytest.raises(DriverError, match=reason) as caught:
@@ -254,7 +252,7 @@ def test_a_password_file_that_will_not_do_is_told_and_nothing_is_run(
     assert not (site.directory / "runs").exists()
 
 
-def test_what_is_not_there_is_told(site: Site):
+def test_a_missing_program_or_file_is_an_error(site: Site):
     with pytest.raises(DriverError, match=r"^cannot read mlcmd's password from /nowhere: No such file or directory$"):
         asyncio.run(site.mlcmd(password_file=Path("/nowhere")).mode(101, AMPLE_MS))
     with pytest.raises(DriverError, match=r"^no-such-mlcmd cannot be run: No such file or directory$"):
@@ -262,8 +260,8 @@ def test_what_is_not_there_is_told(site: Site):
 
 
 @pytest.mark.parametrize("application", ["", "-switchover", -1, "SIP\0Server"])
-def test_what_cannot_be_an_application_is_not_put_on_a_command_line(site: Site, application: int | str):
-    """A name that begins with a hyphen would be an operation of its own."""
+def test_an_impossible_application_name_is_not_put_on_a_command_line(site: Site, application: int | str):
+    """A name that begins with a hyphen would be taken for an operation."""
     with pytest.raises(DriverError, match="cannot be given an application"):
         asyncio.run(site.mlcmd().mode(application, AMPLE_MS))
     assert not (site.directory / "runs").exists()
@@ -290,7 +288,7 @@ def test_the_language_is_the_site_s(site: Site, monkeypatch: pytest.MonkeyPatch,
         ({"password_env": "SITE_PASSWORD"}, "and not both"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(site: Site, changes: dict[str, Any], reason: str):
+def test_impossible_settings_are_refused(site: Site, changes: dict[str, Any], reason: str):
     with pytest.raises(ValueError, match=reason):
         site.mlcmd(**changes)
 

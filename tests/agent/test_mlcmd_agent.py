@@ -1,4 +1,4 @@
-"""A whole agent where mlcmd says and changes the modes: its start, switchovers and takeovers."""
+"""A whole agent with modes read and changed through mlcmd: its start, switchovers and takeovers."""
 
 import asyncio
 import functools
@@ -85,7 +85,7 @@ mlcmd = "10{number}"
 
 @define(eq=False)
 class Lca:
-    """A host that reports whatever runs as backup, and runs VIP scripts at once."""
+    """A host that reports all its applications as backup, and runs VIP scripts at once."""
 
     name: str
     hear: Callable[[Event], None]
@@ -179,7 +179,7 @@ ANSWERS = ["succeed", "fail", "echo", "say_bytes", "linger", "die"]
 @pytest.mark.parametrize("first", [*ANSWERS, "hang"])
 @pytest.mark.parametrize(("primary", "vip"), [(A1, H1), (A2, H2)])
 def test_an_agent_that_starts_switches_nothing(on_site, primary: str, vip: str, first: str):
-    """Both LCAs say backup, and mlcmd may need some time to say what is so."""
+    """Both LCAs report backup, and mlcmd may need some time to report the modes."""
 
     async def scenario(whole: Whole) -> None:
         whole.site.is_primary(primary, status=[first, first, "succeed"])
@@ -193,7 +193,7 @@ def test_an_agent_that_starts_switches_nothing(on_site, primary: str, vip: str, 
 
 @pytest.mark.parametrize("how", ["succeed", "promise", "linger"])
 def test_a_manual_switchover_takes_one_operation(on_site, how: str):
-    """Who becomes backup does so by the other one's becoming primary."""
+    """The old primary becomes backup when the other one becomes primary."""
 
     async def scenario(whole: Whole) -> None:
         await whole.rests("redundant_1", "held_1")
@@ -219,7 +219,7 @@ def test_a_primary_that_fails_is_replaced_and_comes_back_as_backup(on_site):
 
 @pytest.mark.parametrize("lost", [ApplicationReported(A1, D), HostLost(H1), HostLeft(H1)])
 def test_where_the_scs_has_switched_by_itself_no_operation_is_run(on_site, lost: Event):
-    """That it is primary already is success, and the VIP follows."""
+    """It is primary already, so the promotion succeeds, and the VIP follows."""
 
     async def scenario(whole: Whole) -> None:
         await whole.rests("redundant_1", "held_1")
@@ -233,7 +233,7 @@ def test_where_the_scs_has_switched_by_itself_no_operation_is_run(on_site, lost:
     on_site(scenario)
 
 
-def test_a_host_that_returns_with_its_primary_is_demoted_or_found_to_be_backup(on_site):
+def test_a_primary_that_returns_is_demoted_or_turns_out_to_be_backup(on_site):
     async def scenario(whole: Whole) -> None:
         await whole.rests("redundant_1", "held_1")
         whole.hosts[H1].hear(HostLost(H1))
@@ -252,8 +252,8 @@ TROUBLE += [{"status": ["succeed", how, how, "succeed"]} for how in ("fail", "ec
 
 
 @pytest.mark.parametrize("behaviour", TROUBLE, ids=json.dumps)
-def test_a_takeover_ends_right_whatever_is_the_matter_with_mlcmd(on_site, behaviour: dict[str, list[str]]):
-    """What failed is tried again, and what is not known is looked at before that."""
+def test_a_takeover_succeeds_whatever_is_wrong_with_mlcmd(on_site, behaviour: dict[str, list[str]]):
+    """A failed command is tried again; after an unclear one, the mode is read first."""
 
     async def scenario(whole: Whole) -> None:
         await whole.rests("redundant_1", "held_1")
@@ -270,10 +270,8 @@ def test_a_takeover_ends_right_whatever_is_the_matter_with_mlcmd(on_site, behavi
 
 
 @pytest.mark.parametrize("behaviour", TROUBLE, ids=json.dumps)
-def test_a_manual_switchover_is_made_or_given_up_whatever_is_the_matter_with_mlcmd(
-    on_site, behaviour: dict[str, list[str]]
-):
-    """Where the primary is, there the VIP is, and mlcmd says so, too."""
+def test_a_switchover_is_made_or_given_up_whatever_is_wrong_with_mlcmd(on_site, behaviour: dict[str, list[str]]):
+    """The VIP is where the primary is, and mlcmd agrees."""
 
     async def scenario(whole: Whole) -> None:
         await whole.rests("redundant_1", "held_1")

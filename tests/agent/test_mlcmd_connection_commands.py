@@ -1,4 +1,4 @@
-"""Commands for what mlcmd controls: how they are carried out, and what is told of them whatever happens meanwhile."""
+"""Commands for what mlcmd controls: how they are carried out, and which results are delivered."""
 
 import asyncio
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def play(site: Site, eventually: Eventually) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize(
-    ("primary", "command", "operations", "told"),
+    ("primary", "command", "operations", "reports"),
     [
         (A1, Promote(H1, A1, 7), [], []),
         (A2, Promote(H1, A1, 7), [f"{SWITCHOVER} 101"], []),
@@ -64,25 +64,24 @@ def play(site: Site, eventually: Eventually) -> Callable[..., None]:
     ],
 )
 @pytest.mark.parametrize("known", [P, B])
-def test_mlcmd_carries_out_what_it_controls(play, known: Mode, primary, command, operations, told):
-    """Whatever was known before, what is so already is left alone, and a look is always answered."""
+def test_mlcmd_carries_out_what_it_controls(play, known: Mode, primary, command, operations, reports):
+    """Whatever mode was known before: the wanted mode is left alone, and a look is always answered."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1 if known is P else A2)
         await harness.connect(known)
         harness.site.is_primary(primary)
         harness.connection.send(command, AMPLE_MS)
-        assert (
-            harness.events == []
-        )  # never from within `send`: the agent is busy with the event that led to the command
-        await harness.comes(*told, CommandSucceeded(7))
+        # Never from within `send`: the agent is busy with the event that led to the command.
+        assert harness.events == []
+        await harness.comes(*reports, CommandSucceeded(7))
         assert (harness.site.operations(), harness.host.sent) == (operations, [])
 
     play(scenario)
 
 
 @pytest.mark.parametrize("command", [Promote(H1, RM, 7), Start(H1, A1, 7), EnableVip(H1, 7), LookAt(H1, RM, 7)])
-def test_what_mlcmd_does_not_control_is_the_host_s(play, command: HostCommand):
+def test_commands_that_mlcmd_does_not_control_go_to_the_host(play, command: HostCommand):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
         harness.connection.send(command, 1234)
@@ -94,8 +93,8 @@ def test_what_mlcmd_does_not_control_is_the_host_s(play, command: HostCommand):
 
 
 @pytest.mark.parametrize("command", [Promote(H1, A1, 7), Demote(H1, A1, 7), LookAt(H1, A1, 7)])
-def test_nothing_is_done_for_a_host_that_is_not_connected(play, command: HostCommand):
-    """Its own connection knows what becomes of a command that cannot be sent."""
+def test_commands_for_a_host_that_is_not_connected_are_passed_on(play, command: HostCommand):
+    """Its own connection decides the result of a command that cannot be sent."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
@@ -121,7 +120,7 @@ def test_nothing_is_done_for_a_host_that_is_not_connected(play, command: HostCom
         ({"status": ["hang"]}, CommandTimedOut),
     ],
 )
-def test_what_becomes_of_a_command_is_told(play, behaviour: dict[str, list[str]], kind: type):
+def test_the_result_of_a_command_is_delivered(play, behaviour: dict[str, list[str]], kind: type):
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A2)
         await harness.connect(B)
@@ -148,7 +147,7 @@ def test_commands_for_one_application_wait_for_each_other_within_their_deadlines
     play(scenario)
 
 
-def test_of_an_application_that_is_down_its_host_knows_better(play):
+def test_commands_for_an_application_that_is_down_go_to_its_host(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
         for command in (Promote(H1, A1, 7), Demote(H1, A1, 8), LookAt(H1, A1, 9)):
@@ -162,8 +161,8 @@ def test_of_an_application_that_is_down_its_host_knows_better(play):
 
 @pytest.mark.parametrize("command", [Promote(H1, A1, 7), LookAt(H1, A1, 7)])
 @pytest.mark.parametrize("is_up_again", [False, True])
-def test_what_is_done_for_an_application_that_goes_down_has_failed(play, command: HostCommand, is_up_again: bool):
-    """Also if it is up again by then: nobody knows whether mlcmd speaks of the time before or after."""
+def test_a_command_for_an_application_that_goes_down_fails(play, command: HostCommand, is_up_again: bool):
+    """Also if it is up again by then: mlcmd may describe the time before or after."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A2)
@@ -184,10 +183,10 @@ def test_what_is_done_for_an_application_that_goes_down_has_failed(play, command
 @pytest.mark.parametrize("command", [Promote(H1, A1, 7), Demote(H1, A1, 7), LookAt(H1, A1, 7)])
 @pytest.mark.parametrize("parting", [HostLost(H1), HostLeft(H1), None])
 @pytest.mark.parametrize("behaviour", ["hang", "linger"])
-def test_nothing_is_told_after_a_host_is_lost_and_mlcmd_is_ended(
+def test_after_a_host_is_lost_nothing_is_delivered_and_mlcmd_is_ended(
     play, command: HostCommand, parting: Event | None, behaviour: str
 ):
-    """Nor after the end of the connection, which is there by itself: see `play`."""
+    """Nor after the connection is closed: see `play`."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
@@ -201,8 +200,8 @@ def test_nothing_is_told_after_a_host_is_lost_and_mlcmd_is_ended(
     play(scenario)
 
 
-def test_what_nobody_expects_is_logged_and_counts_as_unclear(play, caplog: pytest.LogCaptureFixture):
-    """An argument that cannot be passed on is what such a thing may be."""
+def test_an_unexpected_error_is_logged_and_counts_as_unclear(play, caplog: pytest.LogCaptureFixture):
+    """For example an argument that cannot be passed to a program."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)

@@ -1,4 +1,4 @@
-"""When a host whose modes mlcmd says is connected, and what is told of its applications as they fail and come up."""
+"""When a host with modes read through mlcmd is connected, and what is reported as its applications fail and return."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def play(site: Site, eventually: Eventually) -> Callable[..., None]:
 # A host connects
 
 
-def test_a_host_is_connected_once_mlcmd_has_reported_and_what_it_said_follows(play):
+def test_a_host_is_connected_once_mlcmd_reports_and_its_events_follow(play):
     async def scenario(harness: MlcmdHarness) -> None:
         meanwhile = [HostFellSilent(H1), VipReported(H1, held=True), HostHeard(H1), ApplicationReported(RM, D)]
         for event in (connected(B, RM_1=UP), *meanwhile):
@@ -80,7 +80,7 @@ def test_a_host_whose_applications_are_down_is_connected_at_once(play):
 
 @pytest.mark.parametrize("behaviour", ["hang", "linger", "fail"])
 def test_an_application_that_fails_while_mlcmd_is_asked_is_down(play, behaviour: str):
-    """mlcmd has no say in this, and would perhaps never tell a mode."""
+    """mlcmd does not decide this, and might never report a mode."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1, status=[behaviour])
@@ -95,7 +95,7 @@ def test_an_application_that_fails_while_mlcmd_is_asked_is_down(play, behaviour:
 
 @pytest.mark.parametrize("parting", [HostLost(H1), HostLeft(H1)])
 def test_a_host_that_is_lost_while_mlcmd_is_asked_was_never_connected(play, parting: Event):
-    """The agent is told that it is not there, once: it may wait for that."""
+    """`HostLost` is delivered once: the agent may wait for it."""
 
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1, status=["hang"])
@@ -111,7 +111,7 @@ def test_a_host_that_is_lost_while_mlcmd_is_asked_was_never_connected(play, part
     play(scenario)
 
 
-def test_of_a_host_that_is_not_connected_nothing_is_told(play):
+def test_nothing_is_reported_of_a_host_that_is_not_connected(play):
     async def scenario(harness: MlcmdHarness) -> None:
         speech = [HostFellSilent(H1), HostHeard(H1), VipReported(H1, held=True)]
         speech += [ApplicationReported(A1, B), ApplicationReported(A1, D), ApplicationReported(RM, D)]
@@ -140,7 +140,7 @@ def test_of_two_connections_the_newer_one_counts(play):
 
 
 @pytest.mark.parametrize("behaviour", ["fail", "say_bytes", "echo", "hang", "die"])
-def test_a_host_is_not_connected_before_mlcmd_has_told_its_modes(play, behaviour: str):
+def test_a_host_is_not_connected_before_mlcmd_has_reported_its_modes(play, behaviour: str):
     """However often it has to be asked."""
 
     async def scenario(harness: MlcmdHarness) -> None:
@@ -152,7 +152,7 @@ def test_a_host_is_not_connected_before_mlcmd_has_told_its_modes(play, behaviour
     play(scenario, deadline_ms=SHORT_MS)
 
 
-def test_the_mode_that_was_known_is_taken_until_mlcmd_tells_another_one(play):
+def test_the_known_mode_is_used_until_mlcmd_reports_another_one(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(P)
         harness.host.hear(HostLost(H1))
@@ -166,12 +166,12 @@ def test_the_mode_that_was_known_is_taken_until_mlcmd_tells_another_one(play):
 
 
 @pytest.mark.parametrize(
-    ("released_by", "told"), [(HostLost(H1), HostLost(H1)), (ApplicationReported(A1, D), connected(D))]
+    ("released_by", "expected"), [(HostLost(H1), HostLost(H1)), (ApplicationReported(A1, D), connected(D))]
 )
-def test_a_host_waits_for_the_modes_on_the_other_one(
-    site: Site, eventually: Eventually, released_by: Event, told: Event
+def test_a_host_waits_for_the_modes_on_the_other_host(
+    site: Site, eventually: Eventually, released_by: Event, expected: Event
 ):
-    """Else its backup would be promoted as soon as the agent has waited long enough for the other one."""
+    """Otherwise its backup would be promoted as soon as the settle time is over."""
 
     async def scenario() -> None:
         together: list[MlcmdConnection] = []
@@ -184,7 +184,7 @@ def test_a_host_waits_for_the_modes_on_the_other_one(
         await eventually(lambda: len(site.runs()) >= 5)
         assert first.events + second.events == []
         first.host.hear(released_by)
-        assert first.events == [told]
+        assert first.events == [expected]
         assert second.events == [connected(B), VipReported(H1, held=True)]
         for harness in (first, second):
             await asyncio.wait_for(harness.connection.close(), 20)
@@ -197,7 +197,7 @@ def test_a_host_waits_for_the_modes_on_the_other_one(
 
 
 @pytest.mark.parametrize("mode", [P, B])
-def test_the_mode_of_an_application_that_is_up_again_is_asked_for(play, mode: Mode):
+def test_the_mode_of_an_application_that_is_up_again_is_read(play, mode: Mode):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
         harness.site.is_primary(A1 if mode is P else A2)
@@ -220,7 +220,7 @@ def test_an_application_up_again_counts_as_backup_until_mlcmd_says_otherwise(pla
     play(scenario)
 
 
-def test_what_was_assumed_gives_way_to_what_came_of_a_command(play):
+def test_the_result_of_a_command_replaces_an_assumed_mode(play):
     """However often mlcmd is asked in vain after that."""
 
     async def scenario(harness: MlcmdHarness) -> None:
@@ -236,7 +236,7 @@ def test_what_was_assumed_gives_way_to_what_came_of_a_command(play):
     play(scenario)
 
 
-def test_a_late_answer_does_not_bring_an_application_back(play):
+def test_a_late_answer_does_not_revive_an_application(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
         harness.site.is_primary(A1, status=["linger"])
@@ -250,7 +250,7 @@ def test_a_late_answer_does_not_bring_an_application_back(play):
 
 
 @pytest.mark.parametrize("mode", [P, B])
-def test_mlcmd_that_calls_a_running_application_stopped_has_told_no_mode(play, mode: Mode):
+def test_a_status_of_stopped_for_a_running_application_is_not_a_mode(play, mode: Mode):
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1 if mode is P else A2)
         await harness.connect(mode)
