@@ -1,4 +1,4 @@
-"""What systemd is told: by the notifier alone, and by a real agent with a socket that stands for systemd's."""
+"""Notifications to systemd: from the notifier alone, and from a real agent, over a socket in the place of systemd's."""
 
 import asyncio
 import os
@@ -38,9 +38,9 @@ class Systemd:
         return self.listening.recv(65536).decode()
 
     def hears_besides_beats(self) -> str:
-        while (told := self.hears()) == BEAT:
+        while (message := self.hears()) == BEAT:
             pass
-        return told
+        return message
 
     def hears_nothing(self) -> bool:
         self.listening.setblocking(False)
@@ -62,14 +62,14 @@ def systemd(request, tmp_path) -> Iterator[Systemd]:
     systemd.listening.close()
 
 
-def test_without_a_service_manager_nothing_is_told():
+def test_without_a_service_manager_nothing_is_sent():
     manager = ServiceManager({})
     manager.ready("serves")
-    manager.follow(lambda: "serves")("anything")  # not even a timer, for which there would have to be a loop
+    manager.follow(lambda: "serves")("anything")  # starts no timer either: that would need a loop
     manager.stopping()
 
 
-def test_the_variables_are_not_passed_on(systemd):
+def test_the_variables_are_removed_from_the_environment(systemd):
     environment = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1", "PATH": "/bin"}
     ServiceManager(environment)
     assert environment == {"PATH": "/bin"}
@@ -78,7 +78,7 @@ def test_the_variables_are_not_passed_on(systemd):
 @pytest.mark.parametrize(
     "watchdog", [{}, {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "soon"}, {"WATCHDOG_USEC": "0"}]
 )
-def test_without_a_watchdog_of_ours_no_beat_is_told(systemd, watchdog):
+def test_without_a_watchdog_for_this_process_no_beat_is_sent(systemd, watchdog):
     async def main() -> None:
         manager = ServiceManager({"NOTIFY_SOCKET": systemd.address, **watchdog})
         manager.ready("serves")
@@ -90,7 +90,7 @@ def test_without_a_watchdog_of_ours_no_beat_is_told(systemd, watchdog):
     assert systemd.hears_nothing()
 
 
-def test_what_is_new_is_told_once_and_what_is_not_never(systemd):
+def test_a_changed_status_is_sent_once_and_an_unchanged_one_never(systemd):
     statuses = iter(["serves", "host2 lost", "host2 lost", "unheard of"])
 
     async def main() -> None:
@@ -101,18 +101,18 @@ def test_what_is_new_is_told_once_and_what_is_not_never(systemd):
             for _ in range(5):  # a takeover is many events
                 look("an event", None)
             await asyncio.sleep(2 * STATUS_AT_MOST_EVERY_S)
-        look()  # too late: it stops
+        look()  # too late: the agent stops
         manager.stopping()
         await asyncio.sleep(2 * STATUS_AT_MOST_EVERY_S)
 
     asyncio.run(main())
-    told = [systemd.hears() for _ in range(3)]
-    assert told == ["READY=1\nSTATUS=serves", "STATUS=host2 lost", "STOPPING=1"]
+    messages = [systemd.hears() for _ in range(3)]
+    assert messages == ["READY=1\nSTATUS=serves", "STATUS=host2 lost", "STOPPING=1"]
     assert systemd.hears_nothing()
     assert next(statuses) == "unheard of"
 
 
-def test_a_loop_that_hangs_does_not_beat_and_one_that_turns_again_does(systemd):
+def test_a_loop_that_hangs_sends_no_beat_until_it_runs_again(systemd):
     hang, hangs, go_on = threading.Event(), threading.Event(), threading.Event()
 
     async def main() -> None:
@@ -146,7 +146,7 @@ def test_a_loop_that_hangs_does_not_beat_and_one_that_turns_again_does(systemd):
     daemon.join(PATIENCE_S)
 
 
-def test_a_service_manager_that_is_gone_is_warned_of_and_harms_nothing(tmp_path, caplog):
+def test_a_missing_service_manager_causes_a_warning_and_no_harm(tmp_path, caplog):
     manager = ServiceManager({"NOTIFY_SOCKET": f"{tmp_path}/nobody"})
     manager.ready("serves")
     manager.stopping()
@@ -170,8 +170,8 @@ def file(tmp_path) -> Path:
     return file
 
 
-def test_an_agent_tells_that_it_is_ready_how_it_is_that_it_lives_and_that_it_stops(systemd, file):
-    """Each is true when it is told: when it is ready, it answers; stopped as a whole, it does not beat."""
+def test_an_agent_sends_readiness_status_beats_and_its_stop(systemd, file):
+    """Each notification is true when it is sent: a ready agent answers, and a stopped process sends no beat."""
     environment = {**os.environ, "NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "200000"}
     argv = [sys.executable, "-W", "error", "-m", "switchover.agent", "agent", "-c", str(file)]
     daemon = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True)  # noqa: S603
@@ -179,8 +179,8 @@ def test_an_agent_tells_that_it_is_ready_how_it_is_that_it_lives_and_that_it_sto
         begins = "solution lab: NOT as it should be; no redundancy; VIP out_of_sight; host1"
         assert systemd.hears() == f"READY=1\nSTATUS={begins} unknown, host2 unknown"
         assert ask(file.parent / "state" / "agent.sock", {"do": "status"})["ok"]
-        said = {systemd.hears() for _ in range(20)}
-        assert said == {BEAT, f"STATUS={begins} lost, host2 lost"}
+        messages = {systemd.hears() for _ in range(20)}
+        assert messages == {BEAT, f"STATUS={begins} lost, host2 lost"}
         daemon.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, daemon.pid, os.WSTOPPED | os.WNOWAIT)
         while not systemd.hears_nothing():
@@ -202,7 +202,7 @@ def test_an_agent_tells_that_it_is_ready_how_it_is_that_it_lives_and_that_it_sto
     assert systemd.hears_nothing()
 
 
-def test_an_agent_that_cannot_start_does_not_say_that_it_is_ready(systemd, file):
+def test_an_agent_that_cannot_start_does_not_report_readiness(systemd, file):
     (file.parent / "state" / "keys" / "agent.key_secret").unlink()
     argv = [sys.executable, "-m", "switchover.agent", "agent", "-c", str(file)]
     environment = {**os.environ, "NOTIFY_SOCKET": systemd.address}

@@ -1,4 +1,4 @@
-"""An agent that only observes: it follows what happens, tells hosts nothing, and journals what it would have done."""
+"""An agent that only observes: it follows events, sends no command, and journals the commands it would have given."""
 
 import asyncio
 import itertools
@@ -48,7 +48,7 @@ DEADLINE_MS = 2000
 
 @define(eq=False)
 class Watched:
-    """The connection to a host on which another hand does the switching."""
+    """The connection to a host that is switched from outside."""
 
     deliver: Callable[[Event], None]
     heard_at: float | None = None
@@ -60,7 +60,7 @@ class Watched:
         pass
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
-        raise AssertionError(f"an observer has told a host: {command}")
+        raise AssertionError(f"an observer has sent a command: {command}")
 
 
 @define(eq=False)
@@ -117,7 +117,7 @@ def observing(tmp_path: Path) -> Callable[[Callable[[ObserverHarness], Coroutine
     return run
 
 
-def test_what_others_do_is_followed_and_what_the_agent_would_do_is_journalled(observing, tmp_path):
+def test_changes_by_others_are_followed_and_withheld_commands_journalled(observing, tmp_path):
     async def scenario(harness: ObserverHarness) -> None:
         harness.connect()
         harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
@@ -146,14 +146,14 @@ def test_what_others_do_is_followed_and_what_the_agent_would_do_is_journalled(ob
     observing(scenario)
     last = list(incidents(tmp_path / "journal.sqlite"))[-1]
     assert (last.outcome, last.is_over) == ("SIP Server: host1 -> host2; VIP: host1 -> host2; redundancy lost", True)
-    told = [(link.text, link.result) for link in chain(last) if link.result]
-    assert told == [
+    results = [(link.text, link.result) for link in chain(last) if link.result]
+    assert results == [
         (text, "withheld: the agent only observes")
         for text in (f"promote {A2}", "disable_vip host1", "enable_vip host2", *["announce_vip host2"] * 2)
     ]
 
 
-def test_a_host_that_is_lost_is_followed_too(observing):
+def test_a_lost_host_is_followed_too(observing):
     async def scenario(harness: ObserverHarness) -> None:
         harness.connect()
         harness.hosts[H1].deliver(HostLost(H1))
@@ -172,8 +172,8 @@ def test_a_host_that_is_lost_is_followed_too(observing):
     observing(scenario)
 
 
-def test_what_nobody_does_is_given_up_after_a_while_and_tried_again_the_next_time(observing, tmp_path):
-    """Otherwise an old wish would hide the next one."""
+def test_a_withheld_command_is_given_up_after_a_while_and_given_again_later(observing, tmp_path):
+    """Otherwise an old request would hide the next one."""
 
     async def scenario(harness: ObserverHarness) -> None:
         harness.connect()
@@ -187,15 +187,15 @@ def test_what_nobody_does_is_given_up_after_a_while_and_tried_again_the_next_tim
             assert len(harness.texts_of("observed")) == count
 
     observing(scenario)
-    found = list(incidents(tmp_path / "journal.sqlite"))[1:]
-    assert [(incident.outcome, incident.is_over) for incident in found] == [("nothing was moved", True)] * 2
-    assert [(link.kind, link.text) for link in chain(found[0])][-2:] == [
+    later = list(incidents(tmp_path / "journal.sqlite"))[1:]
+    assert [(incident.outcome, incident.is_over) for incident in later] == [("nothing was moved", True)] * 2
+    assert [(link.kind, link.text) for link in chain(later[0])][-2:] == [
         ("event", "nobody did what was withheld: the states are taken from what the hosts report"),
         ("observed", "SIP Server demoting_2 -> redundant_1"),
     ]
 
 
-def test_as_long_as_nobody_is_primary_the_incident_goes_on(observing, tmp_path):
+def test_an_incident_goes_on_while_no_application_is_primary(observing, tmp_path):
     async def scenario(harness: ObserverHarness) -> None:
         harness.connect()
         harness.hosts[H1].deliver(ApplicationReported(A1, Mode.DOWN))
@@ -207,7 +207,7 @@ def test_as_long_as_nobody_is_primary_the_incident_goes_on(observing, tmp_path):
     assert not list(incidents(tmp_path / "journal.sqlite"))[-1].is_over
 
 
-def test_an_operator_is_refused_and_told_why(observing):
+def test_an_operator_is_refused_with_the_reason(observing):
     async def scenario(harness: ObserverHarness) -> None:
         harness.connect()
         before = harness.agent.solution.state
@@ -237,13 +237,13 @@ SETTLED = SolutionState(
 )
 
 
-def test_a_command_that_is_withheld_is_not_under_way():
+def test_a_withheld_command_is_not_pending():
     assert without_pending(evolve(SETTLED, pending=(Promote(H2, A2, id=7),))) == SETTLED
 
 
 @pytest.mark.parametrize("pair", PAIR.all_states)
 @pytest.mark.parametrize("placement", PLACEMENT.all_states)
-def test_a_machine_that_waits_goes_where_the_hosts_are_and_one_that_does_not_stays(pair, placement):
+def test_only_a_machine_that_waits_takes_the_state_of_the_hosts(pair, placement):
     before = evolve(SETTLED, pairs=(evolve(SETTLED.pairs[0], state=pair),), placement=placement, view="busy")
     after = as_reported(TAKEOVER, before)
     waits = pair.startswith(("demoting", "promoting", "split_brain", "both_backup", "taking_over"))
@@ -264,7 +264,7 @@ def _side(state: SolutionState) -> str:
 
 @pytest.mark.parametrize("vip", VIP.all_states)
 @pytest.mark.parametrize("held", [*itertools.product((True, False), repeat=2), (True, None), (None, False)])
-def test_a_vip_that_moves_goes_where_the_hosts_have_it(vip, held):
+def test_a_moving_vip_takes_the_place_that_the_hosts_report(vip, held):
     links = tuple("lost" if each is None else "connected" for each in held)
     after = as_reported(TAKEOVER, evolve(SETTLED, vip=vip, vip_held=held, links=links))
     seen = {
@@ -280,7 +280,7 @@ def test_a_vip_that_moves_goes_where_the_hosts_have_it(vip, held):
 
 
 @pytest.mark.parametrize(
-    ("modes", "links", "found"),
+    ("modes", "links", "expected"),
     [
         ((Mode.PRIMARY, Mode.BACKUP), ("connected", "connected"), "redundant_1"),
         ((Mode.DOWN, Mode.PRIMARY), ("connected", "connected"), "no_redundancy_2"),
@@ -290,12 +290,12 @@ def test_a_vip_that_moves_goes_where_the_hosts_have_it(vip, held):
         ((Mode.BACKUP, Mode.BACKUP), ("connected", "connected"), "demoting_2"),
     ],
 )
-def test_a_pair_goes_where_its_only_primary_is(modes, links, found):
+def test_a_pair_takes_the_side_of_its_only_primary(modes, links, expected):
     before = evolve(SETTLED, pairs=(PairState("demoting_2", modes),), links=links)
-    assert as_reported(TAKEOVER, before).pairs[0].state == found
+    assert as_reported(TAKEOVER, before).pairs[0].state == expected
 
 
-def test_the_daemon_is_told_so_on_its_command_line_and_tells_it_in_its_status(tmp_path):
+def test_the_command_line_makes_the_daemon_observe_and_the_status_shows_it(tmp_path):
     file = configuration(tmp_path)
     command = (sys.executable, "-W", "error", "-m", "switchover.agent")
     subprocess.run([*command, "keys", "-c", file], check=True, capture_output=True)  # noqa: S603  # our own

@@ -58,8 +58,8 @@ def result_of(work: Coroutine[Any, Any, Any], deadline_s: float = 20) -> Any:
     return asyncio.run(asyncio.wait_for(work, deadline_s))
 
 
-def test_an_agent_with_roles_goes_all_the_ways(stateful):
-    """Each action, and what `monitor` says after it. A primary that is stopped is demoted first: this agent insists."""
+def test_an_agent_with_roles_can_do_every_action(stateful):
+    """Each action, and then the answer of `monitor`. This agent requires that a primary is demoted before its stop."""
 
     async def scenario() -> list[Mode]:
         seen = [await stateful.look(DEADLINE_MS)]
@@ -85,7 +85,7 @@ def test_an_agent_without_roles_is_up_or_down(dummy):
 
 
 @pytest.mark.parametrize("action", [Action.PROMOTE, Action.DEMOTE])
-def test_what_an_agent_refuses_is_an_error_with_the_status_by_its_name(stateful, action):
+def test_a_refused_action_is_an_error_with_the_name_of_its_status(stateful, action):
     verb = {Action.PROMOTE: "promote", Action.DEMOTE: "demote"}[action]
     with pytest.raises(ExitStatusError, match=rf"/Stateful {verb} ended with status 7 \(OCF_NOT_RUNNING\): "):
         result_of(stateful.act(action, DEADLINE_MS))
@@ -100,8 +100,8 @@ def test_an_agent_without_roles_cannot_be_promoted(dummy):
     ("status", "mode"),
     [(0, Mode.BACKUP), (7, Mode.DOWN), (8, Mode.PRIMARY), (190, Mode.BACKUP), (191, Mode.PRIMARY)],
 )
-def test_what_monitor_answers_is_the_mode(stateful, tmp_path, status, mode):
-    (tmp_path / "state.rc").write_text(f"{status}\n")  # this agent's way to be told what to answer
+def test_the_answer_of_monitor_is_the_mode(stateful, tmp_path, status, mode):
+    (tmp_path / "state.rc").write_text(f"{status}\n")  # the file from which this agent takes its answer
     assert result_of(stateful.look(DEADLINE_MS)) is mode
 
 
@@ -119,8 +119,8 @@ def test_any_other_answer_is_an_error_with_its_name_and_the_agent_s_reason(state
     ("promotable", "resource"),
     [(True, {"promotable": "true", "promoted_max": "1", "master_max": "1", "clone_max": "2"}), (False, {})],
 )
-def test_an_agent_gets_the_environment_that_the_api_promises(agents, tmp_path, promotable, resource):
-    """As the agent itself writes it down."""
+def test_an_agent_gets_the_environment_of_the_ocf_api(agents, tmp_path, promotable, resource):
+    """As the agent itself records it."""
     dump = tmp_path / "environment"
     agent = OcfAgent(agents / "Stateful", (f"envfile={dump}", f"state={tmp_path}/a=b c"))
     result_of(OcfControl(agent, "SIP_Server_1", promotable, 500).look(1234))
@@ -142,18 +142,18 @@ def test_an_agent_gets_the_environment_that_the_api_promises(agents, tmp_path, p
     assert ("OCF_RESKEY_CRM_meta_promotable" in entries) is promotable
 
 
-def test_an_agent_that_does_not_answer_in_time_says_nothing(scripted):
+def test_an_agent_that_does_not_answer_in_time_gives_no_mode(scripted):
     with pytest.raises(TimedOutError, match="agent monitor did not end within 100 ms"):
         result_of(scripted("sleep 100").look(100))
 
 
-def test_an_agent_that_is_killed_says_nothing(scripted):
-    """It did not say that the application is down."""
+def test_an_agent_that_is_killed_gives_no_mode(scripted):
+    """It did not report that the application is down."""
     with pytest.raises(UnreadableError, match="agent monitor ended with status -9"):
         result_of(scripted("kill -9 $$").look(DEADLINE_MS))
 
 
-def test_an_agent_that_is_not_there_is_an_error_of_one_line(tmp_path):
+def test_a_missing_agent_is_an_error_of_one_line(tmp_path):
     control = OcfControl(OcfAgent(tmp_path / "nothing"), "SIP_Server_1", True, 1000)
     with pytest.raises(DriverError, match="nothing cannot be run: No such file or directory"):
         result_of(control.act(Action.START, DEADLINE_MS))
@@ -165,9 +165,9 @@ def test_a_parameter_is_a_name_and_a_value(text):
 
 
 @pytest.mark.parametrize("text", ["port", "=1", "1a=1", "a-b=1", "a b=1", "", "a=\0"])
-def test_anything_else_is_no_parameter(text):
+def test_anything_else_is_refused_as_a_parameter(text):
     assert not PARAMETER.fullmatch(text)
 
 
-def test_the_examples_in_the_docstrings():
+def test_the_examples_in_the_docstrings_are_true():
     assert doctest.testmod(ocf).failed == 0

@@ -1,4 +1,4 @@
-"""`switchover plan`: what would be done if something happened; it is what then is done, and nothing is done for it."""
+"""`switchover plan`: what an event would lead to. It agrees with what really happens, and nothing is executed."""
 
 import asyncio
 import json
@@ -74,31 +74,31 @@ COURSES = [
 
 
 @pytest.mark.parametrize("course", COURSES, ids="; ".join)
-def test_what_is_planned_is_what_is_done_when_it_happens(tmp_path, request, course):
-    """On hosts that do what they are told, commands and states are the same; how long things take is no matter."""
+def test_a_plan_agrees_with_what_really_happens(tmp_path, request, course):
+    """On hosts that carry out every command, commands and states are the same; only times differ."""
     name, *events = course
     state, topology = request.getfixturevalue(name), example(tmp_path, name).topology()
-    found = plan(topology, state, events)
+    result = plan(topology, state, events)
     done = played(tmp_path, name, *(f"{3000 * number} {words}" for number, words in enumerate(events)))
     assert [incident.outcome for incident in done.incidents if incident.moves] == [
-        planned.incident.outcome for planned in found.events if planned.incident and planned.incident.moves
+        planned.incident.outcome for planned in result.events if planned.incident and planned.incident.moves
     ]
     last = list(replay(tmp_path / "journal.sqlite"))[-1].after
-    assert without_alarms(last) == without_alarms(found.after)
-    scripts = [c for planned in found.events for c in planned.commands if c.startswith(("enable_vip", "disable_vip"))]
+    assert without_alarms(last) == without_alarms(result.after)
+    scripts = [c for planned in result.events for c in planned.commands if c.startswith(("enable_vip", "disable_vip"))]
     ran = done.outcome.scripts
     assert {h: {s: scripts.count(f"{s} {h}") for s in ("enable_vip", "disable_vip")} for h in (H1, H2)} == ran
 
 
 def without_alarms(state: SolutionState) -> SolutionState:
-    """A state, but for the alarms that have been cancelled since."""
+    """A state without its alarms, which may have been cancelled since."""
     return evolve(state, alarms=())
 
 
-def test_a_plan_says_what_would_be_done_in_which_order_and_why(sip):
-    found = plan(TAKEOVER, sip, ["fail SIP_Server_1"])
-    assert found.before == sip
-    (planned,) = found.events
+def test_a_plan_gives_the_commands_in_order_with_their_reasons(sip):
+    result = plan(TAKEOVER, sip, ["fail SIP_Server_1"])
+    assert result.before == sip
+    (planned,) = result.events
     assert planned.commands == (
         "promote SIP_Server_2",
         "disable_vip host1",
@@ -106,7 +106,7 @@ def test_a_plan_says_what_would_be_done_in_which_order_and_why(sip):
         "announce_vip host2",
     )
     assert planned.outcome == "SIP Server: host1 -> host2; VIP: host1 -> host2; redundancy lost"
-    text = found.as_text().splitlines()
+    text = result.as_text().splitlines()
     assert text[:15] == [
         "PLAN: nothing is executed; every command is assumed to succeed at once",
         "",
@@ -154,12 +154,12 @@ def test_a_plan_says_what_would_be_done_in_which_order_and_why(sip):
         ),
     ],
 )  # fmt: skip
-def test_a_plan_says_why_nothing_would_be_moved(sip, events, outcome):
+def test_a_plan_gives_the_reason_why_nothing_would_be_moved(sip, events, outcome):
     planned = plan(TAKEOVER, sip, events).events[-1]
     assert (planned.outcome, planned.commands) == (outcome, ())
 
 
-def test_what_is_so_already_is_no_news(voicemail):
+def test_an_event_that_changes_nothing_moves_nothing(voicemail):
     *_, planned = plan(VOICEMAIL, voicemail, ["fail RM_2", "fail RM_2"]).events
     assert planned.outcome == "nothing would be moved: that is so already"
 
@@ -170,7 +170,7 @@ def test_a_refused_event_changes_nothing_and_the_plan_goes_on_after_it(sip):
 
 
 def test_a_host_returns_as_it_was_when_it_was_lost(sip):
-    """And what happened to it meanwhile is seen when it returns."""
+    """Events on the lost host become visible when it returns."""
     first, *_, last = plan(TAKEOVER, sip, ["lose host1", "fail SIP_Server_1", "return host1"]).events
     assert (first.assumption, last.assumption) == ("", "")
     assert "SIP_Server_1 down; VIP on host1" in [link.text for link in last.chain]
@@ -188,25 +188,25 @@ def test_a_host_returns_as_it_was_when_it_was_lost(sip):
         ("return host1 backup", "host1 returns with SIP_Server_1 backup, no VIP", ("announce_vip host2",)),
     ],
 )
-def test_how_a_host_is_that_was_lost_before_is_assumed_and_said(sip, words, assumption, commands):
+def test_the_assumed_state_of_a_returning_host_is_shown(sip, words, assumption, commands):
     lost = plan(TAKEOVER, sip, ["lose host1"]).after
-    found = plan(TAKEOVER, lost, [words])
-    assert found.events[0].assumption == assumption
-    assert commands is None or found.events[0].commands == commands
-    assert f"  assumed: {assumption}" in found.as_text().splitlines()
+    result = plan(TAKEOVER, lost, [words])
+    assert result.events[0].assumption == assumption
+    assert commands is None or result.events[0].commands == commands
+    assert f"  assumed: {assumption}" in result.as_text().splitlines()
 
 
-def test_what_is_under_way_is_done_after_the_first_event(sip):
+def test_pending_commands_are_carried_out_after_the_first_event(sip):
     solution = Solution(TAKEOVER, sip)
     solution.handle(ApplicationReported(A1, Mode.DOWN))
     assert solution.state.pending == (Promote(H2, A2),)
-    found = plan(TAKEOVER, solution.state, ["start SIP_Server_1"])
-    assert found.after.pending == ()
-    assert found.events[0].commands == ("disable_vip host1", "enable_vip host2", "announce_vip host2")
-    assert without_alarms(found.after) == without_alarms(plan(TAKEOVER, sip, ["switch host2"]).after)
+    result = plan(TAKEOVER, solution.state, ["start SIP_Server_1"])
+    assert result.after.pending == ()
+    assert result.events[0].commands == ("disable_vip host1", "enable_vip host2", "announce_vip host2")
+    assert without_alarms(result.after) == without_alarms(plan(TAKEOVER, sip, ["switch host2"]).after)
 
 
-def test_time_passes_where_the_core_waits(tmp_path, sip):
+def test_virtual_time_passes_while_the_core_waits(tmp_path, sip):
     topology = evolve(TAKEOVER, vip_order="enable-first", drain_ms=30)
     (planned,) = plan(topology, sip, ["switch host2"]).events
     drained = next(link for link in planned.chain if link.text == "the timer 'drain VIP' ran out")
@@ -227,13 +227,13 @@ def test_time_passes_where_the_core_waits(tmp_path, sip):
         ("message 9999 SIP_Server_1", "'message 9999 SIP_Server_1': unknown event id '9999'"),
     ],
 )
-def test_what_is_no_event_is_said_before_anything_is_planned(sip, words, complaint):
+def test_an_invalid_event_is_refused_before_anything_is_planned(sip, words, complaint):
     with pytest.raises(PlanError) as caught:
         plan(TAKEOVER, sip, ["fail SIP_Server_1", words])
     assert str(caught.value).startswith(complaint)
 
 
-# Hosts in the mind
+# Ideal hosts
 
 
 @pytest.mark.parametrize(
@@ -246,19 +246,19 @@ def test_what_is_no_event_is_said_before_anything_is_planned(sip, words, complai
         (Promote(H2, A2, id=3), [], Mode.PRIMARY, False),
     ],
 )
-def test_a_host_in_the_mind_does_what_it_is_told(sip, command, answers, modes, held):
+def test_an_ideal_host_carries_out_every_command(sip, command, answers, modes, held):
     hosts = hosts_of(TAKEOVER, sip)
     assert list(hosts.answers(command)) == [*answers, CommandSucceeded(3)]
     assert (hosts.modes[A2], hosts.vip_held[H2]) == (modes, held)
 
 
-def test_what_nobody_knows_of_a_host_it_does_not_tell():
+def test_an_ideal_host_reports_nothing_that_is_unknown():
     hosts = IdealHosts(Solution(TAKEOVER), {}, {})
     assert list(hosts.answers(LookAt(H2, A2, id=3))) == [CommandSucceeded(3)]
     assert list(hosts.answers(LookAtVip(H2, id=4))) == [CommandSucceeded(4)]
 
 
-def test_hosts_and_core_that_go_on_for_ever_are_ended(sip):
+def test_an_endless_exchange_between_hosts_and_core_is_ended(sip):
     class Mad(IdealHosts):
         def _next(self) -> Event:
             return ApplicationReported(A2, Mode.BACKUP)
@@ -267,7 +267,7 @@ def test_hosts_and_core_that_go_on_for_ever_are_ended(sip):
         Mad(Solution(TAKEOVER, sip), {}, {}).happen()
 
 
-def test_a_state_is_the_same_after_a_journey_as_json(sip):
+def test_a_state_survives_json_unchanged(sip):
     solution = Solution(TAKEOVER, sip)
     solution.handle(ApplicationReported(A1, Mode.DOWN))
     topology, state = from_json(json.loads(json.dumps(as_json(TAKEOVER, solution.state))))
@@ -276,15 +276,15 @@ def test_a_state_is_the_same_after_a_journey_as_json(sip):
 
 
 @pytest.mark.parametrize("nonsense", [None, [], {}, {"topology": {}, "state": {}}])
-def test_what_is_no_state_is_refused(nonsense):
+def test_an_invalid_state_is_refused(nonsense):
     with pytest.raises(ValueError, match="no topology and state"):
         from_json(nonsense)
 
 
-# What is typed
+# The command
 
 
-def test_a_journal_is_planned_on_without_an_agent(tmp_path, capsys):
+def test_a_plan_can_begin_from_a_journal_without_an_agent(tmp_path, capsys):
     played(tmp_path, "sip", "0 fail SIP_Server_1")
     before = (tmp_path / "journal.sqlite").read_bytes()
     arguments = ["plan", "--journal", str(tmp_path / "journal.sqlite"), "start SIP_Server_1", "switch host1"]
@@ -295,8 +295,8 @@ def test_a_journal_is_planned_on_without_an_agent(tmp_path, capsys):
         "  redundancy  yes",
     )
     assert cli.main([*arguments, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [(each["event"], each["outcome"], each["refused"]) for each in found["events"]] == [
+    result = json.loads(capsys.readouterr().out)
+    assert [(each["event"], each["outcome"], each["refused"]) for each in result["events"]] == [
         ("start SIP_Server_1", "nothing would be moved; redundancy restored: SIP Server: "
          "the failed application is up: redundancy is restored", False),
         ("switch host1", "SIP Server: host2 -> host1; VIP: host2 -> host1", False),
@@ -304,7 +304,7 @@ def test_a_journal_is_planned_on_without_an_agent(tmp_path, capsys):
     assert (tmp_path / "journal.sqlite").read_bytes() == before
 
 
-def test_the_exit_status_tells_a_refusal_from_bad_input_and_from_a_missing_agent(tmp_path, capsys):
+def test_a_refusal_bad_input_and_a_missing_agent_have_different_exit_statuses(tmp_path, capsys):
     played(tmp_path, "sip", "0 fail SIP_Server_1")
     journal = ["--journal", str(tmp_path / "journal.sqlite")]
     assert cli.main(["plan", *journal, "lose host1", "fail SIP_Server_1"]) == 1
@@ -333,7 +333,7 @@ def own_configuration(directory: Path) -> Path:
     return directory / "own.toml"
 
 
-def test_the_running_agent_is_asked_for_its_state_and_does_nothing(tmp_path, capsys):
+def test_the_running_agent_gives_its_state_and_does_nothing(tmp_path, capsys):
     file = own_configuration(tmp_path)
     settings = load(file)
 
@@ -349,7 +349,7 @@ def test_the_running_agent_is_asked_for_its_state_and_does_nothing(tmp_path, cap
     assert "  outcome   SIP Server: host1 -> host2; VIP: host1 -> host2" in capsys.readouterr().out.splitlines()
 
 
-def test_an_agent_that_tells_something_else_is_named(tmp_path, capsys, monkeypatch):
+def test_an_unusable_answer_of_the_agent_is_an_error(tmp_path, capsys, monkeypatch):
     file = own_configuration(tmp_path)
     monkeypatch.setattr(
         "switchover.agent.explain.plan.ask", lambda socket, request: {"ok": False, "text": "unknown request"}

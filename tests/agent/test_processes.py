@@ -23,7 +23,7 @@ def spawn():
     processes = []
 
     def start() -> subprocess.Popen:
-        processes.append(subprocess.Popen(["sleep", "1000"]))  # noqa: S607 - wherever it is
+        processes.append(subprocess.Popen(["sleep", "1000"]))  # noqa: S607 - from PATH
         return processes[-1]
 
     yield start
@@ -33,11 +33,11 @@ def spawn():
 
 
 class Watched:
-    """A started watch, and what it told."""
+    """A started watch, and the changes that it reported."""
 
     def __init__(self, pidfile: Path) -> None:
-        self.told: list[bool] = []
-        self.watch = ProcessWatch("sip_server", pidfile, self.told.append)
+        self.changes: list[bool] = []
+        self.watch = ProcessWatch("sip_server", pidfile, self.changes.append)
 
     async def __aenter__(self) -> "Watched":
         self.watch.start()
@@ -47,17 +47,17 @@ class Watched:
         self.watch.close()
 
 
-def test_death_and_return_are_told(pidfile, spawn, eventually):
+def test_death_and_return_are_reported(pidfile, spawn, eventually):
     async def scenario():
         process = spawn()
         pidfile.write_text(f"{process.pid}\n")
         async with Watched(pidfile) as watched:
-            assert (watched.watch.running, watched.told) == (True, [])
+            assert (watched.watch.running, watched.changes) == (True, [])
             process.kill()
-            await eventually(lambda: watched.told == [False])
+            await eventually(lambda: watched.changes == [False])
             assert not watched.watch.running
             pidfile.write_text(str(spawn().pid))
-            await eventually(lambda: watched.told == [False, True])
+            await eventually(lambda: watched.changes == [False, True])
             assert watched.watch.running
 
     asyncio.run(scenario())
@@ -68,13 +68,13 @@ def test_a_pidfile_may_appear_later(pidfile, spawn, eventually):
         async with Watched(pidfile) as watched:
             assert not watched.watch.running
             pidfile.write_text(f"{spawn().pid}\nstarted today\n")
-            await eventually(lambda: watched.told == [True])
+            await eventually(lambda: watched.changes == [True])
 
     asyncio.run(scenario())
 
 
-def test_a_process_that_returned_before_its_death_was_seen_died_all_the_same(pidfile, spawn, eventually):
-    """Its mode is lost with it, so the controller must hear of both."""
+def test_a_restart_before_the_death_was_noticed_is_reported_as_both(pidfile, spawn, eventually):
+    """Its mode is lost with it, so the controller must learn of both."""
 
     async def scenario():
         process = spawn()
@@ -83,7 +83,7 @@ def test_a_process_that_returned_before_its_death_was_seen_died_all_the_same(pid
             process.kill()
             process.wait()
             pidfile.write_text(str(spawn().pid))
-            await eventually(lambda: watched.told == [False, True])
+            await eventually(lambda: watched.changes == [False, True])
 
     asyncio.run(scenario())
 
@@ -92,13 +92,13 @@ def test_a_process_that_returned_before_its_death_was_seen_died_all_the_same(pid
     "content",
     ["", "\n", "pid", "-1", "0", "1.5", "0x1", "\0", "²", "4194305", "99999999999999999999", "9" * 100, "\n1\n"],
 )
-def test_a_pidfile_with_anything_else_means_down_until_it_names_a_process(pidfile, spawn, eventually, content):
+def test_a_malformed_pidfile_means_down_until_it_names_a_process(pidfile, spawn, eventually, content):
     async def scenario():
         pidfile.write_text(content)
         async with Watched(pidfile) as watched:
-            assert (watched.watch.running, watched.told) == (False, [])
+            assert (watched.watch.running, watched.changes) == (False, [])
             pidfile.write_text(str(spawn().pid))
-            await eventually(lambda: watched.told == [True])
+            await eventually(lambda: watched.changes == [True])
 
     asyncio.run(scenario())
 
@@ -118,18 +118,18 @@ def test_a_zombie_counts_as_dead_even_if_a_new_pidfile_names_it(pidfile, spawn, 
         pidfile.write_text(str(process.pid))
         async with Watched(pidfile) as watched:
             process.kill()  # and not reaped
-            await eventually(lambda: watched.told == [False])
+            await eventually(lambda: watched.changes == [False])
             pidfile.unlink()
             pidfile.write_text(str(process.pid))
             await asyncio.sleep(SEVERAL_LOOKS_S)
-            assert watched.told == [False]
+            assert watched.changes == [False]
 
     asyncio.run(scenario())
 
 
 @pytest.mark.namespaces
-def test_another_process_with_the_same_number_is_not_taken_for_it(pidfile, spawn, eventually):
-    """Not even at the moment of its death: a pidfile that was once disproved has to be written again."""
+def test_another_process_with_the_same_number_is_not_mistaken_for_it(pidfile, spawn, eventually):
+    """Not even at the moment of its death: a pidfile that once proved wrong must be written again."""
 
     async def scenario():
         first, dead = spawn(), spawn()
@@ -142,18 +142,18 @@ def test_another_process_with_the_same_number_is_not_taken_for_it(pidfile, spawn
             first.kill()
             first.wait()
             spawn_with_pid(first.pid, spawn)
-            await eventually(lambda: watched.told == [False])
+            await eventually(lambda: watched.changes == [False])
             spawn_with_pid(dead.pid, spawn)
             await asyncio.sleep(SEVERAL_LOOKS_S)
-            assert (watched.told, watched_stale.told) == ([False], [])
+            assert (watched.changes, watched_stale.changes) == ([False], [])
             pidfile.write_text(str(first.pid))
-            await eventually(lambda: watched.told == [False, True])
+            await eventually(lambda: watched.changes == [False, True])
 
     asyncio.run(scenario())
 
 
 def spawn_with_pid(pid: int, spawn) -> None:
-    """Start a process with this very number: the kernel gives the one after the last, as far as nobody is faster."""
+    """Start a process with this number: the kernel gives the one after the last, unless another process is faster."""
     for _ in range(100):
         try:
             Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
@@ -161,24 +161,24 @@ def spawn_with_pid(pid: int, spawn) -> None:
             pytest.skip(f"process numbers cannot be chosen here: {error}")
         if spawn().pid == pid:
             return
-    pytest.fail(f"process number {pid} was not to be had")
+    pytest.fail(f"process number {pid} could not be obtained")
 
 
-def test_a_closed_watch_tells_nothing_and_holds_nothing(pidfile, spawn):
+def test_a_closed_watch_reports_nothing_and_keeps_no_file_open(pidfile, spawn):
     async def scenario():
         before = len(os.listdir("/proc/self/fd"))
         alive, dead = spawn(), spawn()
         dead.kill()
         dead.wait()
-        told = []
+        changes = []
         for pid in (alive.pid, dead.pid):
             pidfile.write_text(str(pid))
-            watch = ProcessWatch("sip_server", pidfile, told.append)
+            watch = ProcessWatch("sip_server", pidfile, changes.append)
             watch.start()
             watch.close()
         alive.kill()
         pidfile.write_text(str(spawn().pid))
         await asyncio.sleep(SEVERAL_LOOKS_S)
-        return told, len(os.listdir("/proc/self/fd")) - before
+        return changes, len(os.listdir("/proc/self/fd")) - before
 
     assert asyncio.run(scenario()) == ([], 0)

@@ -1,4 +1,4 @@
-"""Progress: a bar or a line for a person at a terminal, nothing for anybody else, and nothing that stays."""
+"""Progress: a bar or a line for a person at a terminal, nothing otherwise, and nothing that remains."""
 
 import fcntl
 import importlib.util
@@ -23,8 +23,8 @@ from switchover.agent.cli import progress
 progress.time = types.SimpleNamespace(monotonic=lambda: 5.0)
 progress.QUIET_FOR_S = progress.AT_MOST_EVERY_S = {quiet_s}
 if {without_rich}:
-    found = importlib.util.find_spec
-    importlib.util.find_spec = lambda name: None if name == "rich" else found(name)
+    find_spec = importlib.util.find_spec
+    importlib.util.find_spec = lambda name: None if name == "rich" else find_spec(name)
 bar = progress.progress("lab", {whole})
 bar.at(7, "a failure")
 bar.print("for good")
@@ -34,7 +34,7 @@ bar.close()
 
 
 def at_terminal(code: str, columns: int = 60, **environment: str) -> str:
-    """All that a program writes to a terminal of its own that is so wide."""
+    """The output of a program on a terminal of its own with this many columns."""
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -43,22 +43,22 @@ def at_terminal(code: str, columns: int = 60, **environment: str) -> str:
             [sys.executable, "-W", "error", "-c", code],
             {**os.environ, "TERM": "xterm", "COLUMNS": "", **environment},
         )
-    said = b""
+    output = b""
     try:
         while data := os.read(terminal, 65536):
-            said += data
+            output += data
     except OSError:  # the program has ended
         pass
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, said
-    return said.decode()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, output
+    return output.decode()
 
 
 def work(*, whole: int | None = 20, without_rich: bool = False, quiet_s: float = 0) -> str:
     return WORK.format(whole=whole, without_rich=without_rich, quiet_s=quiet_s)
 
 
-def test_without_rich_it_is_a_line_that_is_written_over():
+def test_without_rich_it_is_a_line_that_is_overwritten():
     cut = f"lab: 8 of 20, 0 s: {'x' * 200}"[:59]
     shown = f"{ERASE}lab: 7 of 20, 0 s: a failure{ERASE}for good\r\n{ERASE}{cut}{ERASE}"
     assert at_terminal(work(without_rich=True)) == shown
@@ -66,7 +66,7 @@ def test_without_rich_it_is_a_line_that_is_written_over():
 
 
 def plain(shown: str) -> list[str]:
-    """What is shown one after the other in the same line, without colours."""
+    """The successive contents of the line, without colours."""
     return [re.sub(r"\x1b\[[0-9;]*m", "", each).strip() for each in shown.split(ERASE)]
 
 
@@ -82,7 +82,7 @@ def test_with_rich_it_is_a_bar_that_fits_into_the_line():
     assert max(len(line) for line in plain(shown)) == 59
 
 
-def test_a_bar_of_unknown_length_tells_no_amount():
+def test_a_bar_of_unknown_length_shows_no_amount():
     assert plain(at_terminal(work(whole=None)))[1] == f"lab {'━' * 24} 0 s a failure"
 
 
@@ -92,12 +92,12 @@ def test_no_color_is_honoured():
     assert codes <= {"0", "1", "2"}  # bold and dim are no colours
 
 
-def test_what_is_soon_done_is_not_drawn():
+def test_work_that_is_done_soon_is_not_drawn():
     assert at_terminal(work(quiet_s=1000)) == "for good\r\n"
 
 
 @pytest.mark.parametrize("without_rich", [False, True])
-def test_where_no_person_watches_nothing_is_drawn(without_rich):
+def test_without_a_terminal_nothing_is_drawn(without_rich):
     code = work(without_rich=without_rich)
     assert at_terminal(code, TERM="dumb") == "for good\r\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603

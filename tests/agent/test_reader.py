@@ -21,7 +21,7 @@ Eventually = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 @define(eq=False)
 class Source:
-    """Delivers what is in `messages`; `before` is done in the thread before it looks."""
+    """Delivers `messages`; `before` is called in the thread before each look."""
 
     deliver: Deliver
     messages: list[str] = field(factory=list)
@@ -45,7 +45,7 @@ class Source:
 
 @define(eq=False)
 class ReaderHarness:
-    """A source, its reader, and what was handled, with the thread in which it was."""
+    """A source, its reader, and the messages handled, each with whether it was in the main thread."""
 
     source: Source = field(init=False)
     reader: Reader = field(init=False)
@@ -65,7 +65,7 @@ class ReaderHarness:
             raise self.error
 
 
-def test_messages_are_handled_in_the_loop_and_others_left_out(eventually: Eventually) -> None:
+def test_known_messages_are_handled_in_the_loop(eventually: Eventually) -> None:
     async def scenario() -> None:
         harness = ReaderHarness()
         harness.source.messages += ["SIP_1", "Another Site's", "SIP_2", "SIP_1"]
@@ -78,7 +78,7 @@ def test_messages_are_handled_in_the_loop_and_others_left_out(eventually: Eventu
     asyncio.run(scenario())
 
 
-def test_a_source_that_hangs_in_a_file_holds_up_neither_the_loop_nor_the_end(
+def test_a_source_that_hangs_delays_neither_the_loop_nor_the_end(
     eventually: Eventually, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reader_module, "LONGEST_END_S", 0.05)
@@ -88,7 +88,7 @@ def test_a_source_that_hangs_in_a_file_holds_up_neither_the_loop_nor_the_end(
         harness = ReaderHarness()
         harness.source.before = lambda: (hanging.set(), go_on.wait())
         harness.reader.start()
-        await eventually(hanging.is_set)  # while this loop turns
+        await eventually(hanging.is_set)  # while this loop runs
         await harness.reader.close()
 
     asyncio.run(scenario())
@@ -96,7 +96,7 @@ def test_a_source_that_hangs_in_a_file_holds_up_neither_the_loop_nor_the_end(
     assert caplog.messages == ["a reader of messages hangs in a file: it is left behind"]
 
 
-def test_what_was_not_handled_when_the_end_comes_stays_where_it_is(eventually: Eventually) -> None:
+def test_messages_that_were_not_handled_stay_in_their_source(eventually: Eventually) -> None:
     async def scenario() -> None:
         harness = ReaderHarness()
         looking = threading.Event()
@@ -111,7 +111,7 @@ def test_what_was_not_handled_when_the_end_comes_stays_where_it_is(eventually: E
 
 
 @pytest.mark.parametrize("error", [CoreError("refused"), ZeroDivisionError()])
-def test_an_error_reaches_the_source_and_ends_nothing(
+def test_an_error_reaches_the_source_and_the_reader_goes_on(
     eventually: Eventually, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     async def scenario() -> None:
@@ -127,7 +127,7 @@ def test_an_error_reaches_the_source_and_ends_nothing(
     assert set(caplog.messages) == {"a message could not be handled"}
 
 
-def test_a_source_that_cannot_begin_is_an_error_in_the_log(
+def test_a_source_that_cannot_start_is_logged_as_an_error(
     eventually: Eventually, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Source) -> None:
@@ -145,7 +145,7 @@ def test_a_source_that_cannot_begin_is_an_error_in_the_log(
     assert caplog.messages == ["going on without: it is no regular file"]
 
 
-def test_the_real_sources_are_read_by_themselves(tmp_path: Path, eventually: Eventually) -> None:
+def test_the_spool_and_the_scs_log_are_read(tmp_path: Path, eventually: Eventually) -> None:
     site, spool = FollowedLog(tmp_path), tmp_path / "spool"
     known = {"SIP_1", "SIP_2", "SIP_3"}
 

@@ -1,4 +1,4 @@
-"""The report of an incident: what it tells, and that it is sound HTML with sound pictures, and needs nothing else."""
+"""The report of an incident: its content, and that it is sound, self-contained HTML with sound pictures."""
 
 import time
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ from switchover.fsm import (
 
 @pytest.fixture
 def recorder(tmp_path) -> Iterator[Recorder]:
-    with closing(Recorder(tmp_path / "journal.sqlite")) as found:
-        yield found
+    with closing(Recorder(tmp_path / "journal.sqlite")) as recorder:
+        yield recorder
 
 
-def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder):
+def test_a_failure_is_reported_from_its_first_sign_to_the_last_announcement(recorder):
     fail(recorder)
     text = document(recorder.incident(), Site("telephony", ("198.51.100.10",), 300), [])
     assert_sound(text)
@@ -70,7 +70,7 @@ def test_a_failure_is_told_from_its_first_sign_to_the_last_announcement(recorder
     ]
 
 
-def test_the_rows_that_had_something_changed_are_told_with_their_sources(recorder):
+def test_the_rows_that_led_to_changes_are_shown_with_their_sources(recorder):
     fail(recorder)
     assert [(each.at_ms, each.subject, each.cite) for each in analysis.deciding(recorder.incident())] == [
         (0.0, "SIP Server", "[S2] failure, steps 2-3"),
@@ -79,16 +79,16 @@ def test_the_rows_that_had_something_changed_are_told_with_their_sources(recorde
     ]
 
 
-def test_where_nothing_was_changed_the_row_is_told_that_moved(recorder):
+def test_if_nothing_was_changed_the_row_that_moved_is_shown(recorder):
     recorder.happens(0, ApplicationReported("SIP_Server_2", Mode.DOWN))
-    (found,) = analysis.deciding(recorder.incident())
-    assert (found.subject, found.cite) == ("SIP Server", "[S1] backup host failure")
+    (step,) = analysis.deciding(recorder.incident())
+    assert (step.subject, step.cite) == ("SIP Server", "[S1] backup host failure")
     text = document(recorder.incident(), Site(), [])
     assert_sound(text)
     assert "Clients were served all the time." in text
 
 
-def test_what_failed_is_told_with_the_reason_and_how_often(recorder):
+def test_a_failed_command_is_shown_with_its_reason_and_count(recorder):
     recorder.happens(0, ApplicationReported("SIP_Server_1", Mode.DOWN))
     recorder.done(5, Promote)
     recorder.done(6, DisableVip)
@@ -104,7 +104,7 @@ def test_what_failed_is_told_with_the_reason_and_how_often(recorder):
     assert "<li>1900.0 ms (3 times), VIP: enabling it is tried again " in text
 
 
-def test_a_name_that_is_too_long_for_its_lane_keeps_its_end_in_which_names_differ(tmp_path):
+def test_a_name_too_long_for_its_lane_keeps_its_distinctive_end(tmp_path):
     names = ("SIP_Server_of_the_northern_region_1", "SIP_Server_of_the_northern_region_2")
     hosts = ("host1", "host2")
     recorder = Recorder(tmp_path / "journal", Topology(hosts, (Pair("SIP", names),), documented_alarms(names, hosts)))
@@ -113,19 +113,19 @@ def test_a_name_that_is_too_long_for_its_lane_keeps_its_end_in_which_names_diffe
     assert shown == ["SIP_Serv…_region_1", "SIP_Serv…_region_2"]
 
 
-def test_a_wish_that_is_refused_is_told_with_the_reason(recorder):
+def test_a_refused_request_is_shown_with_the_reason(recorder):
     recorder.happens(0, SwitchoverRequested("SIP_Server_1"))
     assert [each.reason for each in analysis.deciding(recorder.incident())] == ["it is primary already"]
     assert "SIP Server: it is primary already" in document(recorder.incident(), Site(), [])
 
 
-def test_how_it_was_detected_is_told_as_far_as_it_is_known(recorder, tmp_path):
+def test_the_detection_is_described_as_far_as_it_is_known(recorder, tmp_path):
     disconnect(recorder)
     lost = "host1 was given up 50.5 ms after it fell silent"
     assert analysis.detection(recorder.incident(), None) == lost
-    heard = "; it had not been heard for 100 ms (detection_ms)"
-    assert analysis.detection(recorder.incident(), 100) == lost + heard
-    for name, event, told in [
+    detection = "; it had not been heard for 100 ms (detection_ms)"
+    assert analysis.detection(recorder.incident(), 100) == lost + detection
+    for name, event, expected in [
         ("a", SwitchoverRequested("SIP_Server_2"), "asked for by an operator: there was nothing to detect"),
         (
             "b",
@@ -135,23 +135,23 @@ def test_how_it_was_detected_is_told_as_far_as_it_is_known(recorder, tmp_path):
     ]:
         other = Recorder(tmp_path / name)
         other.happens(0, event)
-        assert analysis.detection(other.incident(), 100) == told
+        assert analysis.detection(other.incident(), 100) == expected
         other.close()
 
 
 @pytest.mark.parametrize(
-    ("detection_ms", "told"),
+    ("detection_ms", "sentence"),
     [
         (None, "Clients were unserved for 8.0 ms; perhaps for another 50.5 ms."),
         (100, "Clients were unserved for 8.0 ms; perhaps for another 100.5 ms."),
     ],
 )
-def test_while_a_host_is_silent_it_is_in_doubt_whether_its_clients_are_served(recorder, detection_ms, told):
+def test_clients_of_a_silent_host_may_be_unserved(recorder, detection_ms, sentence):
     disconnect(recorder)
-    assert told in document(recorder.incident(), Site("", (), detection_ms), [])
+    assert sentence in document(recorder.incident(), Site("", (), detection_ms), [])
 
 
-def test_an_incident_that_goes_on_is_reported_as_far_as_it_got(recorder):
+def test_an_incident_that_goes_on_is_reported_up_to_now(recorder):
     recorder.happens(0, ApplicationReported("SIP_Server_1", Mode.DOWN))
     recorder.done(4, Promote)
     text = document(recorder.incident(), Site(), [])
@@ -173,7 +173,7 @@ def test_the_time_is_local_with_its_zone(recorder, monkeypatch):
     assert "<h1>Incident 26, 2026-03-29 03:00:00.123 CEST (UTC+02:00)</h1>" in text
 
 
-def test_whatever_names_and_reasons_contain_is_shown_and_not_obeyed(tmp_path):
+def test_names_and_reasons_are_escaped(tmp_path):
     names = ("<script>alert(1)</script>", "\"&amp;'</style><b>")
     pair = Pair("<i>pair</i> & Co", names)
     hosts = ("<host onload=x>", "host2\N{RIGHT-TO-LEFT OVERRIDE}]]>")
@@ -194,7 +194,7 @@ def test_whatever_names_and_reasons_contain_is_shown_and_not_obeyed(tmp_path):
     assert page.tables[2][4][0] == f"{names[0]} on {hosts[0]}"
 
 
-def test_the_journals_lines_are_those_from_the_first_event_to_the_next_incidents(recorder):
+def test_the_journal_lines_end_before_the_next_incident(recorder):
     fail(recorder)
     recorder.refuses(12, "nonsense")
     first = recorder.incident()

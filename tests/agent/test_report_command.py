@@ -1,4 +1,4 @@
-"""`switchover report`: which incident it writes, where to, and what it says when there is none."""
+"""`switchover report`: which incident it writes, where, and its errors."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,13 +15,13 @@ from switchover.fsm import ApplicationReported, Mode
 
 @pytest.fixture
 def recorder(tmp_path) -> Iterator[Recorder]:
-    with closing(Recorder(tmp_path / "journal.sqlite")) as found:
-        yield found
+    with closing(Recorder(tmp_path / "journal.sqlite")) as recorder:
+        yield recorder
 
 
 @pytest.fixture
 def file(tmp_path, recorder) -> Path:
-    """The example's configuration, with the recorded journal: solution, hosts and pair are the recorder's."""
+    """The example configuration with the recorded journal; the recorder uses the same solution, hosts and pair."""
     file = tmp_path / "switchover.toml"
     assert main(["init", "sip", str(file)]) == 0
     text = (
@@ -39,13 +39,13 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_the_last_incident_is_written_beside_whoever_asks(recorder, file, here, capsys):
+def test_the_last_incident_is_written_into_the_current_directory(recorder, file, here, capsys):
     fail(recorder)
     capsys.readouterr()
     for _ in range(2):  # the same bytes, over the older ones
         assert main(["report", "-c", str(file)]) == 0
-        told = "SIP_Server_1: it failed; SIP Server: host1 -> host2; VIP: host1 -> host2; redundancy lost"
-        assert capsys.readouterr() == (f"incident-26.html written: {told}\n", "")
+        summary = "SIP_Server_1: it failed; SIP Server: host1 -> host2; VIP: host1 -> host2; redundancy lost"
+        assert capsys.readouterr() == (f"incident-26.html written: {summary}\n", "")
         text = (here / "incident-26.html").read_text()
         assert_sound(text)
         assert main(["report", "26", "-c", str(file), "--output", "-"]) == 0
@@ -54,7 +54,7 @@ def test_the_last_incident_is_written_beside_whoever_asks(recorder, file, here, 
     assert "reported SIP_Server_1 down" in text
 
 
-def test_an_incident_that_is_not_there_is_told_with_those_that_are(recorder, file, here, capsys):
+def test_an_unknown_incident_is_an_error_that_lists_the_known_ones(recorder, file, here, capsys):
     fail(recorder)
     capsys.readouterr()
     assert main(["report", "7", "-c", str(file)]) == 2
@@ -88,7 +88,7 @@ def test_a_journal_is_enough_and_a_changed_configuration_gives_only_the_name(rec
     assert "together: both scripts at once" in text
 
 
-def test_a_file_that_cannot_be_written_is_told(recorder, file, here, capsys):
+def test_a_file_that_cannot_be_written_is_an_error(recorder, file, here, capsys):
     fail(recorder)
     capsys.readouterr()
     assert main(["report", "-c", str(file), "--output", str(here)]) == 1

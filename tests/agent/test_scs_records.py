@@ -1,4 +1,4 @@
-"""What is a record in a Genesys log, and what only looks like one."""
+"""Records in a Genesys log, and lines that only look like one."""
 
 import doctest
 
@@ -39,7 +39,7 @@ def test_a_record_has_an_id_and_perhaps_an_application(line: str, event_id: str,
 
 
 @pytest.mark.parametrize("line", NO_RECORDS)
-def test_whatever_else_is_no_record(line: str) -> None:
+def test_any_other_line_is_not_a_record(line: str) -> None:
     assert read_record(line.encode()) is None
 
 

@@ -1,4 +1,4 @@
-"""Sequence diagrams and configurations: what was handled, told as messages, and drawn so that it can be read."""
+"""Sequence diagrams and configurations: what was handled, as messages and as readable pictures."""
 
 import itertools
 import re
@@ -58,7 +58,7 @@ NOTHING_KNOWN = initial_state(TAKEOVER)
 
 @frozen
 class Handled:
-    """What the core handled, as far as messages need it."""
+    """An event as the core handled it, as far as messages need it."""
 
     event: Event
     mono_ns: int = 0
@@ -67,21 +67,21 @@ class Handled:
     before: SolutionState = NOTHING_KNOWN
 
 
-def told(event: Event, *pending) -> list[tuple[str, str, str, str]]:
-    """The messages of one event that leads to nothing, as source, target, kind and text."""
+def message_texts(event: Event, *pending) -> list[tuple[str, str, str, str]]:
+    """The messages of one event without consequences, as source, target, kind and text."""
     handled = Handled(event, before=evolve(NOTHING_KNOWN, pending=pending))
-    found = messages_of(TAKEOVER, [handled])
-    return [(message.source, message.target, message.kind, message.text) for message in found]
+    messages = messages_of(TAKEOVER, [handled])
+    return [(message.source, message.target, message.kind, message.text) for message in messages]
 
 
-# What is told
+# From events to messages
 
 
-def test_a_failure_is_told_from_the_fault_to_the_last_announcement():
-    found = [
+def test_a_failure_is_shown_from_the_fault_to_the_last_announcement():
+    messages = [
         (each.source, each.target, each.kind, each.text.split("\n")[0]) for each in play(TAKEOVER, FAILURE).messages
     ]
-    assert found == [
+    assert messages == [
         ("SIP_Server_1", "SIP_Server_1", "lost", "fails"),
         ("LCA 1", "SCS side", "message", "SIP_Server_1 is down"),
         ("SCS side", "SCS side", "decision", "SIP Server: redundant_1 → taking_over_2"),
@@ -147,7 +147,7 @@ def test_a_failure_is_told_from_the_fault_to_the_last_announcement():
     ids=lambda value: type(value).__name__,
 )
 def test_every_event_is_a_message_to_the_scs_side(event, expected):
-    assert told(event) == expected
+    assert message_texts(event) == expected
 
 
 @pytest.mark.parametrize(
@@ -169,15 +169,17 @@ def test_every_event_is_a_message_to_the_scs_side(event, expected):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_a_command_does_is_told_only_when_it_is_known_to_be_done(command, expected):
+def test_the_effect_of_a_command_is_shown_only_when_it_has_succeeded(command, expected):
     lca = f"LCA {command.host[-1]}"
-    *effects, result = told(CommandSucceeded(1), command)
+    *effects, result = message_texts(CommandSucceeded(1), command)
     assert effects == expected
     assert result[:3] == (lca, "SCS side", "result")
     name = result[3].removeprefix("done ")
-    assert told(CommandFailed(1, "exit 1"), command) == [(lca, "SCS side", "result", f"failed {name}: exit 1")]
-    assert told(CommandUnclear(1, "garbage"), command) == [(lca, "SCS side", "result", f"unclear {name}: garbage")]
-    assert told(CommandTimedOut(1, "1 s"), command) == [(lca, "SCS side", "lost", f"timed out {name}: 1 s")]
+    assert message_texts(CommandFailed(1, "exit 1"), command) == [(lca, "SCS side", "result", f"failed {name}: exit 1")]
+    assert message_texts(CommandUnclear(1, "garbage"), command) == [
+        (lca, "SCS side", "result", f"unclear {name}: garbage")
+    ]
+    assert message_texts(CommandTimedOut(1, "1 s"), command) == [(lca, "SCS side", "lost", f"timed out {name}: 1 s")]
 
 
 def test_times_count_from_the_first_event():
@@ -193,18 +195,18 @@ def test_decisions_carry_their_reason_and_their_source():
 
 
 @pytest.mark.parametrize(("topology", "workflow"), ALL, ids=lambda value: getattr(value, "name", ""))
-def test_nothing_is_lost_and_decisions_and_commands_each_keep_their_order(topology, workflow):
+def test_decisions_and_commands_are_complete_and_each_in_order(topology, workflow):
     for handled in play(topology, workflow).handled:
-        found = list(interleaved(topology, handled.steps, handled.commands))
-        assert [item for item in found if isinstance(item, Step)] == list(handled.steps)
-        assert [item for item in found if not isinstance(item, Step)] == list(handled.commands)
+        items = list(interleaved(topology, handled.steps, handled.commands))
+        assert [item for item in items if isinstance(item, Step)] == list(handled.steps)
+        assert [item for item in items if not isinstance(item, Step)] == list(handled.commands)
 
 
 # Documented steps
 
 
 @pytest.mark.parametrize(("topology", "workflow"), ALL, ids=lambda value: getattr(value, "name", ""))
-def test_every_documented_step_stands_beside_its_messages_in_the_documented_order(topology, workflow):
+def test_every_documented_step_is_beside_its_messages_in_order(topology, workflow):
     played = play(topology, workflow)
     letters = iter("abcdef")
     assert [(step.label, step.text) for step in played.steps] == [
@@ -215,7 +217,7 @@ def test_every_documented_step_stands_beside_its_messages_in_the_documented_orde
     assert max(max(step.rows) for step in played.steps) < len(played.messages)
 
 
-def test_a_solution_that_is_wired_otherwise_is_played_without_documented_steps():
+def test_a_solution_with_other_wiring_is_played_without_documented_steps():
     renamed = evolve(TAKEOVER, alarms=tuple(evolve(alarm, name=f"my {alarm.name}") for alarm in TAKEOVER.alarms))
     played = play(renamed, FAILURE)
     assert played.steps == ()
@@ -223,7 +225,7 @@ def test_a_solution_that_is_wired_otherwise_is_played_without_documented_steps()
     assert (played.before.vip, played.after.vip) == ("held_1", "held_2")
 
 
-def test_a_solution_of_other_components_gets_the_failure_of_each_of_them_as_well():
+def test_other_components_have_a_workflow_for_the_failure_of_each():
     extended = evolve(TAKEOVER, monitored=(Pair("Media", ("Media_1", "Media_2")),))
     names = [workflow.name for workflow in workflows_of(extended)]
     assert names == [*WORKFLOWS, "component-2-fails"]
@@ -243,7 +245,7 @@ def test_without_a_premise_sip_server_its_failure_is_not_played():
 # As Mermaid
 
 
-def test_the_same_as_mermaid():
+def test_a_sequence_can_be_written_as_mermaid():
     messages = [
         Message("Operator", "SCS side", "switch; now"),
         Message("SCS side", "SCS side", "A: x → y\nbecause #1", kind="decision"),
@@ -252,7 +254,11 @@ def test_the_same_as_mermaid():
         Message("LCA 1", "SCS side", "done", kind="result"),
         Message("LCA 1", "SCS side", "nothing", kind="lost"),
     ]
-    steps = [DocumentedStep("1", "asks", (0,)), DocumentedStep("2", "logs", (2,)), DocumentedStep("3", "told", (3, 4))]
+    steps = [
+        DocumentedStep("1", "asks", (0,)),
+        DocumentedStep("2", "logs", (2,)),
+        DocumentedStep("3", "answers", (3, 4)),
+    ]
     assert sequence_mermaid(("Operator", "SCS side", "LCA 1"), messages, steps).splitlines() == [
         "sequenceDiagram",
         "    participant P0 as Operator",
@@ -271,7 +277,7 @@ def test_the_same_as_mermaid():
 
 @frozen
 class Text:
-    """A text of a picture, with the box in which it stands, rather too narrow than too wide."""
+    """A text of a picture with its box, measured rather too narrow than too wide."""
 
     text: str
     left: float
@@ -287,14 +293,14 @@ class Text:
 def texts_of(svg: str) -> list[Text]:
     """The texts of a picture, as far as they can be measured without a font."""
     root = ElementTree.fromstring(svg)  # noqa: S314  # our own
-    found: list[Text] = []
+    texts: list[Text] = []
     for element in root.iter("{http://www.w3.org/2000/svg}text"):
         words, style = element.text or "", (element.get("class") or "").split()
         size = 11 if "small" in style else 16 if "title" in style else 13
         width, x, y = width_of(words, size) * 0.9, float(element.get("x", "")), float(element.get("y", ""))
         left = x - (width / 2 if "middle" in style else width if "end" in style else 0)
-        found.append(Text(words, left, left + width, y - size * 0.75, y + size * 0.2))
-    return found
+        texts.append(Text(words, left, left + width, y - size * 0.75, y + size * 0.2))
+    return texts
 
 
 def drawn(topology: Topology, workflow) -> str:
@@ -305,12 +311,12 @@ def drawn(topology: Topology, workflow) -> str:
 
 
 @pytest.mark.parametrize(("topology", "workflow"), ALL, ids=lambda value: getattr(value, "name", ""))
-def test_no_text_of_a_picture_covers_another_one_or_stands_outside(topology, workflow):
+def test_no_text_of_a_picture_covers_another_one_or_is_outside(topology, workflow):
     svg = drawn(topology, workflow)
     width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', svg).groups())
-    found = texts_of(svg)
-    assert [f"{a.text} / {b.text}" for a, b in itertools.combinations(found, 2) if a.overlaps(b)] == []
-    assert [each.text for each in found if each.left < 0 or each.right > width or each.bottom > height] == []
+    texts = texts_of(svg)
+    assert [f"{a.text} / {b.text}" for a, b in itertools.combinations(texts, 2) if a.overlaps(b)] == []
+    assert [each.text for each in texts if each.left < 0 or each.right > width or each.bottom > height] == []
 
 
 @pytest.mark.parametrize(("topology", "workflow"), ALL, ids=lambda value: getattr(value, "name", ""))
@@ -321,13 +327,13 @@ def test_every_word_of_every_message_and_every_step_is_in_the_picture(topology, 
     assert expected - words == Counter()
 
 
-def test_times_stand_beside_the_first_message_of_each_moment():
+def test_times_are_beside_the_first_message_of_each_moment():
     messages = [Message("LCA 1", "SCS side", text, at_ms) for text, at_ms in (("a", 0.0), ("b", 2.25), ("c", 2.25))]
-    found = [each.text for each in texts_of(sequence_svg("", ("LCA 1", "SCS side"), messages))]
-    assert [text for text in found if text.endswith(" ms")] == ["0.0 ms", "2.2 ms"]
+    texts = [each.text for each in texts_of(sequence_svg("", ("LCA 1", "SCS side"), messages))]
+    assert [text for text in texts if text.endswith(" ms")] == ["0.0 ms", "2.2 ms"]
 
 
-def test_the_lifelines_of_the_hosts_stand_on_either_side_of_the_scs_side():
+def test_the_lifelines_of_the_hosts_are_on_either_side_of_the_scs_side():
     assert lifelines_of(TAKEOVER, play(TAKEOVER, MANUAL).messages) == (
         *("Operator", "SIP_Server_1", "LCA 1", "SCS side", "LCA 2", "SIP_Server_2", "Clients"),
     )
@@ -341,10 +347,10 @@ def test_the_lifelines_of_the_hosts_stand_on_either_side_of_the_scs_side():
 
 
 def test_the_four_configurations_show_what_the_core_knows():
-    found = {
+    contents = {
         name: [each.text for each in texts_of(figure_svg(TAKEOVER, shown))] for name, shown in configurations(TAKEOVER)
     }
-    assert found == {
+    assert contents == {
         "prior": [
             *("Configuration prior to a switchover", "SCS side"),
             "SIP Server redundant_1, VIP held_1, solution together_1",
@@ -379,10 +385,10 @@ def test_the_four_configurations_show_what_the_core_knows():
 
 
 @pytest.mark.parametrize("topology", [TAKEOVER, VOICEMAIL], ids=["takeover", "voicemail"])
-def test_no_text_of_a_configuration_covers_another_one_or_stands_outside(topology):
+def test_no_text_of_a_configuration_covers_another_one_or_is_outside(topology):
     for _, shown in configurations(topology):
         svg = figure_svg(topology, shown)
         width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', svg).groups())
-        found = texts_of(svg)
-        assert [f"{a.text} / {b.text}" for a, b in itertools.combinations(found, 2) if a.overlaps(b)] == []
-        assert [each.text for each in found if each.left < 0 or each.right > width or each.bottom > height] == []
+        texts = texts_of(svg)
+        assert [f"{a.text} / {b.text}" for a, b in itertools.combinations(texts, 2) if a.overlaps(b)] == []
+        assert [each.text for each in texts if each.left < 0 or each.right > width or each.bottom > height] == []

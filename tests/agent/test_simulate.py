@@ -27,9 +27,9 @@ DAY = (
 )
 
 
-def test_a_day_in_the_life_of_a_solution_and_what_its_client_and_its_observers_saw(tmp_path):
-    found = played(tmp_path, "sip", *DAY)
-    assert as_text(example(tmp_path, "sip"), found) == REPORT
+def test_a_simulated_day_is_reported_with_its_incidents_and_outages(tmp_path):
+    simulation = played(tmp_path, "sip", *DAY)
+    assert as_text(example(tmp_path, "sip"), simulation) == REPORT
 
 
 REPORT = """\
@@ -70,63 +70,68 @@ script.txt
           ok"""
 
 
-def test_the_same_script_comes_to_the_same_always(tmp_path):
-    """Times included, to the nanosecond: nothing in it comes from the machine's clock."""
+def test_the_same_script_always_has_the_same_result(tmp_path):
+    """Including its times, to the nanosecond: nothing comes from the machine's clock."""
     stories = []
     for number in (1, 2):
         directory = tmp_path / str(number)
         directory.mkdir()
-        found = played(directory, "voicemail", "0 lose host1", "10 fail RM_2", "3000 return host1", "4000 start RM_2")
-        stories.append((found.as_json(), list(read(directory / "journal.sqlite"))))
+        simulation = played(
+            directory, "voicemail", "0 lose host1", "10 fail RM_2", "3000 return host1", "4000 start RM_2"
+        )
+        stories.append((simulation.as_json(), list(read(directory / "journal.sqlite"))))
     assert stories[0] == stories[1]
 
 
 def test_a_script_that_fails_is_run_again_until_it_works(tmp_path):
     lines = ("0 script-fails host2 enable_vip", "0 fail SIP_Server_1", "2500 script-works host2 enable_vip")
-    found = played(tmp_path, "sip", *lines)
-    assert found.outcome.ok
-    assert found.outcome.scripts["host2"] == {"enable_vip": 4, "disable_vip": 0}
-    served = {phase.name: phase.at_ms for phase in found.incidents[0].phases}["served"]
+    simulation = played(tmp_path, "sip", *lines)
+    assert simulation.outcome.ok
+    assert simulation.outcome.scripts["host2"] == {"enable_vip": 4, "disable_vip": 0}
+    served = {phase.name: phase.at_ms for phase in simulation.incidents[0].phases}["served"]
     assert served == pytest.approx(3.4 + 3 * (1000 + 0.9) + 0.9)
-    assert found.outcome.measured.outage_ms == pytest.approx(served, abs=1.5)
+    assert simulation.outcome.measured.outage_ms == pytest.approx(served, abs=1.5)
 
 
-def test_a_command_that_fails_is_seen_too(tmp_path):
+def test_a_control_command_that_fails_is_reported(tmp_path):
     lines = ("0 command-fails SIP_Server_2 to_primary", "0 switch host2", "900 command-works SIP_Server_2 to_primary")
-    found = played(tmp_path, "sip", *lines)
-    assert found.incidents[0].outcome == "nothing was moved"
-    assert "failed promote SIP_Server_2: exit status 1" in [handled.text for handled in found.incidents[0].handled]
+    simulation = played(tmp_path, "sip", *lines)
+    assert simulation.incidents[0].outcome == "nothing was moved"
+    assert "failed promote SIP_Server_2: exit status 1" in [handled.text for handled in simulation.incidents[0].handled]
 
 
-def test_where_nobody_is_served_at_the_end_that_is_wrong(tmp_path):
-    found = played(tmp_path, "sip", "0 lose host1", "1000 lose host2")
-    assert found.outcome.wrong == ("the VIP is on no reachable host", "no host in sight holds the VIP and is primary")
-    assert found.outcome.measured.answered_by == "SIP_Server_2"
+def test_an_end_without_service_is_reported_as_wrong(tmp_path):
+    simulation = played(tmp_path, "sip", "0 lose host1", "1000 lose host2")
+    assert simulation.outcome.wrong == (
+        "the VIP is on no reachable host",
+        "no host in sight holds the VIP and is primary",
+    )
+    assert simulation.outcome.measured.answered_by == "SIP_Server_2"
 
 
-def test_a_script_that_never_works_is_not_waited_for_for_ever(tmp_path):
-    found = played(tmp_path, "sip", "0 script-fails host2 enable_vip", "0 fail SIP_Server_1")
-    assert found.outcome.wrong == (
+def test_waiting_for_a_script_that_never_works_ends(tmp_path):
+    simulation = played(tmp_path, "sip", "0 script-fails host2 enable_vip", "0 fail SIP_Server_1")
+    assert simulation.outcome.wrong == (
         "the VIP is on no reachable host",
         "no host in sight holds the VIP and is primary",
         "not at rest after 15 s",
     )
 
 
-def test_where_alarms_react_literally_the_simulation_begins_when_none_is_active(tmp_path):
-    """And then [S1]'s trap is seen: an alarm that is still active does not react, so that the VIP stays behind."""
+def test_with_literal_reactions_the_simulation_begins_without_active_alarms(tmp_path):
+    """This shows the trap of [S1]: an alarm that is still active does not react, so the VIP stays behind."""
     example(tmp_path, "sip")
     text = (tmp_path / "sip.toml").read_text()
     file = tmp_path / "literal.toml"
     file.write_text(text.replace("[solution]", '[solution]\nreactions = "literal"'))
     acts = read_scenario(script(tmp_path, "0 switch host2\n1000 switch host1\n2000 switch host2\n"), TAKEOVER)
-    found = simulate(load(file), "literal", acts, tmp_path / "journal.sqlite")
-    assert [incident.outcome for incident in found.incidents] == [
+    simulation = simulate(load(file), "literal", acts, tmp_path / "journal.sqlite")
+    assert [incident.outcome for incident in simulation.incidents] == [
         "SIP Server: host1 -> host2; VIP: host1 -> host2",
         "SIP Server: host2 -> host1; VIP: host2 -> host1",
         "SIP Server: host1 -> host2",
     ]
-    assert found.outcome.wrong == ("no host in sight holds the VIP and is primary",)
+    assert simulation.outcome.wrong == ("no host in sight holds the VIP and is primary",)
 
 
 # The script
@@ -167,7 +172,7 @@ def test_a_script_is_lines_with_a_time_and_an_act(tmp_path):
         ("# nothing", ": contains no act, such as '500 fail SIP_Server_1'"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_script_is_told_with_its_line(tmp_path, text, complaint):
+def test_a_mistake_in_a_script_is_reported_with_its_line(tmp_path, text, complaint):
     file = script(tmp_path, text)
     with pytest.raises(ScenarioError) as caught:
         read_scenario(file, TAKEOVER)
@@ -175,39 +180,39 @@ def test_what_is_wrong_with_a_script_is_told_with_its_line(tmp_path, text, compl
 
 
 @pytest.mark.parametrize("make", [lambda file: None, lambda file: file.write_bytes(b"\xff"), lambda file: file.mkdir()])
-def test_what_is_no_text_cannot_be_read(tmp_path, make):
+def test_a_script_that_is_not_text_is_refused(tmp_path, make):
     make(tmp_path / "script.txt")
     with pytest.raises(ScenarioError, match=r"script\.txt cannot be read: "):
         read_scenario(tmp_path / "script.txt", TAKEOVER)
 
 
-# What is typed
+# The command
 
 
-def test_the_exit_status_and_the_output_for_programs_and_the_journal_that_is_kept(tmp_path, capsys):
+def test_the_command_prints_json_and_keeps_its_journal(tmp_path, capsys):
     example(tmp_path, "sip")
     file, journal = str(script(tmp_path, "\n".join(DAY))), tmp_path / "kept.sqlite"
     arguments = ["simulate", str(tmp_path / "sip.toml"), file]
     assert cli.main([*arguments, "--json", "--journal", str(journal)]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["acts"][2] == {"at_ms": 2000, "act": "lose host2"}
-    assert [each["incident"] for each in found["incidents"]] == [each.id for each in incidents(journal)][1:]
-    assert (found["workflow"], found["ok"], found["lost"] > 0) == ("script.txt", True, True)
+    report = json.loads(capsys.readouterr().out)
+    assert report["acts"][2] == {"at_ms": 2000, "act": "lose host2"}
+    assert [each["incident"] for each in report["incidents"]] == [each.id for each in incidents(journal)][1:]
+    assert (report["workflow"], report["ok"], report["lost"] > 0) == ("script.txt", True, True)
     assert cli.main([*arguments, "--journal", str(journal)]) == 1
     assert capsys.readouterr().err == (f"switchover: the journal {journal} exists already: name a new file\n")
     assert cli.main(["why", "--journal", str(journal)]) == 0
     assert "an operator asks for SIP_Server_2 as primary" in capsys.readouterr().out
 
 
-def test_bad_input_is_told_in_one_line(tmp_path, capsys):
+def test_bad_input_is_an_error_of_one_line(tmp_path, capsys):
     example(tmp_path, "sip")
     file = script(tmp_path, "0 jump")
     assert cli.main(["simulate", str(tmp_path / "sip.toml"), str(file)]) == 2
     assert capsys.readouterr().err.startswith(f"switchover: {file}:1: 'jump' is no event")
 
 
-def test_it_imports_nothing_heavy_and_leaves_nothing_behind(tmp_path):
-    """In a process of its own: what is configured is not touched either."""
+def test_the_command_imports_nothing_heavy_and_leaves_no_files(tmp_path):
+    """In a process of its own; the configured files are not touched either."""
     example(tmp_path, "sip")
     code = (
         "import sys; from argparse import Namespace; from switchover.agent.simulation.simulate import run_simulate;"
@@ -225,28 +230,28 @@ def test_it_imports_nothing_heavy_and_leaves_nothing_behind(tmp_path):
 # Virtual time
 
 
-def test_virtual_time_passes_without_waiting_and_in_order():
+def test_virtual_time_passes_in_order_and_without_waiting():
     async def story() -> list[tuple[float, str]]:
-        loop, told = asyncio.get_running_loop(), []
+        loop, moments = asyncio.get_running_loop(), []
         began = loop.time()
 
         def tell(what: str) -> None:
-            told.append((round(loop.time() - began, 6), what))
+            moments.append((round(loop.time() - began, 6), what))
 
         for what in ("first", "second", "third"):
             loop.call_later(3600, tell, what)
         loop.call_later(0.001, tell, "soon")
         await asyncio.sleep(7200)
         tell("end")
-        return told
+        return moments
 
     real = time.monotonic()
-    told = virtual_time.run(story())
-    assert told == [(0.001, "soon"), (3600, "first"), (3600, "second"), (3600, "third"), (7200, "end")]
+    moments = virtual_time.run(story())
+    assert moments == [(0.001, "soon"), (3600, "first"), (3600, "second"), (3600, "third"), (7200, "end")]
     assert time.monotonic() - real < 3600
 
 
-def test_many_moments_are_forgotten_when_they_are_over():
+def test_past_moments_are_not_kept():
     async def story() -> float:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -257,7 +262,7 @@ def test_many_moments_are_forgotten_when_they_are_over():
     assert virtual_time.run(story()) == 3000
 
 
-def test_to_wait_for_nothing_is_an_error():
+def test_waiting_for_nothing_is_an_error():
     async def story() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -265,7 +270,7 @@ def test_to_wait_for_nothing_is_an_error():
         virtual_time.run(story())
 
 
-def test_its_clock_agrees_with_it():
+def test_the_clock_of_the_loop_is_virtual_too():
     async def story() -> tuple[int, int]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, virtual_time.VirtualLoop)

@@ -1,4 +1,4 @@
-"""The systemd units: what `switchover units` writes, and what systemd itself says of them."""
+"""The systemd units: what `switchover units` writes, checked by systemd itself."""
 
 # ruff: noqa: S603  # the commands are our own
 
@@ -14,15 +14,15 @@ from switchover.agent.cli.main import main
 from switchover.agent.cli.units import UNITS, hidden_by, program, quoted, unit
 
 AGENT, LCA, PAGE = UNITS
-PROGRAM = ("/bin/true",)  # systemd looks whether it is there
+PROGRAM = ("/bin/true",)  # systemd checks that it exists
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `systemd-analyze`, which reads unit files without a running systemd."""
-    found = shutil.which("systemd-analyze")
-    if found is None:
+    analyzer = shutil.which("systemd-analyze")
+    if analyzer is None:
         pytest.skip("systemd-analyze is not installed")
-    return subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([analyzer, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture(params=["root", "switchover"])
@@ -34,11 +34,11 @@ def written(request, tmp_path) -> Path:
 
 
 def test_systemd_understands_every_line(written):
-    """A key that it does not know would be ignored, and with it what was to be forbidden."""
+    """An unknown key would be ignored, and with it the restriction that it stands for."""
     instance = LCA.replace("@", "@host-1")
     done = analyze("verify", "--man=no", str(written / AGENT), str(written / instance), str(written / PAGE))
-    told = [line for line in (done.stdout + done.stderr).splitlines() if "switchover-" in line]
-    assert (done.returncode, told) == (0, [])
+    complaints = [line for line in (done.stdout + done.stderr).splitlines() if "switchover-" in line]
+    assert (done.returncode, complaints) == (0, [])
 
 
 AGENT_NEEDS = {
@@ -47,18 +47,18 @@ AGENT_NEEDS = {
     *("RestrictRealtime", "PrivateNetwork", "IPAddressDeny", "PrivateUsers", "RootDirectoryOrRootImage"),
     *("DeviceAllow", "UserOrDynamicUser"),
 }
-"""What systemd counts against the agent's unit, and has its reason there; DeviceAllow comes with ProtectClock."""
+"""What systemd counts against the agent's unit although it is needed; DeviceAllow comes with ProtectClock."""
 
 
 def exposure(file: Path) -> tuple[float, set[str]]:
-    """How exposed systemd holds a unit to be, 0 to 10; and what it counts against it."""
+    """How exposed a unit is in the judgement of systemd, 0 to 10, and the keys that count against it."""
     done = analyze("security", "--offline=true", "--no-pager", "--json=short", str(file))
     against = {row["json_field"] for row in json.loads(done.stdout) if row["exposure"]}
-    told = analyze("security", "--offline=true", "--no-pager", str(file)).stdout.splitlines()[-1]
-    return float(told.partition(": ")[2].split()[0]), against
+    verdict = analyze("security", "--offline=true", "--no-pager", str(file)).stdout.splitlines()[-1]
+    return float(verdict.partition(": ")[2].split()[0]), against
 
 
-def test_the_agent_s_unit_is_hardened_but_for_what_it_needs(written):
+def test_the_agent_s_unit_is_hardened_except_for_its_needs(written):
     score, against = exposure(written / AGENT)
     assert against <= AGENT_NEEDS
     assert score <= 2.0
@@ -75,17 +75,17 @@ def test_the_page_s_unit_has_no_privileges_and_little_of_the_machine(written):
     score, against = exposure(written / PAGE)
     assert against <= PAGE_NEEDS
     assert score <= 1.6
-    found = settings((written / PAGE).read_text())
-    assert found.keys() >= {"MemoryMax", "TasksMax", "Nice", "CPUWeight", "LimitNOFILE"}
-    assert found["CapabilityBoundingSet"] == ""
+    values = settings((written / PAGE).read_text())
+    assert values.keys() >= {"MemoryMax", "TasksMax", "Nice", "CPUWeight", "LimitNOFILE"}
+    assert values["CapabilityBoundingSet"] == ""
 
 
-def test_the_lca_s_unit_leaves_to_components_what_they_may_need(written):
+def test_the_lca_s_unit_leaves_components_what_they_may_need(written):
     assert exposure(written / LCA)[0] <= 5.4
 
 
-def test_with_components_as_units_the_lca_can_be_hardened_like_the_agent(written):
-    """What the unit has as a comment, as the drop-in that it speaks of."""
+def test_with_components_in_units_the_lca_can_be_hardened_like_the_agent(written):
+    """The drop-in that the unit has as a comment."""
     text = (written / LCA).read_text()
     _, _, comment = text.partition("in a drop-in:\n")
     lines, _, _ = comment.partition("\n\n")
@@ -103,19 +103,19 @@ def settings(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and line[0] not in "#[")
 
 
-def test_all_are_watched_and_come_back_unless_the_configuration_is_wrong():
+def test_all_units_restart_unless_the_configuration_is_wrong():
     for name in UNITS:
-        found = settings(unit(name, PROGRAM))
-        assert (found["Type"], found["Restart"], found["RestartPreventExitStatus"]) == ("notify", "on-failure", "2")
-        assert (found["WatchdogSec"], found["StartLimitIntervalSec"]) == ("10", "0")
+        values = settings(unit(name, PROGRAM))
+        assert (values["Type"], values["Restart"], values["RestartPreventExitStatus"]) == ("notify", "on-failure", "2")
+        assert (values["WatchdogSec"], values["StartLimitIntervalSec"]) == ("10", "0")
     for name in (AGENT, LCA):
         assert "CAP_SYS_NICE" in unit(name, PROGRAM)  # for real-time priority, which this would refuse:
         assert "RestrictRealtime" not in settings(unit(name, PROGRAM))
 
 
 def test_components_do_not_end_with_the_lca():
-    found = settings(unit(LCA, PROGRAM))
-    assert (found["KillMode"], found["OOMPolicy"], found["TasksMax"]) == ("process", "continue", "infinity")
+    values = settings(unit(LCA, PROGRAM))
+    assert (values["KillMode"], values["OOMPolicy"], values["TasksMax"]) == ("process", "continue", "infinity")
 
 
 # The command
@@ -123,7 +123,7 @@ def test_components_do_not_end_with_the_lca():
 
 @pytest.fixture
 def elsewhere(monkeypatch) -> str:
-    """As if `switchover` were installed where the units do not hide it."""
+    """As if `switchover` were installed in a place that the units do not hide."""
     monkeypatch.setattr(units, "program", lambda: ("/opt/switchover/bin/switchover",))
     return "/opt/switchover/bin/switchover"
 
@@ -149,11 +149,11 @@ def test_units_that_were_changed_are_left_alone(elsewhere, tmp_path, capsys):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_directory_that_is_not_there_is_told_with_what_to_do(elsewhere, tmp_path, capsys):
+def test_a_missing_directory_is_an_error_with_its_remedy(elsewhere, tmp_path, capsys):
     there = tmp_path / "missing"
     assert main(["units", str(there)]) == 1
-    told = f"switchover: {there} cannot be written: No such file or directory; make it first: mkdir -p {there}\n"
-    assert capsys.readouterr().err == told
+    error = f"switchover: {there} cannot be written: No such file or directory; make it first: mkdir -p {there}\n"
+    assert capsys.readouterr().err == error
 
 
 def test_a_program_that_the_units_would_hide_is_refused(monkeypatch, tmp_path, capsys):
@@ -168,7 +168,7 @@ def test_a_program_that_the_units_would_hide_is_refused(monkeypatch, tmp_path, c
     assert hidden_by(Path("/rooted/switchover")) is None
 
 
-def test_the_program_is_this_very_installation():
+def test_the_program_is_this_installation():
     done = subprocess.run([*program(), "--help"], capture_output=True, text=True, timeout=60, check=True, cwd="/")
     assert done.stdout.startswith("usage: switchover ")
     assert Path(program()[0]).parent == Path(sys.executable).parent
@@ -183,5 +183,5 @@ def test_the_program_is_this_very_installation():
         ('/opt/"a"', '"/opt/\\"a\\""'),
     ],
 )
-def test_a_path_is_quoted_as_systemd_reads_it(word, text):
+def test_a_path_is_quoted_for_systemd(word, text):
     assert quoted(word) == text

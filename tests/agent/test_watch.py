@@ -1,4 +1,4 @@
-"""`switchover status --watch`: the overview in a terminal, and what it says when the agent does not answer."""
+"""`switchover status --watch`: the overview in a terminal, also while the agent does not answer."""
 
 import io
 import os
@@ -33,13 +33,13 @@ INCIDENT = {
 
 
 def shown(answer: Answer, now: float, **options: Any) -> str:
-    """What stands in the terminal, without blanks at the ends of lines."""
+    """The text on the terminal, without blanks at the ends of lines."""
     console = Console(file=io.StringIO(), width=110, force_terminal=bool(options), **options)
     console.print(picture(answer, now))
     return re.sub(r" +$", "", console.file.getvalue(), flags=re.MULTILINE)
 
 
-def test_the_whole_picture():
+def test_the_overview_of_a_degraded_solution():
     status = with_hosts(("connected", 20.0), ("connected", 30.0))
     assert (
         shown(Answer(overview(status, 300), (INCIDENT,), 100.0), 100.25)
@@ -68,7 +68,7 @@ Ctrl-C ends this
     )
 
 
-def test_an_answer_that_is_old_counts_no_more():
+def test_an_old_answer_makes_everything_unknown():
     answer = Answer(overview(STATUS, 300), (INCIDENT | {"is_over": False},), 100.0, "no agent answers at /x")
     late = shown(answer, 103.5)
     assert late.splitlines()[:2] == [
@@ -82,14 +82,14 @@ def test_an_answer_that_is_old_counts_no_more():
     assert "✓" in shown(answer, 102.9)
 
 
-def test_an_agent_that_never_answered():
+def test_an_agent_that_never_answered_is_shown_as_such():
     assert (
         shown(Answer(trouble="no agent answers at /x"), 5.0)
         == " ?  the agent does not answer\nno agent answers at /x\n"
     )
 
 
-def test_without_colours_the_same_is_told(monkeypatch):
+def test_without_colours_the_text_is_the_same(monkeypatch):
     answer = Answer(overview(with_hosts(("silent", 400.0), ("connected", 1.0)), 300), (INCIDENT,), 100.0)
     coloured = shown(answer, 100.0, color_system="truecolor")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -101,7 +101,7 @@ def test_without_colours_the_same_is_told(monkeypatch):
     assert bare[0] == bare[1]
 
 
-def test_the_agent_is_asked_and_what_it_said_is_kept_when_it_answers_no_more(tmp_path: Path):
+def test_the_last_answer_is_kept_when_the_agent_stops_answering(tmp_path: Path):
     with PageStage(tmp_path) as stage:
         configuration = stage.agent.configuration
         answer = asked(configuration, Answer())
@@ -134,7 +134,7 @@ class Terminal:
     def end(self) -> int:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
-        self.until(re.escape("\x1b[?1049l"))  # the terminal is what it was before
+        self.until(re.escape("\x1b[?1049l"))  # the terminal is restored
         os.close(self._master)
         return self.process.wait(PATIENCE_S)
 
@@ -150,14 +150,14 @@ def test_in_a_real_terminal_it_follows_the_agent_and_ends_quietly(tmp_path: Path
     assert "Traceback" not in terminal.text
 
 
-def test_what_is_not_installed_is_named(monkeypatch, capsys):
+def test_a_missing_package_is_named(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "switchover.agent.explain.watch")
     monkeypatch.setitem(sys.modules, "rich.console", None)
     assert cli.main(["status", "--watch"]) == 2
     assert capsys.readouterr().err == "switchover: this needs rich.console: pip install 'switchover[terminal]'\n"
 
 
-def test_without_a_terminal_there_is_nothing_to_watch_it_in(capsys):
+def test_without_a_terminal_watching_is_refused(capsys):
     assert cli.main(["status", "--watch"]) == 2
     assert capsys.readouterr().err == "switchover: --watch needs a terminal; without one use `switchover status`\n"
     assert watch.STALE_S > watch.EVERY_S

@@ -1,4 +1,4 @@
-"""`switchover why`: what was done, or was not, and why, from the journal of scripts played in virtual time."""
+"""`switchover why`: what happened and why, or why not, from the journal of scripts played in virtual time."""
 
 import doctest
 import json
@@ -97,7 +97,7 @@ def universal_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def test_a_takeover_is_told_from_the_first_sign_to_what_was_observed(tmp_path, universal_time):
+def test_a_takeover_is_explained_from_the_first_sign_to_the_result(tmp_path, universal_time):
     (incident,) = played(tmp_path, "sip", "0 fail SIP_Server_1").incidents
     assert as_text(incident) == TAKEOVER_TEXT
 
@@ -159,7 +159,7 @@ at the end
   redundancy  NO: SIP Server is not up on host1"""
 
 
-def test_a_move_that_was_not_made_is_told_likewise(tmp_path):
+def test_a_move_that_was_not_made_is_explained_too(tmp_path):
     """RM-2 failed in backup mode: redundancy lost, nothing to move."""
     (incident,) = played(tmp_path, "voicemail", "0 fail RM_2").incidents
     assert (incident.cause, incident.outcome) == ("RM_2: it failed", "nothing was moved; redundancy lost")
@@ -207,7 +207,7 @@ def test_a_move_that_was_not_made_is_told_likewise(tmp_path):
     )
 
 
-def test_the_fact_that_decided_is_told_with_its_row(tmp_path):
+def test_the_fact_that_decided_is_shown_with_its_row(tmp_path):
     (incident,) = played(tmp_path, "voicemail", "0 fail RM_1").incidents
     decision = next(link for link in chain(incident) if link.text == "VM SIP Server redundant_1 -> demoting_2")
     assert decision == ChainLink(
@@ -220,15 +220,15 @@ def test_the_fact_that_decided_is_told_with_its_row(tmp_path):
     )
 
 
-def test_every_command_stands_once_below_its_decision_with_its_result(tmp_path):
-    """A night in which nearly everything happens: failures, losses, returns, scripts and commands that fail."""
-    found = played(tmp_path, "voicemail", *NIGHT)
+def test_every_command_is_below_its_decision_with_its_result(tmp_path):
+    """A night with nearly everything: failures, lost and returning hosts, failing scripts and commands."""
+    night = played(tmp_path, "voicemail", *NIGHT)
     results = Counter[str]()
-    for incident in (*found.incidents, *incidents(tmp_path / "journal.sqlite")):
+    for incident in (*night.incidents, *incidents(tmp_path / "journal.sqlite")):
         links = chain(incident)
         given = [command for handled in incident.handled for command in handled.commands]
-        told = [c for c in given if not (isinstance(c, StartTimer) and c.timer.startswith("cancel "))]
-        assert Counter(command.words for command in told) == Counter(
+        chosen = [c for c in given if not (isinstance(c, StartTimer) and c.timer.startswith("cancel "))]
+        assert Counter(command.words for command in chosen) == Counter(
             link.text for link in links if link.kind == COMMAND
         )
         for handled in incident.handled:
@@ -244,7 +244,7 @@ def test_every_command_stands_once_below_its_decision_with_its_result(tmp_path):
     assert set(results) == {"done", "FAILED", "no answer"}
 
 
-def test_what_became_of_a_command_is_told_with_it_and_when_it_comes(tmp_path):
+def test_a_result_is_shown_with_its_command_and_when_it_arrives(tmp_path):
     lines = ("0 script-fails host2 enable_vip", "0 fail SIP_Server_1", "500 script-works host2 enable_vip")
     incident = played(tmp_path, "sip", *lines).incidents[-1]
     links = chain(incident)
@@ -261,7 +261,7 @@ def results(incident: Incident) -> list[tuple[str, str]]:
     return [(link.text, link.result) for link in chain(incident) if link.result]
 
 
-def test_a_command_that_was_not_answered_says_why(tmp_path):
+def test_an_unanswered_command_is_shown_with_the_reason(tmp_path):
     incident = played(tmp_path, "sip", "0 switch host2", "1 lose host1").incidents[0]
     demoted = "demote SIP_Server_1"
     assert results(incident)[0] == (demoted, "no answer: the host was lost, or started a new session")
@@ -269,14 +269,14 @@ def test_a_command_that_was_not_answered_says_why(tmp_path):
     assert results(begun) == [(demoted, "no answer yet")]
 
 
-def test_a_command_that_got_lost_says_so(tmp_path):
-    """The host is back before it is given up, but it has not heard the command."""
+def test_a_command_that_got_lost_is_shown_as_unanswered(tmp_path):
+    """The host is back before it is lost, but the command never reached it."""
     incident = played(tmp_path, "sip", "0 switch host2", "1 lose host1", "100 return host1").incidents[0]
     assert results(incident)[0] == ("demote SIP_Server_1", "NOT ANSWERED: no answer within 2000 ms")
 
 
 @pytest.mark.parametrize("table", [LINK, APPLICATION, PAIR, ALARM, PLACEMENT, VIP], ids=lambda table: table.name)
-def test_every_guard_of_every_table_has_words(table):
+def test_every_guard_of_every_table_has_a_text(table):
     for guard in {decision.guard for decision in table.every_decision() if decision.guard}:
         words = guard_in_words(VOICEMAIL, initial_state(VOICEMAIL), guard)
         assert " " in words
@@ -304,11 +304,11 @@ BOTH = (Mode.PRIMARY, Mode.PRIMARY)
         ("", state(BOTH, (True, True)), ""),
     ],
 )
-def test_a_guard_is_told_with_the_facts_that_made_it_true(guard, facts, words):
+def test_a_guard_is_shown_with_the_facts_that_made_it_true(guard, facts, words):
     assert guard_in_words(TAKEOVER, facts, guard) == words
 
 
-def test_what_does_not_run_is_told_for_either_host():
+def test_missing_applications_are_named_for_both_hosts():
     assert what_is_missing(TAKEOVER, state(BOTH, (True, False))) == ""
     nothing = initial_state(TAKEOVER)
     assert what_is_missing(TAKEOVER, nothing) == "SIP Server is not up on host1, SIP Server is not up on host2"
@@ -339,11 +339,11 @@ EVENTS = (
 """An event of every kind."""
 
 
-def test_the_examples_run():
+def test_the_examples_in_the_docstrings_are_true():
     assert doctest.testmod(wording).failed == 0
 
 
-def test_every_event_has_words():
+def test_every_event_has_a_text():
     assert [event_in_words(event, PENDING) for event, _ in EVENTS] == [words for _, words in EVENTS]
     assert {type(event) for event, _ in EVENTS} == set(get_args(Event))
     assert CommandSucceeded(7).words == "done"
@@ -351,7 +351,7 @@ def test_every_event_has_words():
     assert written.words == "log 00-5150 SIP_Server_1 changed to primary mode"
 
 
-# What is typed
+# The command
 
 
 @pytest.fixture
@@ -360,7 +360,7 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal.sqlite"
 
 
-def test_the_last_incident_is_told_unless_one_is_asked_for(journal, capsys):
+def test_the_last_incident_is_explained_unless_another_one_is_requested(journal, capsys):
     first, *_, last = incidents(journal)
     assert cli.main(["why", "--journal", str(journal)]) == 0
     assert capsys.readouterr().out == as_text(last) + "\n"
@@ -377,7 +377,7 @@ def test_the_journal_is_the_configured_one(journal, capsys, tmp_path):
     assert capsys.readouterr().out.startswith("incident 2, ")
 
 
-def test_all_incidents_are_listed_in_a_line_each(journal, capsys):
+def test_all_incidents_are_listed_one_per_line(journal, capsys):
     assert cli.main(["why", "--all", "--journal", str(journal)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [as_line(incident) for incident in incidents(journal)]
@@ -386,11 +386,11 @@ def test_all_incidents_are_listed_in_a_line_each(journal, capsys):
         lines[0],
     )
     assert cli.main(["why", "--all", "--json", "--journal", str(journal)]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [each["incident"] for each in found] == [incident.id for incident in incidents(journal)]
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["incident"] for each in listed] == [incident.id for incident in incidents(journal)]
 
 
-def test_an_incident_that_is_not_there_is_bad_input_and_it_is_told_which_are(journal, capsys, tmp_path):
+def test_an_unknown_incident_is_an_error_that_lists_the_known_ones(journal, capsys, tmp_path):
     known = ", ".join(str(incident.id) for incident in incidents(journal))
     assert cli.main(["why", "1", "--journal", str(journal)]) == 2
     assert capsys.readouterr().err == (

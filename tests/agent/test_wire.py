@@ -79,7 +79,7 @@ JSON_VALUES = st.recursive(
 
 @given(MESSAGES)
 def test_a_message_survives_the_wire(message: Message):
-    """Also the command's id, which takes no part in comparisons."""
+    """Also the command's id, which comparisons ignore."""
     received = decode(encode(message))
     assert received == message
     if isinstance(message.body, Order) and isinstance(received.body, Order):
@@ -88,13 +88,13 @@ def test_a_message_survives_the_wire(message: Message):
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data: bytes):
-    """No other exception comes out, whatever goes in."""
+    """No other exception is raised, whatever the input."""
     with pytest.raises(WireError):
         decode(data)
 
 
 @given(MESSAGES, st.data())
-def test_a_message_with_anything_replaced_is_refused_or_well_formed(message: Message, data: st.DataObject):
+def test_a_changed_message_is_refused_or_well_formed(message: Message, data: st.DataObject):
     """Put any JSON value in any place: either the result is a message that survives the wire, or it is refused."""
     tree = json.loads(encode(message))
     places = list(find_places(tree))
@@ -155,20 +155,20 @@ def order(command: Any) -> Any:
     ],
 )
 def test_malformed_messages_are_refused_with_the_reason(data: bytes, reason: str):
-    """Nothing unknown is overlooked, nothing is converted, and the reason says where the fault is."""
+    """Nothing unknown is ignored, nothing is converted, and the reason names the place."""
     with pytest.raises(WireError) as caught:
         decode(data)
     assert reason in str(caught.value)
 
 
-def test_what_the_other_side_would_refuse_is_not_sent():
+def test_a_message_that_the_other_side_would_refuse_is_not_sent():
     """A report with thousands of applications fails where it is sent."""
     modes = {f"application {number}": Mode.BACKUP for number in range(1000)}
     with pytest.raises(WireError, match="too long"):
         encode(Message("session", 1, 2, 3, 4, Welcome(HostReport(modes, vip_held=False))))
 
 
-def test_a_full_message_fits():
+def test_a_report_of_200_applications_fits():
     """Two hundred applications with long names are no problem."""
     names = [f"{number:020}" for number in range(200)]
     report = HostReport(dict.fromkeys(names, Mode.PRIMARY), vip_held=True, primary_for_ms=dict.fromkeys(names, 10**9))
