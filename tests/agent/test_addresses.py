@@ -215,7 +215,7 @@ def test_a_takeover_starts_no_process(host):
 
 
 def test_a_call_that_hangs_in_the_kernel_can_be_abandoned(host, monkeypatch):
-    """The event loop goes on meanwhile; nothing more of that call is done, and the next one comes after it."""
+    """The event loop goes on; the rest of that call is not carried out, and the next call comes after it."""
     in_the_kernel, answer = threading.Event(), threading.Event()
 
     class BusyKernel(Netlink):
@@ -252,9 +252,9 @@ def test_a_socket_that_fails_is_replaced(host):
         netlink._kernel.close()
         with pytest.raises(DriverError, match=r"^rtnetlink failed: Bad file descriptor"):
             netlink.addresses("eth0")
-        found = netlink.addresses("eth0")
+        listed = netlink.addresses("eth0")
         netlink.close()
-        return set(map(str, found))
+        return set(map(str, listed))
 
     assert host.call(scenario) == OWN
 
@@ -270,12 +270,12 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(host, monkeypatch):
 
     def scenario():
         netlink = Netlink()
-        found = netlink.addresses("eth0")
+        listed = netlink.addresses("eth0")
         answers.extend([([], True)] * 10)
         with pytest.raises(DriverError, match="the addresses of eth0 changed 10 times while they were read"):
             netlink.addresses("eth0")
         netlink.close()
-        return set(map(str, found))
+        return set(map(str, listed))
 
     assert host.call(scenario) == OWN
 
@@ -287,9 +287,9 @@ def test_thousands_of_addresses_are_listed(host):
 
     def scenario():
         netlink = Netlink()
-        found = netlink.addresses("eth0")
+        listed = netlink.addresses("eth0")
         netlink.close()
-        return set(map(str, found))
+        return set(map(str, listed))
 
     assert host.call(scenario) == {*OWN, *many}
 

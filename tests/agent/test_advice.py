@@ -173,7 +173,7 @@ def test_an_address_of_another_machine(command, file, host):
     assert error.endswith("; the host's `address` must be one of this machine's: is it another host's?")
 
 
-# What is not installed, or not allowed
+# Missing packages and privileges
 
 
 def without_extras(*arguments: str) -> subprocess.CompletedProcess[str]:

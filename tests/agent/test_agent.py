@@ -1,4 +1,4 @@
-"""The agent's loop: event -> core -> journal -> hosts, with connections that record what they are told."""
+"""The agent's loop: event -> core -> journal -> hosts, with connections that record the commands."""
 
 import asyncio
 import contextlib
@@ -56,7 +56,7 @@ QUICK = {
 
 @define(eq=False)
 class Connection:
-    """A host's connection that keeps what it is told, and the journal's texts at that moment; it answers nothing."""
+    """A host's connection that records each command with the journal's texts at that moment; it never answers."""
 
     deliver: Callable[[Event], None]
     journal: Path
@@ -149,7 +149,7 @@ def play(tmp_path: Path) -> Callable[[Callable[[AgentHarness], Coroutine[Any, An
     return run
 
 
-def test_the_journal_has_an_event_and_all_its_commands_before_any_of_them_is_sent(play):
+def test_an_event_and_all_its_commands_are_journalled_before_any_is_sent(play):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
         harness.agent.post(SwitchoverRequested(A2))
@@ -163,13 +163,13 @@ def test_the_journal_has_an_event_and_all_its_commands_before_any_of_them_is_sen
     play(scenario)
 
 
-def test_what_an_event_led_to_stands_in_the_journal_in_order(play):
+def test_the_consequences_of_an_event_are_journalled_in_order(play):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
         before = len(entries(harness.path))
         steps = harness.agent.post(ApplicationReported(A1, Mode.DOWN))
-        news = [(entry.kind, entry.text) for entry in entries(harness.path)[before:]]
-        assert news == [
+        added = [(entry.kind, entry.text) for entry in entries(harness.path)[before:]]
+        assert added == [
             ("event", "reported SIP_Server_1 down"),
             ("decision", "SIP_Server_1 up -> down: it failed"),
             ("decision", "SIP Server redundant_1 -> taking_over_2: the primary failed: its backup takes over"),
@@ -198,7 +198,7 @@ def test_what_an_event_led_to_stands_in_the_journal_in_order(play):
         lambda number: CommandUnclear(number, "it says"),
     ],
 )
-def test_a_host_that_speaks_for_another_one_is_refused_and_that_is_journalled(play, foreign):
+def test_an_event_of_another_host_is_refused_and_journalled(play, foreign):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
         harness.agent.switch(A2)
@@ -213,7 +213,7 @@ def test_a_host_that_speaks_for_another_one_is_refused_and_that_is_journalled(pl
     play(scenario)
 
 
-def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(play):
+def test_a_refused_event_is_journalled_and_the_connection_goes_on(play):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
         before = harness.agent.solution.state
@@ -231,7 +231,7 @@ def test_what_the_core_refuses_is_journalled_and_does_not_upset_the_connection(p
     play(scenario)
 
 
-def test_what_a_lost_host_says_late_is_refused(play):
+def test_a_late_event_of_a_lost_host_is_refused(play):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
         harness.hosts[H1].deliver(HostLost(H1))
@@ -246,8 +246,8 @@ def test_what_a_lost_host_says_late_is_refused(play):
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_an_unanswered_command_has_its_application_looked_at_after_the_deadline(play, eventually, broken):
-    """It makes no difference whether the host is silent or the command cannot even be sent."""
+def test_an_unanswered_command_is_followed_by_a_look_after_its_deadline(play, eventually, broken):
+    """The host may be silent, or the command could not be sent."""
 
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
@@ -262,7 +262,7 @@ def test_an_unanswered_command_has_its_application_looked_at_after_the_deadline(
         stamps = [
             entry.mono_ns / 1e6 for entry in entries(harness.path) if entry.text in ("promote SIP_Server_2", deadline)
         ]
-        assert stamps[1] - stamps[0] >= DEADLINE_MS + ANSWER_MARGIN_MS - 1  # and no sooner
+        assert stamps[1] - stamps[0] >= DEADLINE_MS + ANSWER_MARGIN_MS - 1  # and not earlier
 
     play(scenario)
 
@@ -270,7 +270,7 @@ def test_an_unanswered_command_has_its_application_looked_at_after_the_deadline(
 def test_a_command_that_was_answered_in_time_does_not_fail_later(play, eventually):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()  # the announcement is answered
-        harness.agent.switch(A2)  # and the demotion never is
+        harness.agent.switch(A2)  # the demotion never is
         await eventually(lambda: any(text.startswith("timed out demote") for text in harness.texts_of("event")))
         assert [text for text in harness.texts_of("event") if "announce" in text] == ["done announce_vip host1"]
 
@@ -278,7 +278,7 @@ def test_a_command_that_was_answered_in_time_does_not_fail_later(play, eventuall
 
 
 @pytest.mark.parametrize(("result", "word"), [(CommandFailed, "failed"), (CommandUnclear, "unclear")])
-def test_what_a_host_answers_in_time_counts_and_no_deadline_follows(play, result, word):
+def test_an_answer_in_time_counts_and_no_timeout_follows(play, result, word):
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
         harness.agent.switch(A2)
@@ -314,8 +314,8 @@ def test_starting_and_stopping_have_a_deadline_of_their_own(play):
     play(scenario)
 
 
-def test_a_timer_that_is_started_again_runs_out_once(play, eventually):
-    """Seen, lost and seen again: what counts is the last time."""
+def test_a_restarted_timer_runs_out_once(play, eventually):
+    """Seen, lost and seen again: the last start counts."""
 
     async def scenario(harness: AgentHarness) -> None:
         for _ in range(3):
@@ -360,7 +360,7 @@ def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(p
 
 
 def test_a_journal_that_cannot_be_written_does_not_stop_a_takeover(play, caplog):
-    """A disk that is full is no reason to leave calls unserved; the log says that there is no journal."""
+    """A full disk must not leave calls unserved; the log says that there is no journal."""
 
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
@@ -369,14 +369,14 @@ def test_a_journal_that_cannot_be_written_does_not_stop_a_takeover(play, caplog)
         assert [command for command, _ in harness.hosts[H2].sent] == [Promote(H2, A2)]
         harness.hosts[H2].deliver(ApplicationReported(A1, Mode.BACKUP))
         complaints = [m for m in caplog.messages if m.startswith("going on without a journal: ")]
-        assert len(complaints) == 2  # an event, and one that was refused
+        assert len(complaints) == 2  # one event, and one refused event
         assert harness.texts_of("event")[-1] == "done announce_vip host1"
 
     play(scenario)
 
 
 def test_log_messages_are_logged_under_their_event_ids(play, caplog):
-    """This is where alarm conditions of other systems look for them."""
+    """Alarm conditions of other systems read them there."""
 
     async def scenario(harness: AgentHarness) -> None:
         harness.connect()
@@ -392,12 +392,12 @@ def test_log_messages_are_logged_under_their_event_ids(play, caplog):
     assert "command: promote SIP_Server_2" in caplog.messages
 
 
-# Where log messages come from
+# Sources of log messages
 
 
 @contextlib.asynccontextmanager
 async def listening(harness: AgentHarness, **changes: object) -> AsyncGenerator[None]:
-    """The sources of messages are listened to; hosts have a minute to report."""
+    """Listen to the sources of messages; hosts have a minute to report."""
     settings = harness.agent.configuration
     harness.agent.configuration = evolve(settings, solution=evolve(settings.solution, settle_ms=60_000), **changes)
     sources = MessageSources(harness.agent)
@@ -408,8 +408,8 @@ async def listening(harness: AgentHarness, **changes: object) -> AsyncGenerator[
         await sources.close()
 
 
-def test_what_waits_in_the_spool_waits_until_every_host_has_reported(play, eventually, tmp_path):
-    """Before, nothing is known that an old message could contradict."""
+def test_messages_in_the_spool_wait_until_every_host_has_reported(play, eventually, tmp_path):
+    """Before that, the state that an old message could contradict is not known."""
 
     async def scenario(harness: AgentHarness) -> None:
         for name in (A1, "Another Site's", A2):
@@ -421,13 +421,13 @@ def test_what_waits_in_the_spool_waits_until_every_host_has_reported(play, event
             harness.hosts[H2].deliver(HostConnected(H2, HostReport({A2: Mode.BACKUP}, vip_held=False)))
             await eventually(lambda: list((tmp_path / "spool").iterdir()) == [])
             assert harness.texts_of("event")[-2:] == ["received 00-5150 SIP_Server_1", "received 00-5150 SIP_Server_2"]
-            assert [command for command, _ in harness.hosts[H2].sent] == []  # what the hosts report counts
+            assert [command for command, _ in harness.hosts[H2].sent] == []  # the reports of the hosts count
 
     play(scenario)
 
 
-def test_an_agent_goes_on_without_a_spool_and_a_log_that_cannot_be(play, eventually, tmp_path, caplog):
-    """No reason to leave calls unserved."""
+def test_an_agent_goes_on_without_its_spool_and_its_log(play, eventually, tmp_path, caplog):
+    """Calls must be served all the same."""
 
     async def scenario(harness: AgentHarness) -> None:
         (tmp_path / "spool").write_text("no directory")

@@ -26,7 +26,7 @@ def mac_of(namespace) -> str:
 
 
 class Sniffer:
-    """What arrives at a namespace's eth0, parsed by scapy."""
+    """The frames that arrive at a namespace's eth0, parsed by scapy."""
 
     def __init__(self, namespace) -> None:
         self._socket = namespace.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))

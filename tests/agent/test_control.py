@@ -167,7 +167,7 @@ def test_check_raises_with_the_last_line_of_a_failure(script, reason):
 
 
 def test_every_failure_of_a_command_is_a_driver_error():
-    """A caller that does not care what went wrong catches one type."""
+    """A caller that does not distinguish errors catches one type."""
     assert issubclass(ExitStatusError, DriverError)
     assert issubclass(TimedOutError, DriverError)
 

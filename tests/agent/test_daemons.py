@@ -19,59 +19,62 @@ def test_with_a_bad_configuration_nothing_is_touched(site):
     site.hold()
     site.file.write_text("[solution]\nname = 'x'\n")
     for daemon in (("agent",), ("lca", "host1")):
-        status, said = site.run(*daemon)
+        status, output = site.run(*daemon)
         assert status == 2
-        assert said.splitlines()[0].startswith(f"{site.file}:1:1: missing table [vip]")
+        assert output.splitlines()[0].startswith(f"{site.file}:1:1: missing table [vip]")
     assert site.held() == set(VIP)
     assert list(site.directory.iterdir()) == [site.file]
 
 
-def test_a_host_or_a_key_that_is_not_there_is_told_before_the_vip_is_touched(site):
+def test_an_unknown_host_or_missing_key_is_an_error_and_the_vip_stays(site):
     site.configure()
     site.hold()
-    status, said = site.run("lca", "host3")
-    assert (status, said) == (1, "switchover: no host is named 'host3' in the configuration; known are host1, host2\n")
+    status, output = site.run("lca", "host3")
+    assert (status, output) == (
+        1,
+        "switchover: no host is named 'host3' in the configuration; known are host1, host2\n",
+    )
     for name in ("host1.key_secret", "agent.key_secret"):
         (site.directory / "state" / "keys" / name).unlink()
     for daemon, key in ((("lca", "host1"), "host1.key_secret"), (("agent",), "agent.key_secret")):
-        status, said = site.run(*daemon)
+        status, output = site.run(*daemon)
         assert status == 1
-        assert said.startswith(f"switchover: cannot read the key {site.directory}/state/keys/{key}: ")
-        assert said.count("\n") == 1
+        assert output.startswith(f"switchover: cannot read the key {site.directory}/state/keys/{key}: ")
+        assert output.count("\n") == 1
     assert site.held() == set(VIP)
     assert [path.name for path in (site.directory / "state").iterdir()] == ["keys"]
 
 
-def test_an_interface_that_is_not_there_is_told_in_one_line(site):
+def test_a_missing_interface_is_an_error_of_one_line(site):
     site.configure()
     site.namespace.ip("link set eth0 down")
     site.namespace.ip("link set eth0 name eth5")
-    status, said = site.run("lca", "host1")
-    assert (status, said) == (
+    status, output = site.run("lca", "host1")
+    assert (status, output) == (
         1,
         "switchover: there is no interface eth0 with IPv4; which interface does this host have?\n",
     )
 
 
-def test_a_journal_or_a_socket_that_cannot_be_made_is_told_in_one_line(site):
+def test_a_journal_or_socket_that_cannot_be_made_is_an_error_of_one_line(site):
     site.configure()
     (site.directory / "state" / "journal.sqlite").mkdir()
-    status, said = site.run("agent")
+    status, output = site.run("agent")
     assert status == 1
-    assert said.startswith(f"switchover: the journal {site.directory}/state/journal.sqlite cannot be opened: ")
+    assert output.startswith(f"switchover: the journal {site.directory}/state/journal.sqlite cannot be opened: ")
     (site.directory / "state" / "journal.sqlite").rmdir()
     site.socket.mkdir()
-    status, said = site.run("agent")
+    status, output = site.run("agent")
     assert status != 0
-    assert said.startswith(f"switchover: the socket {site.socket} cannot be made: ")
-    assert said.count("\n") == 1
+    assert output.startswith(f"switchover: the socket {site.socket} cannot be made: ")
+    assert output.count("\n") == 1
 
 
 # Running
 
 
-def test_an_agent_and_one_host_alone_serve_and_each_ends_in_order(site):
-    """The other host is never heard: once it is given up, this one becomes primary and gets the VIP."""
+def test_an_agent_and_one_host_serve_alone_and_both_end_in_order(site):
+    """The other host is never heard: once it is lost, this one becomes primary and gets the VIP."""
     site.configure()
     site.run_application()
     site.hold()
@@ -90,8 +93,8 @@ def test_an_agent_and_one_host_alone_serve_and_each_ends_in_order(site):
         site.states()
 
 
-def test_a_killed_lca_leaves_the_vip_and_a_new_one_goes_on(site):
-    """A weakness that is admitted: nobody takes the VIP from a host whose LCA is dead, before the LCA is back."""
+def test_a_killed_lca_leaves_the_vip_in_place_and_a_new_one_goes_on(site):
+    """A known weakness: nothing takes the VIP from a host whose LCA is dead until the LCA is back."""
     site.configure()
     site.run_application()
     lca = site.start("lca", "host1")
@@ -109,9 +112,9 @@ def test_a_killed_lca_leaves_the_vip_and_a_new_one_goes_on(site):
 def test_a_second_agent_is_refused_and_the_first_one_goes_on(site):
     site.configure()
     agent = site.start("agent")
-    status, said = site.run("agent")
+    status, output = site.run("agent")
     assert status != 0
-    assert said.splitlines()[-1] == f"switchover: another agent is running: {site.socket} answers"
+    assert output.splitlines()[-1] == f"switchover: another agent is running: {site.socket} answers"
     assert site.states()[0] in ("unknown", "lost")
     assert ended(agent, signal.SIGTERM) == (0, [])
 
@@ -123,15 +126,15 @@ def test_a_second_lca_is_refused_and_leaves_the_first_one_s_vip_alone(site):
     site.start("agent")
     until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
     count = len(site.events())
-    status, said = site.run("lca", "host1")
+    status, output = site.run("lca", "host1")
     assert status == 1
-    assert "198.51.100.1:4999" in said.splitlines()[-1]
+    assert "198.51.100.1:4999" in output.splitlines()[-1]
     assert site.held() == set(VIP)
     assert [text for text in site.events()[count:] if "vip" in text] == []
     assert ended(lca, signal.SIGTERM) == (0, [])
 
 
-def test_a_quiet_daemon_says_nothing_while_all_is_well(site):
+def test_a_quiet_daemon_logs_nothing_while_all_is_well(site):
     site.configure()
     argv = [*COMMAND, "agent", "--quiet", "-c", str(site.file)]
     agent = site.namespace.call(lambda: subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
@@ -165,14 +168,14 @@ def test_an_application_is_started_and_stopped_on_its_host(site):
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process that is no zombie: whoever adopted it may be slow to bury it."""
+    """Whether a process runs; a zombie, which its new parent may be slow to remove, does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
 
-def test_an_application_without_a_start_command_is_not_started_which_is_journalled(site):
+def test_a_missing_start_command_is_journalled(site):
     site.configure()
     site.start("lca", "host1")
     site.start("agent")
@@ -189,25 +192,25 @@ def received(site: Site) -> list[str]:
     return [text.removeprefix("received ") for text in site.events() if text.startswith("received ")]
 
 
-def test_a_message_that_came_while_no_agent_ran_is_taken_in_by_the_next_one(site):
+def test_a_message_sent_without_an_agent_is_handled_by_the_next_one(site):
     site.configure()
     site.run_application()
     site.start("lca", "host1")
     for number in ("5150", "00-05150"):
-        status, said = site.run("event", number, A1)
-        assert (status, said.partition(": ")[0]) == (0, f"the message waits in {site.directory}/state/spool")
+        status, output = site.run("event", number, A1)
+        assert (status, output.partition(": ")[0]) == (0, f"the message waits in {site.directory}/state/spool")
     agent = site.start("agent")
     until(lambda: len(received(site)) == 2)
     assert received(site) == [f"00-5150 {A1}"] * 2
     until(lambda: list((site.directory / "state" / "spool").iterdir()) == [])
     until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
-    status, said = site.run("event", "5150", A1)
-    assert (status, said) == (0, "the message agrees with the report: alarm activated\n")
+    status, output = site.run("event", "5150", A1)
+    assert (status, output) == (0, "the message agrees with the report: alarm activated\n")
     assert ended(agent, signal.SIGTERM) == (0, [])
 
 
-def test_the_log_of_an_scs_is_read_in_both_formats_and_through_a_rotation(site):
-    """[S1], the application's own 00-4563, and [S2], the SCS's 00-5150; what is older than the agent is history."""
+def test_the_log_of_an_scs_is_read_in_both_formats_and_across_a_rotation(site):
+    """[S1], the application's own 00-4563, and [S2], the SCS's 00-5150; messages older than the agent are skipped."""
     site.configure()
     log, bookmark = site.directory / "logs" / "scs.log", site.directory / "state" / "scs.bookmark"
     log.parent.mkdir()
@@ -227,14 +230,14 @@ def test_the_log_of_an_scs_is_read_in_both_formats_and_through_a_rotation(site):
     write(full.format(A1, "05150"), full.format("Another Site's", "05150"), full.format(A1, "05060"))
     until(lambda: received(site) == [f"00-5150 {A1}"])
     log.rename(log.with_suffix(".1"))
-    with log.with_suffix(".1").open("a") as old:  # until it hears of the rotation, a writer goes on
+    with log.with_suffix(".1").open("a") as old:  # a writer goes on until it learns of the rotation
         old.write(full.format(A2, "05090") + "\n")
     write(f"Application name:   {A1}", "File:   (2) 01/31/2026", "18:15:33.952 Std 04563 Hot standby")
     until(lambda: len(received(site)) == 3)
     write("18:15:33.953 Std 05151 Application", " and a line more")
     until(lambda: len(received(site)) == 4)
     assert received(site) == [f"00-5150 {A1}", f"00-5090 {A2}", f"00-4563 {A1}", f"00-5151 {A1}"]
-    assert site.states() == ("connected", "peer_lost_1", "owed_1")  # its host says otherwise, and counts
+    assert site.states() == ("connected", "peer_lost_1", "owed_1")  # the report of its host counts
     assert ended(agent, signal.SIGTERM) == (0, [])
     write("18:15:33.954 Std 05150 Application")
     agent = site.start("agent")

@@ -1,4 +1,4 @@
-"""The journal: written before anything is done, all or none, and replayed through the core to the same states."""
+"""The journal: written before any command is sent, as a whole or not at all, and replayed to the same states."""
 
 import asyncio
 import contextlib
@@ -68,7 +68,7 @@ def lines(path: Path, after: int = 0) -> list[tuple[int, str, str]]:
     return [(number, entry.kind, entry.text) for number, entry in read(path, after)]
 
 
-def test_entries_are_read_in_the_order_in_which_they_were_written_by_whoever_asks(path, journal):
+def test_entries_are_read_in_the_order_of_writing(path, journal):
     assert lines(path) == []
     journal.write([Entry(START, "one"), Entry(EVENT, "two", '{"type": "x"}')])
     journal.write([])
@@ -79,7 +79,7 @@ def test_entries_are_read_in_the_order_in_which_they_were_written_by_whoever_ask
     assert [entry.data for _, entry in read(path)] == [None, '{"type": "x"}', None]
 
 
-def test_all_entries_of_one_event_bear_the_moment_at_which_they_were_written(path, journal):
+def test_all_entries_of_one_event_have_the_time_of_writing(path, journal):
     before = (time.time_ns(), time.monotonic_ns())
     journal.write([Entry(EVENT, "one"), Entry(COMMAND, "two")])
     after = (time.time_ns(), time.monotonic_ns())
@@ -90,7 +90,7 @@ def test_all_entries_of_one_event_bear_the_moment_at_which_they_were_written(pat
 
 
 @pytest.mark.parametrize("text", [None, "half a surrogate pair: \ud800"])
-def test_entries_are_written_all_or_none_and_a_failure_does_not_harm_the_next(path, journal, text):
+def test_entries_are_written_all_or_none_and_a_failure_spoils_no_later_one(path, journal, text):
     with pytest.raises(JournalError, match=f"^the journal {path} cannot be written: "):
         journal.write([Entry(EVENT, "good"), Entry(REFUSED, text)])  # type: ignore[arg-type]
     assert lines(path) == []
@@ -106,7 +106,7 @@ def test_a_journal_goes_on_where_the_last_agent_ended(path):
     assert lines(path) == [(1, START, "first run"), (2, START, "second run")]
 
 
-def test_what_was_written_survives_the_death_of_the_writer(path):
+def test_entries_survive_the_death_of_the_writer(path):
     program = (
         "import os, signal, sys; from pathlib import Path\n"
         "from switchover.agent.history.journal import Entry, Journal\n"
@@ -118,7 +118,7 @@ def test_what_was_written_survives_the_death_of_the_writer(path):
     assert lines(path) == [(1, EVENT, "the last one")]
 
 
-def test_what_is_no_journal_is_neither_opened_nor_read(tmp_path):
+def test_a_file_that_is_not_a_journal_is_neither_opened_nor_read(tmp_path):
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"not a database" * 100)
     other = tmp_path / "other.sqlite"
@@ -139,7 +139,7 @@ def test_what_is_no_journal_is_neither_opened_nor_read(tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
-def test_somebody_who_locks_the_file_is_not_waited_for(path, journal):
+def test_a_lock_of_another_program_is_not_waited_for(path, journal):
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="cannot be written: database is locked"):
@@ -150,7 +150,7 @@ def test_somebody_who_locks_the_file_is_not_waited_for(path, journal):
     assert lines(path) == [(1, EVENT, "afterwards")]
 
 
-def test_the_write_ahead_log_is_folded_into_the_file_by_a_thread(path, journal, tmp_path):
+def test_a_thread_folds_the_write_ahead_log_into_the_file(path, journal, tmp_path):
     def in_the_file_alone() -> list[str]:
         copy = tmp_path / "copy.sqlite"
         shutil.copy(path, copy)
@@ -171,7 +171,7 @@ def test_the_write_ahead_log_is_folded_into_the_file_by_a_thread(path, journal, 
     assert in_the_file_alone() == ["one", "two"]
 
 
-def test_a_disk_that_hangs_in_the_upkeep_holds_up_no_entry(path, journal, monkeypatch):
+def test_a_disk_that_hangs_during_upkeep_delays_no_entry(path, journal, monkeypatch):
     hanging, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr(journal._upkeep, "_work", lambda: (hanging.set(), go_on.wait()))
     for text in ("one", "two", "three"):
@@ -182,13 +182,13 @@ def test_a_disk_that_hangs_in_the_upkeep_holds_up_no_entry(path, journal, monkey
     go_on.set()
 
 
-def test_an_upkeep_that_fails_is_a_warning(path, journal, caplog):
+def test_a_failed_upkeep_is_a_warning(path, journal, caplog):
     path.with_name("elsewhere").mkdir()
     _checkpoint(path.with_name("elsewhere"))
     assert caplog.messages[0].startswith(f"the journal {path.with_name('elsewhere')} cannot be tidied, trying again")
 
 
-def test_a_closed_journal_takes_nothing(path):
+def test_a_closed_journal_accepts_no_entry(path):
     journal = Journal(path)
     journal.close()
     with pytest.raises(JournalError, match="cannot be written: Cannot operate on a closed database"):
@@ -198,7 +198,7 @@ def test_a_closed_journal_takes_nothing(path):
 # Replay
 
 
-def test_a_replay_starts_afresh_with_every_start_and_leaves_out_what_was_refused(path, journal):
+def test_a_replay_restarts_with_every_start_and_leaves_out_refused_events(path, journal):
     event = HostConnected("host1", HostReport({"SIP_Server_1": Mode.PRIMARY}, vip_held=True, primary_for_ms={}))
     journal.write([event_entry("before any start", event)])
     journal.write([start_entry(TOPOLOGY)])
@@ -213,7 +213,7 @@ def test_a_replay_starts_afresh_with_every_start_and_leaves_out_what_was_refused
 
 
 def recorded(path: Path) -> Iterator[tuple[str, list[str], list[str | None]]]:
-    """What the agent wrote for each event: its text, the decisions' texts, and the commands as data."""
+    """The entries of each event: its text, the texts of its decisions, and the data of its commands."""
     for _, entry in read(path):
         match entry.kind:
             case "event":
@@ -230,7 +230,7 @@ def data_of(commands: tuple[Command, ...]) -> list[str | None]:
 
 
 def test_a_journal_of_every_workflow_replays_to_the_same_decisions(tmp_path):
-    """An incident's file is a regression test: states, decisions and commands come out again, ids included."""
+    """A journal is a regression test: it reproduces states, decisions and commands, including their ids."""
     shown: list[str] = []
 
     async def scenario():
@@ -247,9 +247,9 @@ def test_a_journal_of_every_workflow_replays_to_the_same_decisions(tmp_path):
     groups = list(recorded(tmp_path / "journal.sqlite"))
     assert len(groups) > 20
     handled = list(replay(tmp_path / "journal.sqlite"))
-    for found, (text, decisions, data) in zip(handled, groups, strict=True):
-        assert (found.text, [describe_step(step) for step in found.steps]) == (text, decisions)
-        assert data_of(found.commands) == data
+    for replayed, (text, decisions, data) in zip(handled, groups, strict=True):
+        assert (replayed.text, [describe_step(step) for step in replayed.steps]) == (text, decisions)
+        assert data_of(replayed.commands) == data
     assert [handled[-1].after.pairs[0].state, handled[-1].after.vip] == [
         status["status"]["pairs"][0]["state"],
         status["status"]["vip"]["state"],

@@ -143,7 +143,7 @@ def test_a_hello_alone_replaces_no_session(site: Site, eventually):
     assert LOST not in site.events
 
 
-# What is refused
+# Refused messages
 
 
 def changed(peer: Peer, **changes: object) -> bytes:

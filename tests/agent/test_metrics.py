@@ -1,4 +1,4 @@
-"""The metrics: by Prometheus' conventions, and what they say of a solution that is switched."""
+"""The metrics: they follow the conventions of Prometheus, and describe a solution and its switchovers."""
 
 import re
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture(params=["sip", "voicemail"])
 def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[PageStage]:
-    with PageStage(tmp_path, request.param) as found:
-        yield found
+    with PageStage(tmp_path, request.param) as stage:
+        yield stage
 
 
 def samples(stage: PageStage) -> Samples:
@@ -30,17 +30,17 @@ def samples(stage: PageStage) -> Samples:
     }
 
 
-def of(found: Samples, name: str) -> dict[tuple[str, ...], float]:
+def of(measured: Samples, name: str) -> dict[tuple[str, ...], float]:
     """The samples of one name, by the values of their labels in the order of the labels' names."""
-    return {tuple(value for _, value in labels): value for (each, labels), value in found.items() if each == name}
+    return {tuple(value for _, value in labels): value for (each, labels), value in measured.items() if each == name}
 
 
-def lit(found: Samples, name: str) -> set[tuple[str, ...]]:
+def lit(measured: Samples, name: str) -> set[tuple[str, ...]]:
     """The labels of a state's samples that are 1."""
-    return {labels for labels, value in of(found, name).items() if value == 1.0}
+    return {labels for labels, value in of(measured, name).items() if value == 1.0}
 
 
-def test_names_types_and_units_are_those_of_the_conventions(stage):
+def test_names_types_and_units_follow_the_conventions(stage):
     answer = stage.ask("GET", "/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = list(text_string_to_metric_families(answer.body))
@@ -54,25 +54,25 @@ def test_names_types_and_units_are_those_of_the_conventions(stage):
         assert not re.search(r"_(ms|milliseconds|minutes|percent)", family.name)
 
 
-def test_a_solution_that_is_as_it_should_be(stage):
-    found = samples(stage)
+def test_the_metrics_of_a_healthy_solution(stage):
+    measured = samples(stage)
     pairs = [pair.name for pair in stage.agent.solution.topology.pairs]
-    assert lit(found, "switchover_link_state") == {("host1", "connected"), ("host2", "connected")}
-    assert lit(found, "switchover_pair_state") == {(name, "1", "redundant") for name in pairs}
-    assert lit(found, "switchover_vip_state") == {("1", "held")}
-    assert lit(found, "switchover_placement_state") == {("1", "together")}
-    assert of(found, "switchover_vip_held") == {("host1",): 1.0, ("host2",): 0.0}
-    assert of(found, "switchover_redundancy") == {(): 1.0}
-    assert of(found, "switchover_commands_pending") == {(): 0.0}
-    assert {state for _, _, state in lit(found, "switchover_application_state")} == {"up"}
-    assert {name[-1] for name, _ in lit(found, "switchover_application_primary")} == {"1"}
+    assert lit(measured, "switchover_link_state") == {("host1", "connected"), ("host2", "connected")}
+    assert lit(measured, "switchover_pair_state") == {(name, "1", "redundant") for name in pairs}
+    assert lit(measured, "switchover_vip_state") == {("1", "held")}
+    assert lit(measured, "switchover_placement_state") == {("1", "together")}
+    assert of(measured, "switchover_vip_held") == {("host1",): 1.0, ("host2",): 0.0}
+    assert of(measured, "switchover_redundancy") == {(): 1.0}
+    assert of(measured, "switchover_commands_pending") == {(): 0.0}
+    assert {state for _, _, state in lit(measured, "switchover_application_state")} == {"up"}
+    assert {name[-1] for name, _ in lit(measured, "switchover_application_primary")} == {"1"}
     info = {"hosts": "host1,host2", "solution": "lab", "vip": "198.51.100.10/24,2001:db8::10/64"}
-    assert lit(found, "switchover_solution_info") == {tuple(info.values())}
-    assert set(of(found, "switchover_host_heard_age_seconds")) == {("host1",), ("host2",)}
+    assert lit(measured, "switchover_solution_info") == {tuple(info.values())}
+    assert set(of(measured, "switchover_host_heard_age_seconds")) == {("host1",), ("host2",)}
 
 
-def test_a_state_has_a_sample_for_each_that_it_could_be(stage):
-    found, topology = samples(stage), stage.agent.solution.topology
+def test_a_state_has_a_sample_for_each_possible_state(stage):
+    measured, topology = samples(stage), stage.agent.solution.topology
     applications = 2 * len(topology.components)
     counts = {
         "link": 2 * len(LINK.all_states),
@@ -82,43 +82,43 @@ def test_a_state_has_a_sample_for_each_that_it_could_be(stage):
         "alarm": len(topology.alarms) * len(ALARM.all_states),
         "application": applications * len(APPLICATION.all_states),
     }
-    assert {name: len(of(found, f"switchover_{name}_state")) for name in counts} == counts
+    assert {name: len(of(measured, f"switchover_{name}_state")) for name in counts} == counts
 
 
 def test_a_switchover_is_counted_and_its_phases_are_measured(stage):
     before = samples(stage)
     assert stage.switch("host2").status == 200
     stage.until(lambda: stage.agent.solution.state.vip == "held_2" and stage.agent.incidents[-1].is_over)
-    found, incident = samples(stage), stage.agent.incidents[-1]
+    measured, incident = samples(stage), stage.agent.incidents[-1]
     pairs = stage.agent.solution.topology.pairs
-    assert lit(found, "switchover_pair_state") == {(pair.name, "2", "redundant") for pair in pairs}
-    assert lit(found, "switchover_vip_state") == {("2", "held")}
-    told = of(found, "switchover_commands_total")
+    assert lit(measured, "switchover_pair_state") == {(pair.name, "2", "redundant") for pair in pairs}
+    assert lit(measured, "switchover_vip_state") == {("2", "held")}
+    totals = of(measured, "switchover_commands_total")
     for command, times in (("promote", len(pairs)), ("demote", len(pairs)), ("enable_vip", 1), ("disable_vip", 1)):
         first = of(before, "switchover_commands_total").get((command, "succeeded"), 0.0)
-        assert (command, told[command, "succeeded"] - first) == (command, float(times))
-    asked = of(found, "switchover_events_total")["switchover_requested",]
+        assert (command, totals[command, "succeeded"] - first) == (command, float(times))
+    asked = of(measured, "switchover_events_total")["switchover_requested",]
     assert asked == sum("requested" in each.text for each in incident.handled) > 0
-    assert of(found, "switchover_incidents_total") == {("yes",): 2.0}
+    assert of(measured, "switchover_incidents_total") == {("yes",): 2.0}
     took = {phase.name: phase.at_ms for phase in incident.phases if phase.at_ms is not None}
     assert {"decided", "promoted", "VIP up"} <= took.keys()
-    counts = [of(each, "switchover_phase_seconds_count") for each in (found, before)]
-    sums = [of(each, "switchover_phase_seconds_sum") for each in (found, before)]
+    counts = [of(each, "switchover_phase_seconds_count") for each in (measured, before)]
+    sums = [of(each, "switchover_phase_seconds_sum") for each in (measured, before)]
     for name, at_ms in took.items():
         assert counts[0][name,] - counts[1].get((name,), 0.0) == 1.0
         assert sums[0][name,] - sums[1].get((name,), 0.0) == pytest.approx(at_ms / 1000)
 
 
-def test_a_lost_host_is_told_and_what_it_had_is_not_known(stage):
+def test_a_lost_host_is_shown_and_its_modes_are_unknown(stage):
     stage.run(stage.stage.lose(2))
     stage.until(lambda: stage.agent.solution.state.links[1] == "lost" and stage.agent.incidents[-1].is_over)
-    found = samples(stage)
-    assert lit(found, "switchover_link_state") == {("host1", "connected"), ("host2", "lost")}
-    assert of(found, "switchover_vip_held") == {("host1",): 1.0}
-    assert {host for _, host in of(found, "switchover_application_primary")} == {"host1"}
-    assert of(found, "switchover_redundancy") == {(): 0.0}
-    assert of(found, "switchover_incidents_total") == {("yes",): 1.0, ("no",): 1.0}
-    ages = of(found, "switchover_host_heard_age_seconds")
+    measured = samples(stage)
+    assert lit(measured, "switchover_link_state") == {("host1", "connected"), ("host2", "lost")}
+    assert of(measured, "switchover_vip_held") == {("host1",): 1.0}
+    assert {host for _, host in of(measured, "switchover_application_primary")} == {"host1"}
+    assert of(measured, "switchover_redundancy") == {(): 0.0}
+    assert of(measured, "switchover_incidents_total") == {("yes",): 1.0, ("no",): 1.0}
+    ages = of(measured, "switchover_host_heard_age_seconds")
     assert ages["host2",] > ages["host1",]
 
 
@@ -130,11 +130,11 @@ def test_an_incident_that_goes_on_is_shown(stage):
     assert of(samples(stage), "switchover_incident_open") == {(): 0.0}
 
 
-def test_a_command_that_fails_is_counted_as_such(stage):
+def test_a_failed_command_is_counted_as_failed(stage):
     name = stage.agent.solution.topology.pairs[0].applications[1]
 
     async def die_and_switch() -> None:
-        stage.stage._host_of(name).modes[name] = Mode.DOWN  # nobody has heard of it yet
+        stage.stage._host_of(name).modes[name] = Mode.DOWN  # it has not been reported yet
         stage.agent.switch(name)
 
     stage.run(die_and_switch())
@@ -142,7 +142,7 @@ def test_a_command_that_fails_is_counted_as_such(stage):
     assert of(samples(stage), "switchover_commands_total")["promote", "failed"] >= 1.0
 
 
-def test_what_cannot_be_counted_does_not_hold_the_agent_up(stage, monkeypatch, caplog):
+def test_an_error_while_counting_does_not_stop_the_agent(stage, monkeypatch, caplog):
     monkeypatch.setattr(Counts, "_measure", lambda *_: 1 / 0)
     assert stage.switch("host2").status == 200
     stage.until(lambda: stage.agent.solution.state.vip == "held_2")

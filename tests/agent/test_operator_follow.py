@@ -1,4 +1,4 @@
-"""Clients that follow the agent over its socket: each gets the present state, and none is waited for."""
+"""Clients that follow the agent over its socket: each gets the present state, and the agent waits for none."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
 @contextlib.asynccontextmanager
 async def following(harness: AgentHarness) -> AsyncGenerator[asyncio.StreamReader]:
-    reader, writer = await asyncio.open_unix_connection(harness.path, limit=2**16)  # so little waits at this end
+    reader, writer = await asyncio.open_unix_connection(harness.path, limit=2**16)  # a small buffer at this end
     writer.write(FOLLOW)
     try:
         yield reader
@@ -34,7 +34,7 @@ async def following(harness: AgentHarness) -> AsyncGenerator[asyncio.StreamReade
 
 
 def followers_of(harness: AgentHarness) -> Followers:
-    """Those who follow the agent: they listen to it."""
+    """The followers among the listeners of the agent."""
     return next(each.__self__ for each in harness.agent.listeners if isinstance(each.__self__, Followers))
 
 
@@ -43,12 +43,12 @@ async def line_of(reader: asyncio.StreamReader) -> dict[str, Any]:
 
 
 async def line_with(reader: asyncio.StreamReader, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    while not condition(found := await line_of(reader)):
+    while not condition(line := await line_of(reader)):
         pass
-    return found
+    return line
 
 
-def test_the_state_comes_at_once_after_every_change_and_though_nothing_happens(play):
+def test_the_state_is_sent_after_every_change_and_regularly(play):
     async def scenario(harness: AgentHarness) -> None:
         async with following(harness) as reader:
             first = await line_of(reader)
@@ -66,8 +66,8 @@ def test_the_state_comes_at_once_after_every_change_and_though_nothing_happens(p
     play(scenario)
 
 
-def test_a_client_that_does_not_read_is_not_waited_for_but_gets_the_newest_state(play, monkeypatch):
-    """Every turn of the loop could make a line; only what the kernel takes, and one line more, ever waits."""
+def test_a_slow_client_is_not_waited_for_and_gets_the_newest_state(play, monkeypatch):
+    """Every turn of the loop could make a line, but only one waits besides those in the kernel's buffer."""
     monkeypatch.setattr(followers, "Feed", partial(followers.Feed, pause_s=0.0))
     events = 1000
 
@@ -87,7 +87,7 @@ def test_a_client_that_does_not_read_is_not_waited_for_but_gets_the_newest_state
     play(scenario)
 
 
-def test_so_many_may_follow_and_no_more(play, monkeypatch, eventually):
+def test_the_number_of_followers_is_limited(play, monkeypatch, eventually):
     monkeypatch.setattr(followers, "FOLLOWERS", 2)
 
     async def scenario(harness: AgentHarness) -> None:
@@ -103,7 +103,7 @@ def test_so_many_may_follow_and_no_more(play, monkeypatch, eventually):
     play(scenario)
 
 
-def test_a_client_that_never_reads_is_hung_up_on_in_the_end(play, monkeypatch, eventually):
+def test_a_client_that_never_reads_is_disconnected_in_the_end(play, monkeypatch, eventually):
     monkeypatch.setattr(followers, "PATIENCE_S", 0.05)
     monkeypatch.setattr(followers, "Feed", partial(followers.Feed, pause_s=0.0, every_s=0.0001))
 
@@ -117,7 +117,7 @@ def test_a_client_that_never_reads_is_hung_up_on_in_the_end(play, monkeypatch, e
     play(scenario)
 
 
-def test_beyond_so_many_clients_one_is_hung_up_on_without_a_reply(play, monkeypatch, caplog):
+def test_clients_beyond_the_limit_are_disconnected_without_a_reply(play, monkeypatch, caplog):
     """`switchover event` then leaves its message in the spool."""
     monkeypatch.setattr(operator_socket, "CLIENTS", 2)
 
@@ -132,7 +132,7 @@ def test_beyond_so_many_clients_one_is_hung_up_on_without_a_reply(play, monkeypa
     assert "a client was hung up on: 2 are connected already" in caplog.messages
 
 
-def test_a_switchover_on_a_state_that_is_over_is_refused(play):
+def test_a_switchover_for_an_outdated_state_is_refused(play):
     async def scenario(harness: AgentHarness) -> None:
         before = (await harness.ask(do="state"))["as_of"]
         await harness.ask(do="event", id="00-5150", application=A1)

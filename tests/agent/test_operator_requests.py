@@ -1,4 +1,4 @@
-"""What operators ask an agent to do: it is done, is so already, or is refused with the reason."""
+"""Requests of operators: each is carried out, is done already, or is refused with the reason."""
 
 from collections.abc import Callable
 from functools import partial
@@ -35,7 +35,7 @@ def test_a_switch_by_application_or_by_host(play, eventually, to):
     play(scenario)
 
 
-def test_what_is_primary_already_is_all_right_and_moves_nothing(play):
+def test_a_switch_to_the_primary_succeeds_and_moves_nothing(play):
     async def scenario(harness: AgentHarness) -> None:
         before = harness.agent.solution.state
         for to in (A1, H1):
@@ -64,14 +64,14 @@ def test_a_log_message_from_outside_activates_its_alarm_or_is_ignored(play):
         contradicts = await harness.ask(do="event", id="00-05151", application=A1)
         assert [agrees["ok"], contradicts["ok"]] == [True, False]
         assert contradicts["text"] == "the message contradicts the host's report, which counts"
-        assert harness.texts_of("command").count(f"alarm {A1} primary") == 1  # when the agent adopted what it found
+        assert harness.texts_of("command").count(f"alarm {A1} primary") == 1  # when the agent adopted the hosts
         assert agrees["text"] == "the message agrees with the report: alarm activated"
         assert harness.texts_of("event")[-2:] == [f"received 5150 {A1}", f"received 00-05151 {A1}"]
 
     play(scenario)
 
 
-def test_applications_are_started_and_stopped_and_what_is_so_already_is_all_right(play, eventually):
+def test_applications_are_started_and_stopped_once(play, eventually):
     async def scenario(harness: AgentHarness) -> None:
         state = harness.agent.solution.state
         for do, done, already in (("stop", "stopped", "it does not run"), ("start", "started", "it runs already")):
@@ -90,7 +90,7 @@ def test_applications_are_started_and_stopped_and_what_is_so_already_is_all_righ
 
 
 @pytest.mark.parametrize("do", ["start", "stop"])
-def test_what_is_on_neither_host_or_on_a_lost_one_cannot_be_started_or_stopped(play, do):
+def test_applications_out_of_sight_cannot_be_started_or_stopped(play, do):
     async def scenario(harness: AgentHarness) -> None:
         for event in (HostFellSilent(H2), HostLost(H2)):
             harness.hosts[H2].deliver(event)
@@ -103,7 +103,7 @@ def test_what_is_on_neither_host_or_on_a_lost_one_cannot_be_started_or_stopped(p
 
 
 @pytest.mark.parametrize("name", ["RM_2", "Premise_SIP_Server"])
-def test_what_has_no_mode_cannot_be_switched(play, name):
+def test_an_application_without_a_mode_cannot_be_switched(play, name):
     async def scenario(harness: AgentHarness) -> None:
         before = harness.agent.solution.state
         reply = await harness.ask(do="switch", to=name)
@@ -114,19 +114,19 @@ def test_what_has_no_mode_cannot_be_switched(play, name):
     play(scenario, voicemail)
 
 
-def test_a_message_about_what_is_outside_moves_nothing(play):
-    """[S1] premise SIP Server failure: no alarm condition waits for it."""
+def test_a_message_about_an_outside_application_moves_nothing(play):
+    """[S1] premise SIP Server failure: it activates no alarm condition."""
 
     async def scenario(harness: AgentHarness) -> None:
-        told = [len(host.commands) for host in harness.hosts.values()]
+        counts = [len(host.commands) for host in harness.hosts.values()]
         assert (await harness.ask(do="event", id="00-5091", application="Premise_SIP_Server"))["ok"]
-        assert [len(host.commands) for host in harness.hosts.values()] == told
+        assert [len(host.commands) for host in harness.hosts.values()] == counts
 
     play(scenario, voicemail)
 
 
-def test_a_message_makes_the_solution_move_and_the_same_one_again_does_nothing_more(play, eventually):
-    """It is what another SCS says, which is believed where no host is heard that says otherwise."""
+def test_a_message_that_agrees_with_the_state_moves_nothing_even_if_repeated(play, eventually):
+    """Another SCS sends it; it counts as long as no report of a host contradicts it."""
 
     async def scenario(harness: AgentHarness) -> None:
         assert (await harness.ask(do="switch", to="VM_SIP_Server_2"))["moved"]
@@ -134,11 +134,11 @@ def test_a_message_makes_the_solution_move_and_the_same_one_again_does_nothing_m
             lambda: harness.agent.solution.state.vip == "held_2" and not harness.agent.solution.state.pending
         )
         before = harness.agent.solution.state
-        told = [len(host.commands) for host in harness.hosts.values()]
+        counts = [len(host.commands) for host in harness.hosts.values()]
         for _ in range(2):
             assert (await harness.ask(do="event", id="00-4563", application="VM_SIP_Server_2"))["ok"]
         assert harness.agent.solution.state == before
-        assert [len(host.commands) for host in harness.hosts.values()] == told
+        assert [len(host.commands) for host in harness.hosts.values()] == counts
 
     play(scenario, voicemail)
 
@@ -155,7 +155,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("request_", "text"), REFUSED)
-def test_what_names_the_unknown_is_refused_and_journalled(play, request_, text):
+def test_a_request_with_an_unknown_name_is_refused_and_journalled(play, request_, text):
     async def scenario(harness: AgentHarness) -> None:
         before = harness.agent.solution.state
         assert await harness.ask(**request_) == {"ok": False, "text": text}

@@ -1,4 +1,4 @@
-"""The operators' Unix socket, at either end: whose it is, and that whatever comes through it does no harm."""
+"""The operators' Unix socket, at either end: its owner, and that no input does harm."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ def test_an_unknown_request_is_answered(play, request_):
     ],
     ids=lambda line: repr(line[:30]),
 )
-def test_garbage_is_answered_as_such_and_the_agent_works_on(play, line):
+def test_garbage_is_refused_and_the_agent_goes_on(play, line):
     async def scenario(harness: AgentHarness) -> None:
         reply = json.loads(await harness.say(line))
         assert not reply["ok"]
@@ -62,16 +62,16 @@ def test_garbage_is_answered_as_such_and_the_agent_works_on(play, line):
     play(scenario)
 
 
-def test_clients_that_say_too_much_or_nothing_or_go_away_do_no_harm(play):
+def test_clients_that_send_too_much_or_nothing_or_leave_do_no_harm(play):
     async def scenario(harness: AgentHarness) -> None:
         silent = [await asyncio.open_unix_connection(harness.path) for _ in range(20)]
         assert await harness.say(b"x" * (LONGEST_LINE * 2)) == b""
-        assert json.loads(await harness.say(b'{"do": "status"}', end=True))["ok"]  # the end of the line may be missing
+        assert json.loads(await harness.say(b'{"do": "status"}', end=True))["ok"]  # the end of the line may not arrive
         assert not json.loads(await harness.say(b"", end=True))["ok"]
         for _ in range(20):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(harness.path))
-                client.send(b'{"do": "status"}\n')  # and hangs up without reading
+                client.send(b'{"do": "status"}\n')  # and disconnects without reading
         assert (await harness.ask(do="status"))["ok"]
         for _, writer in silent:
             writer.close()
@@ -79,13 +79,13 @@ def test_clients_that_say_too_much_or_nothing_or_go_away_do_no_harm(play):
     play(scenario)
 
 
-def test_a_close_hangs_up_on_a_silent_client_without_a_word(play, caplog):
+def test_a_close_disconnects_a_silent_client_without_a_warning(play, caplog):
     with socket.socket(socket.AF_UNIX) as silent:
 
         async def scenario(harness: AgentHarness) -> None:
             silent.connect(str(harness.path))
             silent.send(b'{"do": ')
-            assert (await harness.ask(do="status"))["ok"]  # so the silent one has been let in
+            assert (await harness.ask(do="status"))["ok"]  # so the silent client has been accepted
 
         play(scenario)
         assert silent.recv(1) == b""
@@ -95,13 +95,13 @@ def test_a_close_hangs_up_on_a_silent_client_without_a_word(play, caplog):
 # The socket
 
 
-def test_the_socket_is_the_user_s_alone_and_gone_when_the_agent_is(play, tmp_path):
+def test_the_socket_belongs_to_the_user_alone_and_ends_with_the_agent(play, tmp_path):
     async def scenario(harness: AgentHarness) -> None:
         mode = harness.path.stat().st_mode
         assert (stat.S_ISSOCK(mode), stat.S_IMODE(mode)) == (True, 0o600)
         before = os.umask(0o022)
         os.umask(before)
-        assert before != 0o177  # the mask of the process is what it was
+        assert before != 0o177  # the umask of the process is unchanged
 
     play(scenario)
     assert not (tmp_path / "agent.sock").exists()
@@ -128,7 +128,7 @@ def test_a_second_agent_is_refused_and_the_first_one_goes_on(play):
     play(scenario)
 
 
-def test_a_file_that_is_no_socket_is_not_removed(play, tmp_path):
+def test_a_file_that_is_not_a_socket_is_not_removed(play, tmp_path):
     """A mistake in the configuration must not cost a file."""
     (tmp_path / "agent.sock").write_text("precious")
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_socket_is_not_removed(play, tmp_path):
     assert (tmp_path / "agent.sock").read_text() == "precious"
 
 
-def test_a_socket_that_cannot_be_made_says_so(tmp_path):
+def test_a_socket_that_cannot_be_made_is_an_error(tmp_path):
     settings = configuration(tmp_path)
     (tmp_path / "file").write_text("")
     settings = evolve(settings, agent=evolve(settings.agent, socket=tmp_path / "file" / "agent.sock"))
@@ -160,7 +160,7 @@ def test_a_socket_that_cannot_be_made_says_so(tmp_path):
 # The other end
 
 
-def test_where_no_agent_answers_a_person_is_told_so(tmp_path):
+def test_without_an_agent_the_error_says_so(tmp_path):
     for path in (tmp_path / "missing", tmp_path, tmp_path / ("x" * 200)):
         with pytest.raises(OperatorError, match=r"^no agent answers at .*; is `switchover agent` running here\?$"):
             ask(path, {"do": "status"})

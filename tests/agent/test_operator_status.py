@@ -57,7 +57,7 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(play):
     play(scenario)
 
 
-def test_the_status_has_the_latest_incidents_for_who_asks_for_them(play, eventually):
+def test_the_status_has_the_latest_incidents_on_request(play, eventually):
     async def scenario(harness: AgentHarness) -> None:
         await harness.ask(do="switch", to=A2)
         await eventually(lambda: harness.agent.solution.state.vip == "held_2" and harness.agent.incidents[-1].is_over)
@@ -72,7 +72,7 @@ def test_the_status_has_the_latest_incidents_for_who_asks_for_them(play, eventua
 
 
 def test_the_status_of_a_whole_voicemail_solution(play, eventually):
-    """Pairs that are only monitored, what is outside, where it runs, what could fail, and which alarms are active."""
+    """Monitored pairs, outside applications, the placement, redundancy, and active alarms."""
 
     async def scenario(harness: AgentHarness) -> None:
         status = (await harness.ask(do="status"))["status"]
@@ -93,7 +93,7 @@ def test_the_status_of_a_whole_voicemail_solution(play, eventually):
         status = (await harness.ask(do="status"))["status"]
         assert (status["placement"], status["redundancy"]) == ("together_2", False)
         assert {pair["state"] for pair in status["pairs"]} == {"redundant_2"}
-        assert [found["state"] for found in status["monitored"][0]["applications"]] == ["down", "up"]
+        assert [each["state"] for each in status["monitored"][0]["applications"]] == ["down", "up"]
         alarms = {alarm["name"]: alarm["state"] for alarm in status["alarms"]}
         assert {name for name, state in alarms.items() if state == "active"} == {
             *("RM_1 found terminated", "RM_1 terminated"),

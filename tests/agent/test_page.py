@@ -1,4 +1,4 @@
-"""The live page over HTTP: what it answers, and whom it lets do what."""
+"""The live page over HTTP: its answers, and who may do what."""
 
 import asyncio
 import ctypes
@@ -34,21 +34,21 @@ def test_the_page_has_no_inline_script_and_nothing_from_elsewhere(stage):
         text = files("switchover.agent.page").joinpath(name).read_text(encoding="utf-8")
         assert re.findall(r"<script(?![^>]* src=)|\son\w+=|\sstyle=|<style|https?:", text) == []
     for path in ("/page.css", "/page.js"):
-        found = stage.ask("GET", path)
-        assert found.status == 200
-        assert "http:" not in found.body
-        assert found.headers["x-content-type-options"] == "nosniff"
+        answer = stage.ask("GET", path)
+        assert answer.status == 200
+        assert "http:" not in answer.body
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}"])
-def test_a_request_by_another_name_is_refused(stage, host):
-    """DNS rebinding: the browser was led here by a name of somebody else's."""
+def test_a_request_for_another_host_name_is_refused(stage, host):
+    """DNS rebinding: another site's name led the browser to this address."""
     assert stage.ask("GET", "/events", host=host.format(port=stage.settings.port)).status == 421
     assert stage.ask("GET", "/", host=f"localhost:{stage.settings.port}").status == 200
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", None])
-def test_a_switchover_that_comes_from_elsewhere_is_refused(stage, origin):
+def test_a_switchover_from_another_origin_is_refused(stage, origin):
     ticket = stage.ask("GET", "/plan?to=host2").json["ticket"]
     headers = {"origin": origin} if origin else {}
     answer = stage.ask("POST", "/switch", {"to": "host2", "ticket": ticket}, **headers)
@@ -56,7 +56,7 @@ def test_a_switchover_that_comes_from_elsewhere_is_refused(stage, origin):
     assert stage.agent.solution.state.pairs[0].state == "redundant_1"
 
 
-def test_the_plan_first_and_then_the_switchover(stage):
+def test_a_plan_is_shown_first_and_then_the_switchover_is_made(stage):
     plan = stage.ask("GET", "/plan?to=host2").json
     assert plan["outcome"] == "SIP Server: host1 -> host2; VIP: host1 -> host2"
     assert plan["commands"][:2] == ["demote SIP_Server_1", "promote SIP_Server_2"]
@@ -68,7 +68,7 @@ def test_the_plan_first_and_then_the_switchover(stage):
     stage.until(lambda: stage.agent.solution.state.vip == "held_2")
 
 
-def test_a_plan_does_not_hold_when_the_solution_has_changed(stage):
+def test_a_plan_is_void_when_the_solution_has_changed(stage):
     plan = stage.ask("GET", "/plan?to=host2").json
     stage.run(stage.stage.crash("SIP_Server_2"))
     stage.until(lambda: stage.agent.solution.state.pairs[0].state == "no_redundancy_1")
@@ -81,8 +81,8 @@ def test_a_plan_does_not_hold_when_the_solution_has_changed(stage):
     assert (refused.status, refused.json["ok"], refused.json["moved"]) == (409, False, False)
 
 
-def test_a_plan_holds_if_what_has_changed_makes_no_difference_to_it(stage):
-    """Such as an alarm that is cancelled, seconds after what it told of."""
+def test_a_plan_stays_valid_if_the_change_makes_no_difference(stage):
+    """For example an alarm that is cancelled, seconds after its event."""
     plan = stage.ask("GET", "/plan?to=host2").json
 
     async def cancel() -> None:
@@ -95,10 +95,10 @@ def test_a_plan_holds_if_what_has_changed_makes_no_difference_to_it(stage):
     assert (answer.status, answer.json["moved"]) == (200, True)
 
 
-def test_a_ticket_is_for_one_wish_only(stage):
+def test_a_ticket_is_for_one_request_only(stage):
     ticket = stage.ask("GET", "/plan?to=host1").json["ticket"]
-    for wish in ({"to": "host2", "ticket": ticket}, {"to": "host2", "ticket": ""}, {"to": "host2", "ticket": "é"}):
-        assert stage.post("/switch", wish).json["changed"] is True
+    for request in ({"to": "host2", "ticket": ticket}, {"to": "host2", "ticket": ""}, {"to": "host2", "ticket": "é"}):
+        assert stage.post("/switch", request).json["changed"] is True
     asked = [
         entry.text for _, entry in read(stage.agent.configuration.agent.journal) if entry.text.startswith("requested")
     ]
@@ -106,11 +106,11 @@ def test_a_ticket_is_for_one_wish_only(stage):
 
 
 @pytest.mark.parametrize("body", ["", "[]", '{"to": "host2"}', "x" * 5000])
-def test_what_is_no_wish_is_refused(stage, body):
+def test_a_malformed_request_is_refused(stage, body):
     assert stage.post("/switch", body).status == 400
 
 
-def test_what_there_is_not(stage):
+def test_unknown_pages_are_not_found(stage):
     assert stage.ask("GET", "/plan?to=host3").status == 404
     assert stage.ask("GET", "/plan?to=RM_1").status == 404
     assert stage.ask("GET", "/incidents/7777").status == 404
@@ -120,26 +120,26 @@ def test_what_there_is_not(stage):
     assert stage.ask("GET", "/../settings.py").status == 404
 
 
-def test_another_user_of_this_machine_can_look_and_not_switch(stage, monkeypatch):
+def test_another_user_of_this_machine_can_look_but_not_switch(stage, monkeypatch):
     if os.geteuid() != 0:
         pytest.skip("needs root to be another user")
     ticket = stage.ask("GET", "/plan?to=host2").json["ticket"]
     connection = http.client.HTTPConnection("127.0.0.1", stage.settings.port, timeout=PATIENCE_S)
     libc = ctypes.CDLL(None)
-    libc.setfsuid(NOBODY)  # of this thread alone: whose a socket is
+    libc.setfsuid(NOBODY)  # for this thread only: the owner of a new socket
     try:
         connection.connect()
     finally:
         libc.setfsuid(0)
-    wish = {"to": "host2", "ticket": ticket}
-    answer = answer_of(connection, "POST", "/switch", wish, headers={"origin": stage.url})
+    request = {"to": "host2", "ticket": ticket}
+    answer = answer_of(connection, "POST", "/switch", request, headers={"origin": stage.url})
     text = "without a token only root and the agent's own user may do this"
     assert (answer.status, answer.json) == (403, {"text": text})
     assert stage.agent.solution.state.pairs[0].state == "redundant_1"
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_the_kernel_tells_whose_a_connection_is(family, address):
+def test_the_kernel_names_the_user_of_a_connection(family, address):
     with socket.socket(family) as listening:
         try:
             listening.bind((address, 0))
@@ -152,7 +152,7 @@ def test_the_kernel_tells_whose_a_connection_is(family, address):
             assert uid_of((address, 1), at) is None
 
 
-def test_what_is_live_is_the_overview_and_comes_again_though_nothing_happens(stage):
+def test_the_overview_is_sent_again_even_if_nothing_happens(stage):
     first, second = stage.events(2)
     seen = overview(stage.status(), 300)
     extra = ("hosts", "time_ms", "age_ms", "trouble", "incidents", "alarms")
@@ -164,7 +164,7 @@ def test_what_is_live_is_the_overview_and_comes_again_though_nothing_happens(sta
     assert (first["time_ms"], first["age_ms"]) < (second["time_ms"], second["age_ms"])
 
 
-def test_a_fault_is_told_as_an_incident(stage):
+def test_a_fault_is_shown_as_an_incident(stage):
     def fault() -> None:
         stage.run(stage.stage.crash("SIP_Server_1"))
         stage.until(lambda: stage.agent.incidents[-1].is_over and len(stage.agent.incidents) == 2)
@@ -181,7 +181,7 @@ def test_a_fault_is_told_as_an_incident(stage):
     assert latest["whole"]["words"] == "not as it should be: SIP Server: no redundancy: primary on host2, down on host1"
 
 
-def test_the_agent_serves_its_purpose_while_it_hears_a_host(stage):
+def test_health_is_good_while_the_agent_hears_a_host(stage):
     assert (stage.ask("GET", "/health").status, stage.ask("GET", "/health").json) == (
         200,
         {"ok": True, "heard": ["host1", "host2"], "reason": ""},
@@ -195,7 +195,7 @@ def test_the_agent_serves_its_purpose_while_it_hears_a_host(stage):
     assert (answer.status, answer.json) == (503, {"ok": False, "heard": [], "reason": "no host was heard for 300 ms"})
 
 
-def test_a_diagram_is_drawn_by_another_process_once(stage, monkeypatch):
+def test_a_diagram_is_drawn_once_and_in_another_process(stage, monkeypatch):
     started = []
     spawn = asyncio.create_subprocess_exec
 

@@ -18,7 +18,7 @@ from switchover.agent.page.errors import PageError
 from switchover.agent.page.server import PageServer
 from switchover.agent.simulation.stage import SimulatedStage
 
-TOKEN = "correct-horse-battery-staple"  # noqa: S105  # not in use anywhere
+TOKEN = "correct-horse-battery-staple"  # noqa: S105  # for these tests only
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def token_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def locked(tmp_path: Path, token_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageStage]:
     monkeypatch.setattr(application, "WRONG_TOKEN_S", 0.0)
-    with PageStage(tmp_path, page=PageSettings(token_file=token_file)) as found:
-        yield found
+    with PageStage(tmp_path, page=PageSettings(token_file=token_file)) as stage:
+        yield stage
 
 
 def test_without_the_token_there_is_nothing_but_the_form(locked):
@@ -58,11 +58,11 @@ def test_the_form_takes_the_token_and_nothing_else(locked):
     assert TOKEN not in cookie
     assert locked.ask("GET", "/", cookie=cookie).status == 200
     assert locked.ask("GET", "/health", cookie=f"{cookie}0").status == 401
-    later = re.sub(r"=(\d+)", lambda found: f"={int(found[1]) + 1}", cookie)
+    later = re.sub(r"=(\d+)", lambda match: f"={int(match[1]) + 1}", cookie)
     assert locked.ask("GET", "/health", cookie=later).status == 401
 
 
-def test_a_program_sends_the_token_along(locked):
+def test_a_program_can_send_the_token_in_a_header(locked):
     bearer = {"authorization": f"Bearer {TOKEN}"}
     assert locked.ask("GET", "/metrics", **bearer).status == 200
     ticket = locked.ask("GET", "/plan?to=host2", **bearer).json["ticket"]
@@ -71,13 +71,13 @@ def test_a_program_sends_the_token_along(locked):
     assert locked.ask("POST", "/switch", wish, **bearer).status == 200
 
 
-def test_a_login_ends(token_file, monkeypatch):
-    found = Access(PageSettings(token_file=token_file))
-    cookie = found.session()
-    assert found._is_session(cookie)
+def test_a_login_expires(token_file, monkeypatch):
+    guarded = Access(PageSettings(token_file=token_file))
+    cookie = guarded.session()
+    assert guarded._is_session(cookie)
     now = access.time.time()
     monkeypatch.setattr(access.time, "time", lambda: now + access.SESSION_S)
-    assert not found._is_session(cookie)
+    assert not guarded._is_session(cookie)
     assert not Access(PageSettings(token_file=token_file))._is_session(cookie)
 
 
@@ -90,7 +90,7 @@ def test_a_login_ends(token_file, monkeypatch):
         (None, 0o600, "cannot read the page's token from {file}: [Errno 2] No such file or directory: '{file}'"),
     ],
 )
-def test_a_token_that_is_no_secret_is_refused(tmp_path, content, mode, complaint):
+def test_a_token_that_is_not_secret_is_refused(tmp_path, content, mode, complaint):
     file = tmp_path / "page.token"
     if content is not None:
         file.write_text(content)
@@ -100,7 +100,7 @@ def test_a_token_that_is_no_secret_is_refused(tmp_path, content, mode, complaint
     assert str(caught.value) == complaint.format(file=file)
 
 
-def test_over_tls_the_cookie_is_for_tls_alone(tmp_path, token_file):
+def test_over_tls_the_cookie_is_for_tls_only(tmp_path, token_file):
     certificate, key = tmp_path / "page.crt", tmp_path / "page.key"
     command = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
     names = ["-addext", "subjectAltName=DNS:localhost", "-out", str(certificate), "-keyout", str(key)]
@@ -122,7 +122,7 @@ def test_over_tls_the_cookie_is_for_tls_alone(tmp_path, token_file):
         assert ask("POST", "/login", f"token={TOKEN}", "", {"origin": f"http://localhost:{port}"}).status == 403
 
 
-def test_a_certificate_that_is_none_is_refused(tmp_path):
+def test_a_malformed_certificate_is_refused(tmp_path):
     (tmp_path / "page.crt").write_text("nothing")
     settings = PageSettings(tls_certificate=tmp_path / "page.crt", tls_key=tmp_path / "page.crt")
     configuration = SimulatedStage(tmp_path, LabSettings(300)).configuration

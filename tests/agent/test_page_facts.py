@@ -1,4 +1,4 @@
-"""What the live page, and `status --watch`, show of a status: in words, and never as fine what is stale."""
+"""The words with which the live page and `status --watch` show a status; stale facts are never shown as fine."""
 
 import itertools
 from typing import Any
@@ -17,7 +17,7 @@ FINE, MOVING, TROUBLE = Mark.FINE, Mark.MOVING, Mark.TROUBLE
     ("facts", "table"),
     [(meanings.LINK, LINK), (meanings.PAIR, PAIR), (meanings.VIP, VIP), (meanings.PLACEMENT, PLACEMENT)],
 )
-def test_every_state_has_its_words_and_no_other(facts, table):
+def test_every_state_has_its_own_words(facts, table):
     sided = {name.removesuffix("*") for name in table.states.split()}
     assert set(facts) == sided
     assert set(meanings.MODE) >= set(APPLICATION.all_states)
@@ -29,10 +29,10 @@ def in_short(seen: Overview) -> dict[str, Any]:
     """The facts of the overview, as words with their marks."""
     lines = {line.name: [line.fact, *line.cells] for line in seen.lines}
     facts = lines | {"whole": [seen.whole], "redundancy": [seen.redundancy], "placement": [seen.placement]}
-    return {name: [f"{fact.mark}: {fact.words}" for fact in found] for name, found in facts.items()}
+    return {name: [f"{fact.mark}: {fact.words}" for fact in row] for name, row in facts.items()}
 
 
-def test_a_solution_that_is_as_it_should_be():
+def test_a_healthy_solution_is_shown_as_fine():
     seen = overview(STATUS, 300)
     assert in_short(seen) == {
         "whole": ["fine: as it should be: every primary is on host1, and every component has a backup"],
@@ -48,8 +48,8 @@ def test_a_solution_that_is_as_it_should_be():
     assert [cell.about for cell in seen.lines[2].cells] == ["SIP_Server_1", "SIP_Server_2"]
 
 
-def test_a_host_that_was_not_heard_lately_makes_all_unknown_that_rests_on_it():
-    """The other host's own facts still count: it is heard."""
+def test_all_that_depends_on_a_silent_host_is_unknown():
+    """The facts of the other host still count, because it is heard."""
     seen = overview(with_hosts(("silent", 301.0), ("connected", 20.0)), 300)
     assert in_short(seen) == {
         "whole": ["unknown: unknown: host1 heard 301 ms ago"],
@@ -63,7 +63,7 @@ def test_a_host_that_was_not_heard_lately_makes_all_unknown_that_rests_on_it():
     assert [line.state for line in seen.lines] == ["", "", "", ""]
 
 
-def test_a_host_that_was_given_up_is_known_to_be_lost():
+def test_a_lost_host_is_shown_as_lost():
     pair = STATUS["pairs"][0] | {"state": "peer_lost_2"}
     monitored = [
         {
@@ -89,8 +89,8 @@ def test_when_no_host_is_heard_nothing_is_known():
     pair = STATUS["pairs"][0] | {"state": "out_of_sight"}
     changes = {"pairs": [pair], "placement": "unplaced", "vip": STATUS["vip"] | {"state": "out_of_sight"}}
     changes |= {"monitored": [], "redundancy": False}
-    found = in_short(overview(with_hosts(("lost", 9000.0), ("lost", None), **changes), 300))
-    assert found == {
+    facts = in_short(overview(with_hosts(("lost", 9000.0), ("lost", None), **changes), 300))
+    assert facts == {
         "whole": ["unknown: unknown: VIP: neither host is heard"],
         "link to the LCA": ["trouble: host1 lost; host2 lost", "trouble: lost", "trouble: lost"],
         "VIP": ["unknown: neither host is heard", "unknown: unknown", "unknown: unknown"],
@@ -108,15 +108,15 @@ def test_when_no_host_is_heard_nothing_is_known():
         (("unknown", "up"), UNKNOWN),
     ],
 )
-def test_a_monitored_pair(states, fact):
-    found = [a | {"state": s} for a, s in zip(STATUS["monitored"][0]["applications"], states, strict=True)]
-    seen = overview(STATUS | {"monitored": [{"name": "RM", "applications": found}]}, 300)
+def test_a_monitored_pair_is_shown_with_its_failures(states, fact):
+    applications = [a | {"state": s} for a, s in zip(STATUS["monitored"][0]["applications"], states, strict=True)]
+    seen = overview(STATUS | {"monitored": [{"name": "RM", "applications": applications}]}, 300)
     assert seen.lines[-1].fact == fact
     assert seen.whole.mark is fact.mark
 
 
-def test_what_is_stale_is_never_shown_as_fine():
-    """Whatever the links say, how old they are, and in which states the machines are."""
+def test_a_stale_fact_is_never_shown_as_fine():
+    """For all states of the links and machines, and for all ages."""
     ages = (None, 0.0, 300.0, 300.1)
     hosts = list(itertools.product(LINK.all_states, ages))
     checked = 0
@@ -141,5 +141,5 @@ def test_what_is_stale_is_never_shown_as_fine():
     ("heard_ms_ago", "text"),
     [(None, "never heard"), (0.4, "heard 0 ms ago"), (2449.0, "heard 2.4 s ago"), (125_000.0, "heard 125 s ago")],
 )
-def test_an_age_in_words(heard_ms_ago, text):
+def test_the_age_of_a_host_in_words(heard_ms_ago, text):
     assert age(heard_ms_ago) == text

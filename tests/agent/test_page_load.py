@@ -1,4 +1,4 @@
-"""The agent never waits for its page: what goes wrong there, and whoever asks too much, delays nothing."""
+"""The agent never waits for its page: no error of the page and no flood of requests delays it."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ from switchover.agent.page.errors import PageError
 from switchover.agent.page.server import PageServer
 
 
-def test_a_port_that_is_taken_is_an_error_of_the_page(stage):
+def test_a_port_in_use_is_an_error_of_the_page(stage):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port()))
         taken.listen()
@@ -31,22 +31,22 @@ def test_a_port_that_is_taken_is_an_error_of_the_page(stage):
     assert str(caught.value) == f"the page cannot be served at http://127.0.0.1:{port}/: Address already in use"
 
 
-def test_a_page_that_is_not_configured_or_not_installed_is_told(tmp_path, capsys, monkeypatch):
+def test_a_page_that_is_not_configured_or_not_installed_is_an_error(tmp_path, capsys, monkeypatch):
     file = tmp_path / "switchover.toml"
     assert main(["init", "sip", str(file)]) == 0
     capsys.readouterr()
     argv = [sys.executable, "-m", "switchover.agent", "page", "-c", str(file)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603
-    told = f"switchover: {file} has no table [page]; add one to have a page"
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, told)
+    error = f"switchover: {file} has no table [page]; add one to have a page"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, error)
     monkeypatch.delitem(sys.modules, "switchover.agent.page.server")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main(["page", "-c", str(file)]) == 2
     assert capsys.readouterr().err == "switchover: this needs uvicorn: pip install 'switchover[page]'\n"
 
 
-def test_the_daemons_that_move_the_vip_load_nothing_of_the_page():
-    """Neither a web server nor pictures are in their processes, by whatever way they would come there."""
+def test_the_agent_and_the_lca_import_nothing_of_the_page():
+    """Neither a web server nor the drawing of pictures is imported in their processes, not even indirectly."""
     rooms = ["switchover.agent.page", "switchover.agent.pictures", "switchover.agent.explain.plan"]
     unwanted = ["prometheus_client", "rich", "starlette", "uvicorn", *rooms]
     program = f"import sys, switchover.agent.daemons.services; print(sorted(set({unwanted}) & set(sys.modules)))"
@@ -54,7 +54,7 @@ def test_the_daemons_that_move_the_vip_load_nothing_of_the_page():
     assert done.stdout == "[]\n"
 
 
-def test_what_cannot_be_shown_is_logged_and_tried_again(caplog):
+def test_a_text_that_cannot_be_made_is_logged_and_tried_again(caplog):
     made: list[str] = []
 
     def make() -> str:
@@ -64,11 +64,11 @@ def test_what_cannot_be_shown_is_logged_and_tried_again(caplog):
         return "in order"
 
     async def scenario() -> None:
-        found = Feed(make)
-        texts = found.texts()
+        feed = Feed(make)
+        texts = feed.texts()
         assert await anext(texts) == ""
-        found.stir()
-        work = asyncio.create_task(found.run())
+        feed.stir()
+        work = asyncio.create_task(feed.run())
         assert await asyncio.wait_for(anext(texts), PATIENCE_S) == "in order"
         work.cancel()
         await texts.aclose()
@@ -77,7 +77,7 @@ def test_what_cannot_be_shown_is_logged_and_tried_again(caplog):
     assert [record.message for record in caplog.records] == ["what is shown to readers cannot be made"]
 
 
-def test_many_events_at_once_are_one_text_and_without_readers_there_is_none():
+def test_many_events_at_once_make_one_text_and_none_without_readers():
     made: list[int] = []
 
     def make() -> str:
@@ -85,15 +85,15 @@ def test_many_events_at_once_are_one_text_and_without_readers_there_is_none():
         return str(len(made))
 
     async def scenario() -> None:
-        found = Feed(make, pause_s=0.05)
-        work = asyncio.create_task(found.run())
-        found.stir()
+        feed = Feed(make, pause_s=0.05)
+        work = asyncio.create_task(feed.run())
+        feed.stir()
         await asyncio.sleep(0.2)
         assert made == []
-        texts = found.texts()
+        texts = feed.texts()
         assert await anext(texts) == "1"
         for _ in range(1000):
-            found.stir()
+            feed.stir()
         assert await asyncio.wait_for(anext(texts), PATIENCE_S) == "2"
         work.cancel()
         await texts.aclose()
@@ -102,7 +102,7 @@ def test_many_events_at_once_are_one_text_and_without_readers_there_is_none():
 
 
 def follow(stage: PageStage, buffer: int | None = None) -> socket.socket:
-    """A connection on which the live events were asked for; `buffer` is how much it takes in, in bytes."""
+    """A connection that has asked for the live events; `buffer` is its receive buffer in bytes."""
     connection = socket.socket()
     if buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -112,7 +112,7 @@ def follow(stage: PageStage, buffer: int | None = None) -> socket.socket:
     return connection
 
 
-def test_who_does_not_read_is_hung_up_on(tmp_path, monkeypatch):
+def test_a_client_that_does_not_read_is_disconnected(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "UNREAD_MS", 200)
     with PageStage(tmp_path) as stage:
         stage.server.page.feed._every_s = 0.001
@@ -123,7 +123,7 @@ def test_who_does_not_read_is_hung_up_on(tmp_path, monkeypatch):
         assert stage.ask("GET", "/health").status == 200
 
 
-def test_there_is_room_for_so_many_and_no_more(tmp_path, monkeypatch):
+def test_the_number_of_clients_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "CONNECTIONS", 5)
     monkeypatch.setattr(application, "STREAMS", 1)
     with PageStage(tmp_path) as stage:
@@ -142,7 +142,7 @@ def test_there_is_room_for_so_many_and_no_more(tmp_path, monkeypatch):
         following.close()
 
 
-def test_a_head_that_does_not_end_is_refused(stage):
+def test_an_endless_request_head_is_refused(stage):
     with socket.create_connection(("127.0.0.1", stage.settings.port), PATIENCE_S) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nx: " + b"y" * 2 * server.LARGEST_HEAD)
         assert connection.recv(12) == b"HTTP/1.1 400"
@@ -155,16 +155,16 @@ def test_too_many_requests_are_not_answered(stage, monkeypatch):
     assert answers == [200] * int(guard.AT_ONCE) + [429] * 5
 
 
-def test_the_page_ends_with_those_who_follow_it(tmp_path, caplog):
+def test_the_end_of_the_page_closes_the_streams_of_its_clients(tmp_path, caplog):
     with PageStage(tmp_path) as stage:
         following = follow(stage)
         assert following.recv(12) == b"HTTP/1.1 200"
     with following, following.makefile("rb") as stream:
-        assert stream.read().startswith(b" OK\r\n")  # to its end
+        assert stream.read().startswith(b" OK\r\n")  # until its end
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_while_the_agent_does_not_answer_the_page_says_so_and_then_recovers(tmp_path, monkeypatch):
+def test_the_page_shows_that_the_agent_does_not_answer_and_recovers(tmp_path, monkeypatch):
     monkeypatch.setattr("switchover.agent.page.connection.RETRY_S", 0.01)
     with PageStage(tmp_path) as stage:
         socket_path = stage.stage.configuration.agent.socket
@@ -176,7 +176,7 @@ def test_while_the_agent_does_not_answer_the_page_says_so_and_then_recovers(tmp_
 
         silent = stage.events(2, go, lambda event: event["trouble"] == gone)
         assert {event["trouble"] for event in silent} <= {"", why, gone}
-        assert silent[-1]["solution"] == "lab"  # what was heard last, with its age
+        assert silent[-1]["solution"] == "lab"  # the last state received, with its age
         answers = [stage.ask("GET", path) for path in ("/metrics", "/health", "/plan?to=host2")]
         assert [answer.status for answer in answers] == [503] * 3
         assert [gone in answer.body for answer in answers] == [True] * 3
@@ -188,7 +188,7 @@ def test_while_the_agent_does_not_answer_the_page_says_so_and_then_recovers(tmp_
         assert stage.switch("host2").status == 200
 
 
-def test_a_page_that_never_heard_the_agent_says_so(tmp_path):
+def test_a_page_that_never_heard_the_agent_shows_that(tmp_path):
     with PageStage(tmp_path) as stage:
         stage.server.page.agent.heard = None
         stage.server.page.agent._failure = "no agent answers"
@@ -196,7 +196,7 @@ def test_a_page_that_never_heard_the_agent_says_so(tmp_path):
     assert text == '{"trouble": "no agent answers"}'
 
 
-def test_a_drawing_that_takes_too_long_or_fails_is_given_up(stage, monkeypatch, caplog):
+def test_a_drawing_that_is_too_slow_or_fails_is_an_error(stage, monkeypatch, caplog):
     monkeypatch.setattr(helpers, "WITHIN_S", 0.01)
     assert stage.ask("GET", "/diagrams/pair/documented").status == 503
     assert "switchover.agent.page.drawn pair documented took longer than 0.01 s" in caplog.text
@@ -207,7 +207,7 @@ def test_a_drawing_that_takes_too_long_or_fails_is_given_up(stage, monkeypatch, 
 
 
 def test_a_page_that_ends_waits_for_no_helper(tmp_path, monkeypatch, caplog):
-    """Whoever has asked gets an answer; nothing is logged as an error, and no process is left."""
+    """A waiting client gets an answer; nothing is logged as an error, and no process is left."""
     started: list[Process] = []
     spawn = asyncio.create_subprocess_exec
 

@@ -1,4 +1,4 @@
-"""The page as a process beside the agent's: whatever becomes of it, the agent decides, commands, and answers."""
+"""The page as a process beside the agent's: whatever happens to it, the agent decides, commands and answers."""
 
 import http.client
 import json
@@ -37,7 +37,7 @@ class Beside:
         until(self.hears)
 
     def hears(self) -> bool:
-        """Whether the page answers, and says that the agent hears host1."""
+        """Whether the page answers and reports that the agent hears host1."""
         try:
             return self.site.namespace.call(self._health) == {"ok": True, "heard": ["host1"], "reason": ""}
         except OSError:
@@ -52,14 +52,14 @@ class Beside:
             connection.close()
 
     def hold(self, sent: bytes, count: int) -> None:
-        """Connections on which this is sent, and nothing is ever read."""
+        """Open connections, send this on each, and never read."""
         for _ in range(count):
             connection = self.site.namespace.call(socket.create_connection, ("127.0.0.1", self.port), 20)
             connection.sendall(sent)
             self.held.append(connection)
 
     def let_go(self) -> None:
-        """Close what is held."""
+        """Close these connections."""
         for connection in self.held:
             connection.close()
         self.held.clear()
@@ -81,11 +81,11 @@ def beside(site: Site) -> Beside:
 
 
 def state_of(process: subprocess.Popen[str]) -> str:
-    """The state of a process as the kernel has it: T if it is stopped."""
+    """The state of a process in the kernel; T means stopped."""
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_a_page_that_is_stopped_holds_up_nothing_and_goes_on_where_the_agent_is(beside):
+def test_a_stopped_page_delays_nothing_and_then_shows_the_present_state(beside):
     beside.hold(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{beside.port}\r\n\r\n".encode(), 4)
     os.kill(beside.page.pid, signal.SIGSTOP)
     until(lambda: state_of(beside.page) == "T")
@@ -96,7 +96,7 @@ def test_a_page_that_is_stopped_holds_up_nothing_and_goes_on_where_the_agent_is(
     until(beside.hears)
 
 
-def test_a_page_that_is_killed_holds_up_nothing_and_a_new_one_goes_on(beside):
+def test_a_killed_page_delays_nothing_and_a_new_one_takes_its_place(beside):
     beside.page.kill()
     beside.page.wait()
     beside.works()
@@ -104,14 +104,14 @@ def test_a_page_that_is_killed_holds_up_nothing_and_a_new_one_goes_on(beside):
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nx: ", b"\xff" * 1000], ids=["nothing", "half", "junk"])
-def test_a_page_that_is_flooded_holds_up_nothing(beside, sent):
+def test_a_flooded_page_delays_nothing(beside, sent):
     beside.hold(sent, 300)
     beside.works()
     beside.let_go()
     until(beside.hears)
 
 
-def test_an_agent_that_comes_back_is_heard_again(beside):
+def test_a_restarted_agent_is_heard_again(beside):
     agent = beside.site.processes[1]
     agent.kill()
     agent.wait()
@@ -122,7 +122,7 @@ def test_an_agent_that_comes_back_is_heard_again(beside):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_page_ends_in_order_even_if_the_agent_is_not_there(site, number):
+def test_a_page_ends_in_order_even_without_an_agent(site, number):
     site.configure()
     with site.file.open("a") as file:
         file.write(f"[page]\nport = {free_port()}\n")

@@ -1,4 +1,4 @@
-"""The follower of an SCS's log: what it delivers, whatever is written, and what it warns of."""
+"""The follower of an SCS's log: which messages it delivers, whatever is written, and its warnings."""
 
 import asyncio
 import contextlib
@@ -34,10 +34,10 @@ def take_all(follower: ScsLog) -> None:
         pass
 
 
-# What is delivered
+# Delivery
 
 
-def test_messages_that_the_core_knows_are_delivered_and_others_left_out(site: FollowedLog) -> None:
+def test_only_messages_that_the_core_knows_are_delivered(site: FollowedLog) -> None:
     async def scenario() -> None:
         site.write(HEADER)
         async with site.followed():
@@ -72,7 +72,7 @@ def test_only_the_header_names_the_application(site: FollowedLog) -> None:
     assert site.names() == ["SCS_1"]
 
 
-def test_what_the_core_refuses_is_done_with(site: FollowedLog) -> None:
+def test_a_message_that_the_core_refuses_is_not_repeated(site: FollowedLog) -> None:
     async def scenario() -> None:
         def refuse(event_id: str, application: str) -> None:
             site.deliver(event_id, application)
@@ -85,7 +85,7 @@ def test_what_the_core_refuses_is_done_with(site: FollowedLog) -> None:
     assert site.names() == ["SIP_1", "SIP_2"]
 
 
-def test_an_error_of_the_receiver_s_is_raised_and_costs_no_other_message(site: FollowedLog) -> None:
+def test_an_error_of_the_receiver_is_raised_and_costs_no_other_message(site: FollowedLog) -> None:
     def fail(event_id: str, application: str) -> None:
         site.deliver(event_id, application)
         if application == "SIP_2":
@@ -101,7 +101,7 @@ def test_an_error_of_the_receiver_s_is_raised_and_costs_no_other_message(site: F
     assert site.names() == ["SIP_1", "SIP_2", "SIP_3"]
 
 
-def test_a_message_that_was_not_handled_is_delivered_by_the_next_one(site: FollowedLog) -> None:
+def test_the_next_follower_delivers_a_message_that_was_not_handled(site: FollowedLog) -> None:
     def stop(event_id: str, application: str) -> None:
         if application == "SIP_2":
             raise Stopped
@@ -121,11 +121,11 @@ def test_a_message_that_was_not_handled_is_delivered_by_the_next_one(site: Follo
     asyncio.run(scenario())
 
 
-# What cannot work, and what may yet
+# Files that cannot be followed
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo"])
-def test_what_is_no_file_is_not_followed(site: FollowedLog, kind: str) -> None:
+def test_a_log_that_is_not_a_regular_file_is_not_followed(site: FollowedLog, kind: str) -> None:
     site.log.mkdir() if kind == "directory" else os.mkfifo(site.log)
 
     async def scenario() -> None:
@@ -135,7 +135,7 @@ def test_what_is_no_file_is_not_followed(site: FollowedLog, kind: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_log_that_is_no_file_for_a_while_is_warned_of_once(
+def test_a_log_that_is_not_a_file_for_a_while_causes_one_warning(
     site: FollowedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
@@ -166,11 +166,11 @@ PIECES = st.one_of(
 
 
 def expected(data: bytes) -> list[str]:
-    """The applications of the messages in `data`, told by other means: all at once."""
-    found: list[str] = []
+    """The applications of the messages in `data`, read in another way: all at once."""
+    applications: list[str] = []
     application, in_header, position = "", True, 0
     *lines, last = data.split(b"\n")
-    if len(last.lstrip(b"\0")) >= LONGEST_LINE:  # what is to come is skipped
+    if len(last.lstrip(b"\0")) >= LONGEST_LINE:  # the rest of the line is skipped
         lines.append(last)
     for line in lines:
         position += len(line) + 1
@@ -182,13 +182,13 @@ def expected(data: bytes) -> list[str]:
         record = read_record(text)
         about = record and (record.application or application)
         if record and about and f"00-{record.event_id[-4:]}" in LOG_MESSAGES:
-            found.append(about)
-    return found
+            applications.append(about)
+    return applications
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.lists(PIECES, max_size=12).map(b"".join), data_of=st.data())
-def test_however_the_bytes_arrive_the_same_messages_come_out(data: bytes, data_of: st.DataObject) -> None:
+def test_the_same_messages_are_delivered_however_the_bytes_arrive(data: bytes, data_of: st.DataObject) -> None:
     cuts = data_of.draw(st.lists(st.integers(0, len(data)), max_size=6).map(sorted))
     restarts = data_of.draw(st.sets(st.integers(0, 6)))
 

@@ -32,7 +32,7 @@ def test_the_first_start_begins_at_the_end_but_reads_the_header(site: FollowedLo
 
 
 @pytest.mark.parametrize("before", [b"", full("OLD"), HEADER + full("OLD") * 2000], ids=["empty", "short", "long"])
-def test_a_line_that_was_not_whole_at_the_first_start_is_new(site: FollowedLog, before: bytes) -> None:
+def test_a_line_that_was_incomplete_at_the_first_start_is_new(site: FollowedLog, before: bytes) -> None:
     async def scenario() -> None:
         site.write(before + full("SIP_1")[:30])
         async with site.followed():
@@ -43,7 +43,7 @@ def test_a_line_that_was_not_whole_at_the_first_start_is_new(site: FollowedLog, 
 
 
 @pytest.mark.parametrize("length", [LONGEST_LINE, 3 * LONGEST_LINE])
-def test_a_line_that_was_too_long_at_the_first_start_is_history(site: FollowedLog, length: int) -> None:
+def test_a_line_that_was_too_long_at_the_first_start_is_skipped(site: FollowedLog, length: int) -> None:
     async def scenario() -> None:
         site.write(full("OLD")[:-1] + b"x" * length)
         async with site.followed():
@@ -53,7 +53,7 @@ def test_a_line_that_was_too_long_at_the_first_start_is_history(site: FollowedLo
     assert site.names() == ["SIP_1"]
 
 
-def test_what_appears_after_the_first_start_is_new_even_after_a_restart(site: FollowedLog) -> None:
+def test_a_log_that_appears_after_the_first_start_is_read_from_its_beginning(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             assert not site.log.exists()
@@ -78,7 +78,7 @@ def test_the_bookmark_of_another_log_is_not_used(site: FollowedLog) -> None:
 
 
 @pytest.mark.parametrize(("age_s", "names"), [(50, ["SIP_1", "SIP_2", "SIP_3"]), (100, ["SIP_1", "SIP_3"])])
-def test_what_was_written_while_nobody_followed_for_too_long_is_not_delivered(
+def test_messages_from_a_long_time_without_a_follower_are_not_delivered(
     site: FollowedLog, caplog: pytest.LogCaptureFixture, age_s: int, names: list[str]
 ) -> None:
     async def scenario() -> None:
@@ -113,7 +113,9 @@ DAMAGED = [b"", b"{}", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"offset": -1}']
 
 
 @pytest.mark.parametrize("damaged", [*DAMAGED, None], ids=lambda data: repr(data)[:20])
-def test_a_damaged_bookmark_is_none(site: FollowedLog, caplog: pytest.LogCaptureFixture, damaged: bytes | None) -> None:
+def test_a_damaged_bookmark_counts_as_none(
+    site: FollowedLog, caplog: pytest.LogCaptureFixture, damaged: bytes | None
+) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -128,7 +130,7 @@ def test_a_damaged_bookmark_is_none(site: FollowedLog, caplog: pytest.LogCapture
     assert caplog.messages == [f"the bookmark {site.bookmark} is damaged; beginning at the end of {site.log}"]
 
 
-def test_a_bookmark_that_cannot_be_is_an_error(site: FollowedLog) -> None:
+def test_an_impossible_path_of_a_bookmark_is_an_error(site: FollowedLog) -> None:
     async def scenario() -> None:
         (site.directory / "file").touch()
         for bookmark in (site.directory, site.directory / "file" / "bookmark"):
@@ -138,7 +140,7 @@ def test_a_bookmark_that_cannot_be_is_an_error(site: FollowedLog) -> None:
     asyncio.run(scenario())
 
 
-def test_a_bookmark_that_cannot_be_written_is_warned_of_once(
+def test_a_bookmark_that_cannot_be_written_causes_one_warning(
     site: FollowedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""A log that is renamed, truncated or written anew: nothing is lost and nothing is delivered twice."""
+"""A log that is renamed, truncated or rewritten: nothing is lost and nothing is delivered twice."""
 
 import asyncio
 import itertools
@@ -28,7 +28,7 @@ def copy_and_truncate(site: FollowedLog) -> None:
 
 
 def test_an_old_file_is_read_until_the_new_one_has_content(site: FollowedLog) -> None:
-    """Its writer goes on writing there until it has opened the new one."""
+    """The writer keeps writing to it until it has opened the new one."""
 
     async def scenario() -> None:
         async with site.followed():
@@ -61,8 +61,8 @@ def test_a_hole_of_any_size_before_a_line_does_no_harm(site: FollowedLog, hole: 
 
 
 @pytest.mark.parametrize("append", [True, False])
-def test_a_writer_that_goes_on_after_a_truncation_is_followed(site: FollowedLog, append: bool) -> None:
-    """One that does not append leaves a hole before what it writes."""
+def test_a_writer_is_followed_after_a_truncation(site: FollowedLog, append: bool) -> None:
+    """A writer that does not append leaves a hole before its next line."""
 
     async def scenario() -> None:
         async with site.followed():
@@ -78,7 +78,7 @@ def test_a_writer_that_goes_on_after_a_truncation_is_followed(site: FollowedLog,
     assert site.names() == ["SIP_1", "SCS_1", "SIP_2", "SIP_3"]
 
 
-def test_a_truncation_costs_nothing_that_was_copied(site: FollowedLog) -> None:
+def test_a_truncation_loses_no_line_that_was_copied(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -91,7 +91,7 @@ def test_a_truncation_costs_nothing_that_was_copied(site: FollowedLog) -> None:
     assert site.names() == ["SIP_1", "SIP_2", *["SIP_3"] * 3]
 
 
-def test_a_truncation_without_a_copy_is_warned_of(site: FollowedLog, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_truncation_without_a_copy_causes_a_warning(site: FollowedLog, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1"))
@@ -104,7 +104,7 @@ def test_a_truncation_without_a_copy_is_warned_of(site: FollowedLog, caplog: pyt
     assert caplog.messages == [lost]
 
 
-def test_a_file_that_an_editor_wrote_anew_is_not_read_again(site: FollowedLog) -> None:
+def test_a_file_rewritten_by_an_editor_is_not_read_again(site: FollowedLog) -> None:
     async def scenario() -> None:
         async with site.followed():
             site.write(full("SIP_1") * 20)
@@ -117,7 +117,7 @@ def test_a_file_that_an_editor_wrote_anew_is_not_read_again(site: FollowedLog) -
     assert site.names() == [*["SIP_1"] * 20, "SIP_2"]
 
 
-def test_a_link_that_moves_from_file_to_file_is_followed_even_from_a_bookmark(site: FollowedLog) -> None:
+def test_a_symbolic_link_that_changes_its_file_is_followed(site: FollowedLog) -> None:
     def point_to(name: str) -> None:
         link = site.directory / "link"
         link.symlink_to(site.directory / "dated" / name)
@@ -140,10 +140,10 @@ def test_a_link_that_moves_from_file_to_file_is_followed_even_from_a_bookmark(si
 
 @pytest.mark.parametrize("rotate", [rename, copy_and_truncate])
 @pytest.mark.parametrize("header", [b"", HEADER])
-def test_a_restart_anywhere_loses_nothing_and_repeats_only_what_was_not_bookmarked(
+def test_a_restart_loses_nothing_and_repeats_only_lines_after_the_bookmark(
     tmp_path: Path, rotate: Callable[[FollowedLog], None], header: bytes
 ) -> None:
-    """Every bookmark that was ever written is tried at every later moment of a log that is rotated once."""
+    """Every bookmark ever written is tried at every later moment of a log that is rotated once."""
     steps: list[Callable[[FollowedLog], None]] = [
         lambda site: site.write(header + full("A") + full("B")),
         lambda site: site.write(full("C")[:20]),
@@ -167,7 +167,7 @@ def test_a_restart_anywhere_loses_nothing_and_repeats_only_what_was_not_bookmark
             for step in steps[begin : begin + 1]:
                 step(site)
                 await settle()
-        site.bookmark.write_bytes(bookmark)  # as if it had been killed before it wrote another one
+        site.bookmark.write_bytes(bookmark)  # as if the follower had been killed before it wrote another one
         site.delivered.clear()
         for step in steps[begin + 1 : end]:
             step(site)

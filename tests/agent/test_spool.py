@@ -1,4 +1,4 @@
-"""The spool: real files, put and taken by several processes, some of them killed."""
+"""The spool: real files, written and read by several processes, some of which are killed."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class SpoolHarness:
         return sorted(os.listdir(self.directory))
 
     def age(self, by_s: float) -> None:
-        """Make all that waits older."""
+        """Make all waiting messages older."""
         for path in self.directory.iterdir():
             number = int(path.name[:20]) - int(by_s * 1e9)
             path.rename(path.with_name(f"{number:020d}{path.name[20:]}"))
@@ -55,7 +55,7 @@ def harness(tmp_path: Path) -> SpoolHarness:
     return SpoolHarness(tmp_path)
 
 
-def test_messages_come_out_once_in_the_order_in_which_they_were_put(harness: SpoolHarness) -> None:
+def test_messages_are_delivered_once_in_order(harness: SpoolHarness) -> None:
     harness.put("SIP_1", "SIP_2", "SIP_1")
     put(harness.directory, "5151", 'a "name"\nö')
     assert not harness.spool.take()
@@ -69,7 +69,7 @@ def test_messages_come_out_once_in_the_order_in_which_they_were_put(harness: Spo
     assert (len(harness.delivered), harness.left()) == (4, [])
 
 
-def test_the_spool_is_its_owner_s_alone(harness: SpoolHarness) -> None:
+def test_only_its_owner_may_use_the_spool(harness: SpoolHarness) -> None:
     before = os.umask(0)
     try:
         harness.put("SIP_1")
@@ -79,7 +79,7 @@ def test_the_spool_is_its_owner_s_alone(harness: SpoolHarness) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in (harness.directory, message)] == [0o700, 0o600]
 
 
-def test_many_are_taken_a_burst_at_a_time(harness: SpoolHarness) -> None:
+def test_many_messages_are_taken_in_bursts(harness: SpoolHarness) -> None:
     harness.put(*["SIP_1"] * (BURST + 1))
     assert harness.spool.take()
     assert len(harness.delivered) == BURST
@@ -87,8 +87,8 @@ def test_many_are_taken_a_burst_at_a_time(harness: SpoolHarness) -> None:
     assert len(harness.delivered) == BURST + 1
 
 
-def test_what_was_not_handled_to_its_end_is_handled_again(harness: SpoolHarness) -> None:
-    """Killed in the middle of it: the next process finds it still there."""
+def test_a_message_that_was_not_handled_to_its_end_is_handled_again(harness: SpoolHarness) -> None:
+    """The process was killed while it handled the message; the next process handles it."""
     harness.put("SIP_1", "SIP_2")
     script = (
         "import os, sys; from pathlib import Path; from switchover.drivers.scs.spool import Spool\n"
@@ -100,7 +100,7 @@ def test_what_was_not_handled_to_its_end_is_handled_again(harness: SpoolHarness)
     assert harness.names() == ["SIP_2"]
 
 
-def test_what_the_core_refuses_is_done_with(harness: SpoolHarness) -> None:
+def test_a_message_that_the_core_refuses_is_removed(harness: SpoolHarness) -> None:
     def refuse(*_: str) -> None:
         raise CoreError("unknown application")
 
@@ -109,7 +109,7 @@ def test_what_the_core_refuses_is_done_with(harness: SpoolHarness) -> None:
     assert harness.left() == []
 
 
-def test_an_error_of_the_receiver_s_is_not_hidden_and_stops_no_later_message(harness: SpoolHarness) -> None:
+def test_an_error_of_the_receiver_is_raised_and_stops_no_later_message(harness: SpoolHarness) -> None:
     def fail(event_id: str, application: str) -> None:
         harness.deliver(event_id, application)
         assert application != "SIP_1"
@@ -122,7 +122,7 @@ def test_an_error_of_the_receiver_s_is_not_hidden_and_stops_no_later_message(har
     assert harness.names() == ["SIP_1", "SIP_2"]
 
 
-def test_a_message_that_was_not_handled_goes_on_waiting(harness: SpoolHarness) -> None:
+def test_a_message_that_was_not_handled_stays_in_the_spool(harness: SpoolHarness) -> None:
     def stop(*_: str) -> None:
         raise Stopped
 
@@ -134,7 +134,7 @@ def test_a_message_that_was_not_handled_goes_on_waiting(harness: SpoolHarness) -
 
 
 @pytest.mark.parametrize("age_s", [61, -61])
-def test_an_old_message_is_dropped_and_named(
+def test_an_old_message_is_dropped_with_a_warning(
     harness: SpoolHarness, caplog: pytest.LogCaptureFixture, age_s: int
 ) -> None:
     harness.put("SIP_1")
@@ -146,14 +146,14 @@ def test_an_old_message_is_dropped_and_named(
     assert re.fullmatch(r"dropped: 00-5150 SIP_1, spooled -?\d+ s ago", dropped)
 
 
-def test_how_old_a_message_may_become_is_a_choice(harness: SpoolHarness) -> None:
+def test_the_age_limit_of_messages_can_be_chosen(harness: SpoolHarness) -> None:
     harness.put("SIP_1")
     harness.age(100)
     Spool(harness.directory, harness.deliver, max_age_s=3600).take()
     assert harness.names() == ["SIP_1"]
 
 
-# What is no message
+# Files that are not messages
 
 
 def message_name(number: int) -> str:
@@ -197,7 +197,7 @@ def test_other_files_are_left_alone_with_one_warning(harness: SpoolHarness, capl
     assert caplog.messages == [f"{harness.directory / 'README'} is no message: left alone"]
 
 
-def test_what_a_killed_command_left_is_removed_when_it_is_old(
+def test_an_old_temporary_file_of_a_killed_command_is_removed(
     harness: SpoolHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     harness.put("SIP_1")
@@ -214,7 +214,7 @@ def test_what_a_killed_command_left_is_removed_when_it_is_old(
         st.binary(max_size=50), st.recursive(st.text() | st.none(), st.lists).map(lambda x: json.dumps(x).encode())
     )
 )
-def test_no_content_does_harm(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_no_content_of_a_file_does_harm(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     harness = SpoolHarness(tmp_path_factory.mktemp("spool"))
     harness.put("SIP_1")
     (harness.directory / message_name(1)).write_bytes(data)
@@ -222,10 +222,10 @@ def test_no_content_does_harm(tmp_path_factory: pytest.TempPathFactory, data: by
     assert harness.names() == ["SIP_1"]
 
 
-# What cannot be put, or taken
+# Messages that cannot be put or taken
 
 
-def test_a_full_spool_refuses_more(harness: SpoolHarness) -> None:
+def test_a_full_spool_refuses_further_messages(harness: SpoolHarness) -> None:
     harness.put("SIP_1")
     for number in range(MOST_MESSAGES - 1):
         (harness.directory / message_name(number)).touch()
@@ -238,7 +238,7 @@ def test_a_full_spool_refuses_more(harness: SpoolHarness) -> None:
     ("application", "text"),
     [("x" * 5000, r"^the message has \d+ bytes; a spooled one has at most 4096$"), ("\udcff", "it is no text$")],
 )
-def test_a_message_that_is_too_long_or_no_text_is_refused(harness: SpoolHarness, application: str, text: str) -> None:
+def test_a_message_that_is_too_long_or_not_text_is_refused(harness: SpoolHarness, application: str, text: str) -> None:
     with pytest.raises(DriverError, match=text):
         harness.put(application)
     assert harness.left() == []
@@ -253,7 +253,7 @@ def test_a_spool_that_others_may_write_to_is_refused_at_both_ends(harness: Spool
             attempt()
 
 
-def test_a_spool_that_cannot_be_made_says_so_at_both_ends(harness: SpoolHarness) -> None:
+def test_a_spool_that_cannot_be_made_is_an_error_at_both_ends(harness: SpoolHarness) -> None:
     harness.directory.parent.touch()
 
     with pytest.raises(DriverError, match=r"takes no message: "):
@@ -262,7 +262,7 @@ def test_a_spool_that_cannot_be_made_says_so_at_both_ends(harness: SpoolHarness)
         harness.spool.start()
 
 
-def test_a_spool_that_vanishes_is_warned_of_once_and_may_come_back(
+def test_a_spool_that_vanishes_causes_one_warning_and_may_come_back(
     harness: SpoolHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
@@ -287,7 +287,7 @@ def test_a_message_that_cannot_be_removed_is_handled_once_by_this_process(
     assert len(caplog.messages) == 1
 
 
-def test_several_processes_may_put_at_the_same_time(harness: SpoolHarness) -> None:
+def test_several_processes_may_put_messages_at_the_same_time(harness: SpoolHarness) -> None:
     script = (
         "import sys; from pathlib import Path; from switchover.drivers.scs.spool import put\n"
         "for number in range(20): put(Path(sys.argv[1]), '00-5150', f'{sys.argv[2]} {number}')"

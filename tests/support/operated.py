@@ -1,4 +1,4 @@
-"""An agent at work on simulated hosts in virtual time, with a real socket for operators, as documents show one."""
+"""An agent at work on simulated hosts in virtual time, with a real socket for operators, for the documents."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def root_of(place: Path) -> Path:
 
 
 class Operated:
-    """Use it with `with`. `what` is an example configuration and what has happened to it, as `sip; lose host1`."""
+    """Use it with `with`. `what` is an example configuration and the events so far, as in `sip; lose host1`."""
 
     def __init__(self, place: Path, what: str) -> None:
         self._example, *self._acts = what.split("; ")

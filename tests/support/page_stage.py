@@ -39,7 +39,7 @@ class Answer:
 
 
 class PageStage:
-    """The simulated stage and its agent's page; use it with `with`. What is done to the agent is done in its loop."""
+    """The simulated stage and its agent's page; use it with `with`. The agent is only changed in its own loop."""
 
     def __init__(self, directory: Path, solution: str = "sip", page: PageSettings | None = None) -> None:
         self.settings = evolve(page or PageSettings(), port=free_port())
@@ -77,7 +77,7 @@ class PageStage:
             self._serving.join()
 
     async def _start(self) -> None:
-        await self.stage.start()  # no turn of the loop is taken before those who follow the agent listen
+        await self.stage.start()  # the loop takes no turn before the followers of the agent listen
         self.operators = OperatorServer(self.agent)
         await self.operators.start()
 
