@@ -24,10 +24,10 @@ class Happening(enum.StrEnum):
 
 
 CHANGED_TO_PRIMARY = "00-5150"
-"""Written by SCS when an application changed to primary mode ([S2] every workflow that promotes)."""
+"""Written by the SCS when an application changed to primary mode ([S2] every workflow that promotes)."""
 
 CHANGED_TO_BACKUP = "00-5151"
-"""Written by SCS when an application changed to backup mode ([S2] manual switchover, step 4; reconnection, step 4)."""
+"""Written by the SCS when an application changed to backup mode ([S2] manual, step 4; reconnection, step 4)."""
 
 HOT_STANDBY_PRIMARY = "00-4563"
 """Written by the application that becomes primary, after a failure as after a manual switchover ([S1])."""
@@ -36,13 +36,13 @@ HOT_STANDBY_BACKUP = "00-4561"
 """Written by the application that becomes backup."""
 
 FOUND_TERMINATED = "00-5091"
-"""Written by SCS when it finds an application terminated ([S1]: Resource Manager and Media Control Platform)."""
+"""Written by the SCS when it finds an application terminated ([S1]: Resource Manager and Media Control Platform)."""
 
 TERMINATED = "00-5064"
-"""Written about an application that terminated for a reason of its own ([S1]: likewise)."""
+"""Written about an application that terminated for a reason of its own ([S1]: the same applications)."""
 
 FOUND_STARTED = "00-5090"
-"""Written by SCS when it finds an application started."""
+"""Written by the SCS when it finds an application started."""
 
 LOG_MESSAGES = {
     CHANGED_TO_PRIMARY: "changed to primary mode",
@@ -65,15 +65,15 @@ HAPPENINGS = {
 }
 
 WRITTEN_ALWAYS = (CHANGED_TO_PRIMARY, CHANGED_TO_BACKUP)
-"""The core writes these two as [S2] has the SCS write them; the others only where an alarm condition waits for them."""
+"""The core writes these two always, as the SCS does in [S2]; the others only if an alarm condition waits for them."""
 
 _NOTATION = re.compile(r"(?:(?P<type>\d{2})-)?0*(?P<number>\d{4,5})", re.ASCII)
 
 
 def event_id(text: str) -> str:
-    """The event id in the documents' notation, from any notation that sites use.
+    """The event id in the documents' notation, from any notation in use.
 
-    Logs write five digits, the documents four, people often leave the type out:
+    Logs write five digits, the documents four, and people often leave out the type:
 
     >>> event_id("5150"), event_id("00-05150"), event_id("00-5150"), event_id("4563")
     ('00-5150', '00-5150', '00-5150', '00-4563')
@@ -134,9 +134,9 @@ class Alarm:
 class ReactionPolicy(enum.StrEnum):
     """How alarm conditions react.
 
-    `once`: once an incident, whether or not the alarm is still active; a script that has nothing to do is not run.
-    `literal`: as an SCS does, not while the alarm is still active; every reaction runs its script. It serves to compare
-    and to verify configurations, not to run one.
+    `once`: once per incident, even if the alarm is still active, and a script that has nothing to do is not run.
+    `literal`: as an SCS does: not while the alarm is still active, and every reaction runs its script. It is for
+    comparison and verification only.
     """
 
     ONCE = "once"

@@ -1,4 +1,4 @@
-"""The step function: `Solution.handle(event) -> commands`, and nothing else happens."""
+"""The step function: `Solution.handle(event) -> commands`. It has no other effect."""
 
 from attrs import Factory, define, field
 
@@ -13,8 +13,8 @@ from .topology import Topology
 class Solution:
     """The core: a topology, and a state that events change.
 
-    Solutions share nothing that changes: each may be used in a thread of its own. One solution is not to be used by two
-    threads at once.
+    Solutions share no mutable state: each may be used in a thread of its own. Two threads must not use one solution at
+    the same time.
 
     `state` is a value: read it, store it, or give a stored one to a new `Solution` to go on from there.
     `steps` are the decisions that the last event led to, in order. `machines` are the tables that decide; others than
@@ -37,13 +37,13 @@ class Solution:
     steps: tuple[Step, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.machines.check()  # now, not when the first event waits for it
+        self.machines.check()  # now, so that the first event need not wait for it
 
     def handle(self, event: Event) -> tuple[Command, ...]:
-        """Handle one event and return the commands that follow from it, in the order in which they are to be given.
+        """Handle one event and return the commands that follow from it, in the order in which they must be given.
 
-        Raises `CoreError` if the event names what is not in the topology, speaks for a host that is not connected, or
-        comes where a table calls it impossible. An event that is refused changes nothing.
+        Raises `CoreError` if the event names something that is not in the topology, is a report of a host that is not
+        connected, or is impossible in the present state. An event that is refused changes nothing.
         """
         work = handle_event(self.topology, self.state, event, self.machines)
         self.state, self.steps = work.state, tuple(work.steps)

@@ -31,19 +31,19 @@ class Pair:
 
 
 def derived(make: Callable[["Topology"], Any]) -> Any:
-    """An attribute that follows from others, made once: every event asks for it."""
+    """An attribute that is computed from the others, once, because every event needs it."""
     return field(init=False, eq=False, repr=False, default=Factory(make, takes_self=True))
 
 
 @frozen
 class Topology:
-    """The solution's static part. `CoreError` if it does not fit together.
+    """The solution's static part. Raises `CoreError` if its parts do not fit together.
 
     `pairs` are redundant: of each, one application is primary and one backup. Those of `monitored` pairs (Resource
     Manager, Media Control Platform) are up or down and have no mode. `outside` are applications on neither host, such
-    as a premise SIP Server: only log messages tell about them.
+    as a premise SIP Server: all that is known about them comes from log messages.
 
-    `settle_ms`: how long the core waits for the second host when it sees the first again after it saw none.
+    `settle_ms`: how long the core waits for the second host when it hears the first again after it heard none.
     `retry_ms`: how long after a failed command it is tried again. `drain_ms`: with the order `enable-first`, how long
     the old holder may still answer what it received before the new one announced itself. In milliseconds, above 0.
     """
@@ -59,7 +59,7 @@ class Topology:
     outside: tuple[str, ...] = ()
     reactions: ReactionPolicy = ReactionPolicy.ONCE
     components: tuple[Pair, ...] = derived(lambda self: (*self.pairs, *self.monitored))
-    """All pairs, first the redundant, then the monitored."""
+    """All pairs: first the redundant ones, then the monitored ones."""
     applications: tuple[str, ...] = derived(
         lambda self: (*(name for pair in self.components for name in pair.applications), *self.outside)
     )
@@ -85,7 +85,7 @@ class Topology:
         applications = self.applications
         names = [pair.name for pair in self.components]
         if "VIP" in (*applications, *names):
-            raise CoreError("'VIP' is the name of the Virtual IP: no pair and no application can be called that")
+            raise CoreError("'VIP' is the name of the Virtual IP: give the pair or application another name")
         _distinct("host", self.hosts)
         _distinct("pair", names)
         _distinct("application", applications)
@@ -112,21 +112,21 @@ class Topology:
             _known("host", reaction.host, self.hosts, alarm.name)
 
     def side_of(self, host: str) -> int:
-        """The side, 1 or 2, of a host; `CoreError` if there is no such host."""
+        """The side of a host, 1 or 2. Raises `CoreError` if there is no such host."""
         if host not in self.hosts:
             raise CoreError(f"unknown host {host!r}; known are {', '.join(self.hosts)}")
         return self.hosts.index(host) + 1
 
     def number_of(self, application: str) -> int:
-        """The position of an application among `applications`; `CoreError` if there is no such application."""
+        """The position of an application in `applications`. Raises `CoreError` if there is no such application."""
         if application not in self._numbers:
             raise CoreError(f"unknown application {application!r}; known are {', '.join(self.applications)}")
         return self._numbers[application]
 
     def find(self, application: str) -> tuple[int, int]:
-        """The index of the application's pair among `components`, and its side, 1 or 2.
+        """The index of the application's pair in `components`, and its side, 1 or 2.
 
-        `CoreError` if there is no such application, or if it is on neither host.
+        Raises `CoreError` if there is no such application, or if it is on neither host.
         """
         pair, side = divmod(self.number_of(application), 2)
         if pair >= len(self.components):
@@ -134,7 +134,7 @@ class Topology:
         return pair, side + 1
 
     def find_redundant(self, application: str) -> tuple[int, int]:
-        """As `find`, for an application of a redundant pair; `CoreError` if it has no mode to change."""
+        """As `find`, for an application of a redundant pair. Raises `CoreError` if it is only monitored."""
         pair, side = self.find(application)
         if pair >= len(self.pairs):
             raise CoreError(f"{application!r} is only monitored: it is neither primary nor backup")
@@ -142,7 +142,7 @@ class Topology:
 
 
 def _by_message(messages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, ...]]:
-    """Where each message stands, by its event id in the documents' notation; no id, no message."""
+    """The positions of each message, by event id (in the documents' notation) and application; no id, no message."""
     positions: dict[tuple[str, str], tuple[int, ...]] = {}
     for position, (message, application) in enumerate(messages):
         if message:

@@ -1,11 +1,11 @@
 """The scenarios of [S1], *SIP Voicemail HA Deployment Guide, Solution HA Failure Scenarios*, as data.
 
-The parts: `{sip_old}` is the VM SIP Server on the side that is primary before, `{sip_new}` the other one; likewise
+The roles: `{sip_old}` is the VM SIP Server on the side that is primary before, `{sip_new}` the other one; likewise
 `vm` (VM Server), `rm` (Resource Manager) and `mcp` (Media Control Platform). Numbered steps are those of the guide's
-lists "MLCMD Reaction"; what it says in plain points has no number.
+lists "MLCMD Reaction"; steps from its bullet points have no number.
 
-[S1] asks that "if any component on the backup host fails while running in primary mode", all goes in the reverse
-direction: that is the same scenario with the sides exchanged, so every scenario is run from both sides.
+[S1] asks for the reverse direction "if any component on the backup host fails while running in primary mode". That is
+the same scenario with the sides exchanged, so every scenario is run from both sides.
 """
 
 from ..topology import Topology
@@ -252,7 +252,7 @@ SCENARIOS = {scenario.name: scenario for scenario in _SCENARIOS}
 
 
 def parts(topology: Topology, old: int) -> dict[str, str]:
-    """Who plays which part in a voicemail solution whose side `old` (1 or 2) is primary before."""
+    """The names of a scenario before which side `old` (1 or 2) is primary: applications and hosts, by role."""
     pairs = dict(zip(("sip", "vm", "rm", "mcp"), topology.components, strict=True))
     new = 3 - old
     found = {

@@ -3,9 +3,9 @@
 Two redundant pairs (VM SIP Server, VM Server), two monitored pairs (Resource Manager, Media Control Platform), one VIP,
 and the premise SIP Server, which is on neither host and whose failure triggers nothing.
 
-The wiring hangs the VIP scripts on the message that a VM SIP Server became primary, and on nothing else: so they run
-once a switchover, they do not run when a component fails in backup mode, and the SIP port is bound to the VIP at once.
-The two other wirings that [S1] warns of are here as well, for tests, labs and verification to show what they do.
+In the documented wiring only one message triggers the VIP scripts: that a VM SIP Server became primary. So they run
+once per switchover, they do not run when a component fails in backup mode, and the SIP port is bound to the VIP at
+once. The two other wirings, of which [S1] warns, are here as well: tests, lab and verification show what they do.
 """
 
 from ..alarms import (
@@ -42,8 +42,8 @@ def voicemail_alarms(
 ) -> tuple[Alarm, ...]:
     """The alarm conditions of one of the `WIRINGS`; of each pair the first application runs on the first host.
 
-    Besides those of [S1] there is [S2]'s for a VM SIP Server that becomes backup: without it nothing would take the VIP
-    from a host that returns with it, the IP conflict that [S1] warns of where the entire primary host fails.
+    One condition is added from [S2], for a VM SIP Server that becomes backup. Without it nothing would take the VIP
+    from a host that returns with it: the IP conflict that [S1] warns of where the entire primary host fails.
     """
     alarms: list[Alarm] = []
     for this, other in ((0, 1), (1, 0)):
@@ -71,7 +71,7 @@ def voicemail_topology(
     reactions: ReactionPolicy = ReactionPolicy.ONCE,
     vip_order: VipOrder = VipOrder.ENABLE_FIRST,
 ) -> Topology:
-    """The solution of [S1]; its steps enable the VIP on the one host before they disable it on the other."""
+    """The solution of [S1], whose steps enable the VIP on one host before they disable it on the other."""
     monitored = (RESOURCE_MANAGER, MEDIA_CONTROL_PLATFORM)
     alarms = voicemail_alarms(
         VM_SIP_SERVER.applications,

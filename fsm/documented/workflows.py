@@ -1,9 +1,9 @@
-"""Documented workflows as data, and how they are recognised in what a run has recorded.
+"""Documented workflows as data, and how they are recognised in the records of a run.
 
 Here are the four workflows of [S2], *SIP Server HA Deployment Guide, IP Address Takeover HA Workflows*; `scenarios` has
-those of [S1]. Each documented step has marks, by which it is recognised among the records of a run (`records`): *old*
-is the primary before the workflow, *new* the other side. A step without a mark is what the outside world does. What the
-core does in a workflow beyond its steps is listed too (`beyond`).
+those of [S1]. Each documented step has marks, by which it is recognised among the records of a run (`records`). In
+them, *old* is the side that is primary before the workflow, and *new* the other side. A step without a mark happens
+outside the core. Commands that the core gives beyond the documented steps are listed too (`beyond`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from ..topology import Topology
 
 @frozen
 class WorkflowStep:
-    """One documented step: its number as printed (0: it has none), what it says, and the records that show it."""
+    """One documented step: its number as printed (0: it has none), its text, and the records that show it."""
 
     number: int
     text: str
@@ -27,8 +27,8 @@ class WorkflowStep:
 class Workflow:
     """A documented workflow.
 
-    `acts` is what the outside world does, in order: `fail` or `start` an application, `switch` to it, `lose` a host or
-    let it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the
+    `acts` are the events from outside, in order: `fail` or `start` an application, `switch` to it, `lose` a host or let
+    it `return`, or send a `message`. `ends` are the states of pairs and of the VIP at the end. `scripts` are the
     VIP scripts that run, once each; no other script runs.
     """
 
@@ -52,7 +52,7 @@ class SeenStep:
 
 
 def steps(text: str) -> tuple[WorkflowStep, ...]:
-    """The steps that a text stands for: number (`-`: it has none) and what it says; its marks below it, one a line.
+    """The steps in a text: a number (`-`: it has none) and the step's text, followed by its marks, one per line.
 
     >>> steps("1  the primary fails \\n 2  its host's LCA reports it \\n reported {old} down")[1]
     WorkflowStep(number=2, text="its host's LCA reports it", marks=('reported {old} down',))
@@ -181,7 +181,7 @@ WORKFLOWS = {workflow.name: workflow for workflow in (MANUAL, FAILURE, DISCONNEC
 
 
 def roles(topology: Topology, pair: int, new: int) -> dict[str, str]:
-    """Who plays which part when side `new` (1 or 2) of a pair is to be the primary at the workflow's end."""
+    """The names by role (pair, applications, hosts) in a workflow that ends with side `new` (1 or 2) as primary."""
     found, hosts = topology.pairs[pair], topology.hosts
     return {
         "pair": found.name,

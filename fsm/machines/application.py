@@ -1,15 +1,15 @@
 """The single application: does it run? One such machine for every application, of redundant and of monitored pairs.
 
-This machine does not decide what a failure causes. It says that the application failed, under the event ids of [S1].
-Alarm conditions wait for that, and their reactions switch the solution. A premise SIP Server has such a machine too:
-only messages report its failure, and no alarm condition waits for it.
+This machine does not decide what follows from a failure. It reports the failure, under the event ids of [S1]. Alarm
+conditions wait for these events, and their reactions switch the solution over. A premise SIP Server has such a machine
+too: only log messages report its failure, and no alarm condition waits for it.
 
 The rules, by the names that the rows cite:
 
-1. *Adopt what is*: the first report of an application is taken as it is.
-2. *A host is lost*: all of its applications have failed then ([S1] entire primary host fails). *A host returns*: what
-   it reports counts. *Both silent*: while no host is heard, nothing is known of its applications.
-3. *Message from outside*: a message activates alarms, unless it contradicts the report of a host that is in sight.
+1. *Adopt what is*: the first report about an application is adopted.
+2. *A host is lost*: all its applications have failed ([S1] entire primary host fails). *A host returns*: its report
+   counts. *Both silent*: while no host is heard, nothing is known about any application.
+3. *Message from outside*: a message activates alarms, unless it contradicts the report of a host in sight.
 4. *Operator's command*: an application is started if it is down, and stopped if it is up.
 """
 
@@ -29,7 +29,7 @@ MOVES = """
 unknown: its host reports, or is lost
     up    -> up                     adopt what is  it runs
     down  -> down / restate_failed  adopt what is  it does not run: its alarms are activated
-    lost  -> lost                   adopt what is  its host is not there
+    lost  -> lost                   adopt what is  its host is lost
 
 up: it fails, or is to be stopped
     down            -> down / log_failed  [S1] primary host failure       it failed
@@ -51,7 +51,7 @@ KNOWN: no host is heard
 unknown down lost: a message says that it failed
     logged_failed  stays / repeat  message from outside  the message contradicts no report: its alarms are activated
 
-unknown KNOWN: any other message of it
+unknown KNOWN: any other message about it
     logged_other  stays / repeat  message from outside  its alarms are activated
 """
 

@@ -1,8 +1,8 @@
 """The host link: does the SCS side hear this host's LCA?
 
-There is one such machine for each host. The two are coupled, because silence has two explanations: if one host is
-silent while the other is heard, the host or its network has failed, and its applications are taken over ([S2]). If both
-fall silent at once, our own network has more likely failed, and the primary should stay where it is.
+There is one such machine for each host. The two are coupled, because silence has two explanations. If one host is silent
+while the other is heard, the host or its network has failed, and its applications are taken over ([S2]). If both fall
+silent at once, the agent's own network has more likely failed, and the primary should stay where it is.
 
 The rules, by the names that the rows cite:
 
@@ -10,10 +10,10 @@ The rules, by the names that the rows cite:
 2. A host that is not heard for the whole detection time is *lost*, if the other one is heard.
 3. *Both silent*: if the other host is silent too, this one is in *doubt*. It is lost as soon as the other is heard
    again. If the other is given up as well, the agent is *blind* and leaves everything as it is.
-4. *Adopt before commanding*: when a host connects, what it reports counts before it is commanded anything.
+4. *Adopt before commanding*: when a host connects, its report is adopted before it gets any command.
 
-Weakness, admitted: a network that parts the agent and one host from the other host and all the clients is seen as the
-loss of that other host. Nothing that the agent alone can see tells the two apart.
+Known weakness: a network failure that separates the agent and one host from the other host and all clients looks like the
+loss of that other host. The agent alone cannot tell the two apart.
 """
 
 from ..tables.notation import rows
@@ -37,11 +37,11 @@ GIVEN_UP: it connects again
     connected  -> connected / tell_reached; tell_heard  [S2] reconnection 1  the connection to the host has been restored
 
 connected: it falls silent
-    connected    -> connected / tell_reached  adopt before commanding  a new session: what the host reports now counts
+    connected    -> connected / tell_reached  adopt before commanding  a new session: the host's new report counts
     fell_silent  -> silent                    silence is checked       nothing heard for half the detection time
 
 silent: it is heard again
-    connected  -> connected / tell_reached; tell_heard  adopt before commanding  a new session: what the host reports now counts
+    connected  -> connected / tell_reached; tell_heard  adopt before commanding  a new session: the host's new report counts
     heard      -> connected / tell_heard                silence is checked       heard again in time
 
 NOT_GIVEN_UP: the detection time is over, or the host says goodbye
@@ -50,7 +50,7 @@ NOT_GIVEN_UP: the detection time is over, or the host says goodbye
     left [peer_silent]             -> lost / tell_lost   [S2] disconnected 1  the host said goodbye: there is no doubt
     lost left [peer_out_of_sight]  -> lost / tell_blind  both silent          no host is heard: everything stays as it is
 
-doubtful: what becomes of the other host?
+doubtful: the other host is heard again, or is given up too
     peer_heard  -> lost / tell_lost  [S2] disconnected 1  the other host is heard again: this one is lost
     peer_gone   -> lost              both silent          no host is heard: everything stays as it is
 """

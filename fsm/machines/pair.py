@@ -7,7 +7,7 @@ A state names the side that is primary or is to become primary (*this*), and say
     no_redundancy            primary                     down
     peer_lost                primary                     its host is lost
     split_brain              primary                     primary, being demoted
-    demoting                 backup, is to follow        primary, being demoted      a manual switchover
+    demoting                 backup, promoted next       primary, being demoted      a manual switchover
     promoting                backup, being promoted      backup, was primary         ... its second half
     both_backup              backup, being promoted      backup
     taking_over              backup, being promoted      down
@@ -22,28 +22,28 @@ A state names the side that is primary or is to become primary (*this*), and say
 The rules, by the names that the rows cite:
 
 1. *Facts count*: which side is to be primary is a decision; what a host reports is a fact. The state changes when the
-   fact is reported, not when a command is sent. A report of what is wanted anyway changes nothing and runs nothing.
-2. *Adopt what is*: after a restart, or when no host was heard, what the hosts report is taken over. The first report
-   promotes nobody: the `first_seen` states wait until the other host reports, is lost, or the time is over.
+   fact is reported, not when a command is sent. A report of the mode that is wanted changes nothing and runs nothing.
+2. *Adopt what is*: after a restart, or after no host was heard, the hosts' reports are adopted. The first report promotes
+   nothing: the `first_seen` states wait until the other host reports, is lost, or `settle_ms` have passed.
 3. *Tie-break*: of two primaries or two backups, the one that holds the VIP wins. If neither holds it, the one that has
    been primary for longer wins, or the one on the first host.
 4. *Split brain*: of two primaries, the loser goes into backup mode. If it cannot, it loses at least the VIP.
-5. *Both are backup*: where there is no primary, the side that is wanted is promoted.
+5. *Both are backup*: if there is no primary, the side that is wanted is promoted.
 6. *A primary fails*: if an application fails or its host is lost during a switchover, the other one takes over.
-7. *Carry on*: what happens on the other side does not stop a promotion that has begun.
-8. *A command fails*: a promotion that fails is tried again after a while; during a manual switchover, the old primary
-   is put back instead. A demotion that fails ends a manual switchover: nothing has moved yet.
-9. *Look first*: a command that is not answered in time, or whose answer cannot be read, may have been carried out. The
-   application is looked at before anything is concluded; if that fails too, again after a while.
+7. *Carry on*: events on the other side do not stop a promotion that has begun.
+8. *A command fails*: a promotion that fails is tried again later; during a manual switchover, the old primary is
+   promoted again instead. A demotion that fails ends a manual switchover: nothing has moved yet.
+9. *Look first*: a command without an answer in time, or with an unreadable answer, may have been carried out. The agent
+   looks at the application before it decides anything; if that fails too, it looks again later.
 10. *Better side*: an operator's or a reaction's request is refused if the other host is known to be worse. If a component
     has failed, the pair moves only to a host that is better (`facts.better_side`).
 11. *Message from outside*: a message that an application has become primary counts as a request to make it primary. If
     its host is known to be worse, the application is looked at. A message that contradicts a report is ignored.
-12. *A host returns*: the pair goes on with what the host reports.
-13. *Nothing is left*: without an application that runs, the pair waits for one.
-14. *Both silent*: while no host is heard, nothing is commanded.
+12. *A host returns*: the pair adopts the host's report.
+13. *Nothing is left*: if neither application runs, the pair waits until one does.
+14. *Both silent*: while no host is heard, no command is given.
 
-Weakness, admitted: the loser of a split brain is asked to go into backup mode. Nothing forces it: there is no fencing.
+Known weakness: the loser of a split brain is asked to go into backup mode. Nothing forces it: there is no fencing.
 """
 
 from ..tables.notation import rows
@@ -71,7 +71,7 @@ GROUPS = {
     "FIRST_SEEN": "first_seen_primary first_seen_backup first_seen_down",
     "EVERY_STATE": "* out_of_service out_of_sight",
 }
-"""Groups of states: named for what is so on *this* side, or for the other host."""
+"""Groups of states, named for the condition of *this* side or of the other host."""
 
 MOVES = """
 # ---- As it should be, and what ends it.
@@ -206,47 +206,47 @@ out_of_sight: the first host reports
     this_backup   -> first_seen_backup / start_settle   adopt what is  the first host heard reports a backup: wait
     this_down     -> first_seen_down / start_settle     adopt what is  the first host heard reports its application down
 
-first_seen_backup first_seen_down: it changes while the other host is waited for
+first_seen_backup first_seen_down: it changes before the other host reports
     this_primary  -> first_seen_primary  adopt what is  it is primary now
 first_seen_primary first_seen_down: likewise
     this_backup   -> first_seen_backup   adopt what is  it is backup now
 first_seen_primary first_seen_backup: likewise
     this_down     -> first_seen_down     adopt what is  it is down now
 
-first_seen_primary: the other host reports, or is not there
+first_seen_primary: the other host reports, or is given up
     other_backup               -> redundant / restate_primary this      adopt what is  one primary, one backup: adopted
     other_down                 -> no_redundancy / restate_primary this  adopt what is  one primary, the other one is down: adopted
-    other_unreachable settled  -> peer_lost / restate_primary this      adopt what is  one primary, and the other host is not there
+    other_unreachable settled  -> peer_lost / restate_primary this      adopt what is  one primary, and the other host is not heard
 
 first_seen_primary: there are two primaries
     other_primary [this_outranks]   -> split_brain / restate_primary this; demote other   tie-break  two primaries: this one stays
     other_primary [other_outranks]  -> ~split_brain / restate_primary other; demote this  tie-break  two primaries: the other one stays
 
-first_seen_backup: the other host reports, or is not there
+first_seen_backup: the other host reports, or is given up
     other_primary                  -> ~redundant / restate_primary other  adopt what is    one primary, one backup: adopted
     other_backup [this_outranks]   -> both_backup / promote this          tie-break        two backups: this one is promoted
     other_backup [other_outranks]  -> ~both_backup / promote other        tie-break        two backups: the other one is promoted
     other_down                     -> taking_over / promote this          both are backup  one backup, the other is down: it is promoted
     other_unreachable settled      -> taking_over_lost / promote this     both are backup  no other host: the backup is promoted
 
-first_seen_down: the other host is not there
-    other_unreachable settled  -> cut_off  nothing is left  down here, and the other host is not there
+first_seen_down: the other host is given up
+    other_unreachable settled  -> cut_off  nothing is left  down here, and the other host is not heard
 
 * out_of_service: no host is heard
-    blinded  -> out_of_sight  both silent  no host is heard: nothing is commanded
+    blinded  -> out_of_sight  both silent  no host is heard: no command is given
 
 # ---- Messages from outside: taken where they agree with the hosts' reports; they may come twice.
 HAS_PRIMARY: a message says that the primary became primary
     this_logged_primary  stays / repeat this  message from outside  the message agrees with the report: alarm activated
 
 redundant: a message says that the backup became primary
-    other_logged_primary [other_is_no_worse]  -> ~demoting / demote this  message from outside  the message says it is primary: made so
-    other_logged_primary [other_is_worse]     stays / look other          better side           primary, says the message, but worse: look
+    other_logged_primary [other_is_no_worse]  -> ~demoting / demote this  message from outside  the message says primary: switched over
+    other_logged_primary [other_is_worse]     stays / look other          better side           the message says primary, but worse: look
 
 redundant: a message says that the backup became backup
     other_logged_backup  -> redundant / repeat other  message from outside  the message agrees with the report: alarm activated
 
-# ---- What became of a command is not known: the application is looked at.
+# ---- The result of a command is not known: the application is looked at.
 redundant: a late answer to a demotion
     other_demotion_failed  stays / look other  look first  its demotion failed, perhaps it is primary: look
 
@@ -273,7 +273,7 @@ OTHER_HEARD: the other side, which could not be looked at
 """
 
 IGNORED = """
-# It is so already.
+# It is known already.
 this_primary              in HAS_PRIMARY split_brain first_seen_primary  it is known to be primary
 this_backup               in demoting BEING_PROMOTED first_seen_backup   it is known to be backup
 this_down                 in cut_off first_seen_down out_of_service      it is known to be down
@@ -303,9 +303,9 @@ other_logged_primary/backup  in no_redundancy peer_lost      that application is
 
 # Answers to commands that were given before things changed.
 this_promotion_failed             in demoting cut_off FIRST_SEEN                          out of date: it is not being promoted now
-this_promotion_failed             in out_of_service out_of_sight                          out of date: nobody is being promoted now
+this_promotion_failed             in out_of_service out_of_sight                          out of date: neither is being promoted now
 this_demotion_failed              in *                                                    out of date: it is not being demoted now
-this_demotion_failed              in out_of_service out_of_sight                          out of date: nobody is being demoted now
+this_demotion_failed              in out_of_service out_of_sight                          out of date: neither is being demoted now
 other_promotion_failed            in *                                                    out of date: it is not being promoted now
 other_demotion_failed             in * but redundant split_brain demoting                 out of date: it is not primary now
 this_looked                       in EVERY_STATE but BEING_PROMOTED                       out of date: it is not being promoted now
@@ -314,7 +314,7 @@ other_look_failed/due             in OTHER_LOST FIRST_SEEN                      
 this_look_failed/due              in out_of_sight                                         neither host is heard
 this_promotion_unclear/timed_out  in out_of_sight                                         neither host is heard
 this_demotion_unclear/timed_out   in out_of_sight                                         neither host is heard
-retry                             in EVERY_STATE but split_brain both_backup TAKING_OVER  out of date: nothing needs to be tried again
+retry                             in EVERY_STATE but split_brain both_backup TAKING_OVER  out of date: there is nothing to retry
 settled                           in EVERY_STATE but FIRST_SEEN                           both hosts have been heard, or given up
 """
 

@@ -1,14 +1,14 @@
 """The placement: on which host does the solution run? This machine binds the pairs to one side.
 
-"If any application fails in a host, all applications are switched" ([S1]). Reactions to alarms do that while one thing
-happens at a time. When several happen, pairs drift apart: an application fails while its pair's backup is down, or a
-promotion fails on one host only. So after every event the joint view of all components is a trigger of this machine, if
-it has changed:
+"If any application fails in a host, all applications are switched" ([S1]). Reactions to alarms do that as long as
+failures come one at a time. When several come together, the pairs drift apart: an application fails while its pair's
+backup is down, or a promotion fails on one host only. So after every event this machine looks at all components at once.
+This *joint view* is its trigger, if it has changed:
 
     together      every pair that has a primary has it on this side, and the other side is no better
-    lacks         ... but the other side could take it all, and is better
-    gathers       the primaries are on both sides, and only this side can take all, or it is the better one
-    either        ... and both sides can take all alike; this side is that of the pair that the VIP follows
+    lacks         ... but the other side could take all pairs, and is better
+    gathers       the primaries are on both sides; only this side can take all, or it is the better side
+    either        ... and both sides can take all equally well; the VIP follows the pair on this side
     none          ... and neither side can take all
     busy          a pair is being switched, or is not known yet
     nothing       no pair has a primary
@@ -18,7 +18,7 @@ The rules, by the names that the rows cite:
 1. *To the better host*: a side is better than the other if only it can take all redundant pairs, or if it has everything
    that the other has, and more. Nothing moves for less.
 2. *All on one host*: pairs are moved by requests, one after the other, as an operator would move them.
-3. *A command fails*: if an attempt did not gather them, another one follows after a while, never at once.
+3. *A command fails*: if an attempt does not gather the pairs, the next one follows after a delay, never at once.
 4. *Nothing is left*: without a primary there is no placement.
 """
 
@@ -38,7 +38,7 @@ GROUPS = {
 """Groups of states."""
 
 MOVES = """
-UNDECIDED: the pairs are seen
+UNDECIDED: the pairs become known
     this_together  -> together                   all on one host     every primary is on one host
     this_lacks     -> ~gathering / gather other  to the better host  the other host is better: the solution moves there
     this_gathers   -> gathering / gather this    all on one host     primaries on both hosts: this one can take all
@@ -66,7 +66,7 @@ gathering waiting: done
     other_together  -> ~together  all on one host  every primary is on the other host
 
 gathering: not done, or overtaken
-    this_lacks other_gathers                      -> ~gathering / gather other  to the better host  now the other host is better
+    this_lacks other_gathers                      -> ~gathering / gather other  to the better host  the other host is better now
     other_lacks this_gathers/either other_either  -> waiting / start_retry      a command fails     not gathered here: tried again later
 
 waiting: the time is over
@@ -83,7 +83,7 @@ this_gathers other_gathers  in waiting                            an attempt fai
 this_either other_either    in waiting                            an attempt failed: wait before the next one
 nothing                     in unplaced                           no pair has a primary
 none                        in apart                              neither host can take all
-retry                       in unplaced apart together gathering  out of date: nothing needs to be tried again
+retry                       in unplaced apart together gathering  out of date: there is nothing to retry
 """
 
 PLACEMENT = Table(

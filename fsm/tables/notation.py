@@ -1,4 +1,4 @@
-"""The notation of the tables: text that a person reads at one look, and the rows that it stands for.
+"""The notation of the tables: text that a person reads at a glance, and the rows that it stands for.
 
 Rows that move or command stand in blocks. A block begins with its source states and, after a colon, a heading; `#`
 begins a comment. Two or more blanks separate the columns of a row:
@@ -18,9 +18,9 @@ Rows that are ignored, or that are impossible, have three columns: triggers, sta
     this_down  in cut_off FIRST_SEEN                  it is known to be down
     this_held  in * but LOST                          the message is old
 
-5. A group of states has a name in capitals, and stands for its states in any place where states are named.
-6. `but` leaves out the states after it. `* but` is meant for answers to commands that are out of date, not for what a
-   host reports: a new state would be in the list without anybody having thought of it.
+5. A group of states has a name in capitals, and can be used wherever states are named.
+6. `but` leaves out the states after it. `* but` is meant for out-of-date answers to commands, not for the reports
+   of a host: a new state would be included without anybody having thought about it.
 
 `table` says what `*`, `~`, `this_` and `other_` mean, and checks that every state and trigger is decided exactly once.
 A line that cannot be read raises `CoreError`, which names it.
@@ -52,21 +52,21 @@ reason='it is lit'), Ignored(source='lit', trigger='on', reason='it is lit alrea
     names = _Names(sided, groups or {})
     return (
         *_moves(moves, names),
-        *(Ignored(*found) for found in _others(ignored, names)),
-        *(Impossible(*found) for found in _others(impossible, names)),
+        *(Ignored(*row) for row in _rows_that_stay(ignored, names)),
+        *(Impossible(*row) for row in _rows_that_stay(impossible, names)),
     )
 
 
 def cited(text: str) -> str:
-    """A source as people see it.
+    """A source as it is shown to people.
 
     >>> cited("[S2] failure 2-3"), cited("[S2] manual 8"), cited("[S1] key notes"), cited("split brain")
     ('[S2] failure, steps 2-3', '[S2] manual, step 8', '[S1] key notes', 'rule: split brain')
     """
     if not text.startswith("["):
         return f"rule: {text}"
-    found = _STEPS.fullmatch(text)
-    return f"{found[1]}, step{'s' if found[3] else ''} {found[2]}{found[3] or ''}" if found else text
+    match = _STEPS.fullmatch(text)
+    return f"{match[1]}, step{'s' if match[3] else ''} {match[2]}{match[3] or ''}" if match else text
 
 
 class _Names:
@@ -77,15 +77,15 @@ class _Names:
         self._groups = groups
 
     def states(self, text: str) -> str:
-        """The states that are meant, separated by blanks; `*` stays what it is where nothing is left out of it."""
+        """The states that a text names, separated by blanks; `*` is kept unless states are left out of it."""
         listed, but, left_out = text.partition(" but ")
         if not but:
             return " ".join(self._expanded(listed))
         without = set(self._expanded(left_out))
-        found = [state for name in self._expanded(listed) for state in (self._sided if name == "*" else name).split()]
-        if unknown := without - set(found):
+        states = [state for name in self._expanded(listed) for state in (self._sided if name == "*" else name).split()]
+        if unknown := without - set(states):
             raise CoreError(f"{' '.join(sorted(unknown))} cannot be left out of {listed}")
-        return " ".join(state for state in found if state not in without)
+        return " ".join(state for state in states if state not in without)
 
     def _expanded(self, text: str) -> Iterator[str]:
         for word in text.split():
@@ -121,7 +121,7 @@ def _moves(text: str, names: _Names) -> Iterator[Row]:
             raise CoreError(f"line {number}, {line.strip()!r}: {error}") from None
 
 
-def _others(text: str, names: _Names) -> Iterator[tuple[str, str, str]]:
+def _rows_that_stay(text: str, names: _Names) -> Iterator[tuple[str, str, str]]:
     """The states, the triggers and the reason of each row."""
     for number, line in _lines(text):
         try:
@@ -140,16 +140,16 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _columns(line: str, count: int) -> list[str]:
-    found = re.split(r" {2,}", line.strip())
-    if len(found) != count:
-        raise CoreError(f"there are {len(found)} columns instead of {count}")
-    return found
+    columns = re.split(r" {2,}", line.strip())
+    if len(columns) != count:
+        raise CoreError(f"there are {len(columns)} columns instead of {count}")
+    return columns
 
 
 def _triggers(text: str) -> str:
-    found: list[str] = []
+    triggers: list[str] = []
     for word in text.split():
         first, *others = word.split("/")
         stem = first.rpartition("_")[0]
-        found += (first, *(f"{stem}_{other}" for other in others))
-    return " ".join(found)
+        triggers += (first, *(f"{stem}_{other}" for other in others))
+    return " ".join(triggers)

@@ -83,8 +83,8 @@ def test_the_mermaid_of_a_large_machine_has_the_moves_that_the_documents_describ
 
 def test_what_a_state_means_is_read_from_where_it_is_written():
     assert meanings(PAIR)["split_brain"] == ("primary", "primary, being demoted")
-    assert meanings(VIP)["clearing"] == ("is to be given it next", "it is being taken away")
-    assert meanings(VIP)["off"] == ("neither has it",)
+    assert meanings(VIP)["clearing"] == ("enables it next", "is disabling it")
+    assert meanings(VIP)["off"] == ("neither holds it",)
     assert meanings(PLACEMENT) == {}
     assert set(meanings(VIP)) == {state.strip("*") for state in VIP.states.split()}
 
