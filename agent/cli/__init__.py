@@ -1,1 +1,1 @@
-"""What can be typed: the parser, the commands and their output, completion, the manual page."""
+"""The command line: the parser, the commands and their output, completion, and the manual page."""

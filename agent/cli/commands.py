@@ -1,7 +1,7 @@
-"""What the short commands do; each gets what was typed and returns the exit status.
+"""The short commands: each takes the parsed options and returns the exit status.
 
-Heavy modules are imported by the commands that need them, so that `switchover event`, which an alarm reaction runs,
-and `switchover status` answer at once.
+Heavy modules are imported only by the commands that need them, so that `switchover status` and `switchover event`,
+which alarm reactions run, start fast.
 """
 
 import argparse
@@ -26,17 +26,17 @@ from ..controller.operator_client import OperatorError, ask
 from ..daemons.start import begin
 from ..explain.status_text import as_text, does_run, is_primary, is_whole
 
-DONE, NOT_SO, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
+DONE, NOT_OK, BAD_INPUT, UNREACHABLE = 0, 1, 2, 3
 
 EVENT_WITHIN_S = 1.0
 """How long `switchover event` waits for the agent before it leaves the message in the spool."""
 
 SWITCH_WITHIN_S = 10.0
-"""How long `switchover switch` waits for a switchover to be done."""
+"""How long `switchover switch` waits for the switchover to finish."""
 
 
 def init(options: argparse.Namespace) -> int:
-    """Write an example; a file that is there already is left alone."""
+    """Write an example configuration; an existing file is not overwritten."""
     example, name = options.example, options.file or "switchover.toml"
     if options.file is None and Path(example).suffix:  # "switchover init here.toml"
         example, name = EXAMPLES[0], example
@@ -44,20 +44,23 @@ def init(options: argparse.Namespace) -> int:
         print(f"switchover: unknown example {example!r}; known are {', '.join(EXAMPLES)}", file=sys.stderr)
         return BAD_INPUT
     if options.wiring and example != "voicemail":
-        print(f"switchover: --wiring is for voicemail, and not for {example}", file=sys.stderr)
+        print(f"switchover: --wiring is for the example voicemail, not for {example}", file=sys.stderr)
         return BAD_INPUT
     try:
         with Path(name).open("x", encoding="utf-8") as file:
             file.write(example_text(example, options.wiring or WIRINGS[0]))
+    except FileExistsError:
+        print(f"switchover: {name} exists already and is not overwritten; choose another name", file=sys.stderr)
+        return NOT_OK
     except OSError as error:
-        print(f"switchover: {name} is not written: {error.strerror}", file=sys.stderr)
-        return NOT_SO
+        print(f"switchover: {name} cannot be written: {error.strerror}", file=sys.stderr)
+        return NOT_OK
     print(f"{name} written: edit it, then run `switchover check {name}`")
     return DONE
 
 
 def check(options: argparse.Namespace) -> int:
-    """Say whether a configuration is in order, and what is doubtful in it."""
+    """Report whether a configuration is valid, with warnings on standard error."""
     configuration, warnings = check_configuration(options.file)
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -78,21 +81,21 @@ def keys(options: argparse.Namespace) -> int:
 
 
 def agent(options: argparse.Namespace) -> int:
-    """Run the agent until it is told to end."""
+    """Run the agent until it is stopped."""
     from ..daemons.services import run_agent
 
     configuration = begin(options)
     try:
         ready = functools.partial(logging.getLogger("switchover").info, "the agent is ready")
         asyncio.run(run_agent(configuration, ready, observe=options.observe))
-    except OperatorError as error:  # its own socket, not another agent's that was to be reached
+    except OperatorError as error:  # the agent cannot open its own socket: exit status 1, not 3
         print(f"switchover: {error}", file=sys.stderr)
-        return NOT_SO
+        return NOT_OK
     return DONE
 
 
 def lca(options: argparse.Namespace) -> int:
-    """Run the LCA of a host until it is told to end."""
+    """Run the LCA of a host until it is stopped."""
     from ..daemons.services import run_lca
 
     configuration = begin(options)
@@ -105,55 +108,58 @@ def status(options: argparse.Namespace) -> int:
     """Show the solution once, or live."""
     if options.watch:
         return lazily("explain.watch", "run_watch", "terminal")(options)
-    found = ask(load(options.config).agent.socket, {"do": "status"})["status"]
-    print(json.dumps(found, indent=2) if options.json else as_text(found))
-    return DONE if is_whole(found) else NOT_SO
+    solution = ask(load(options.config).agent.socket, {"do": "status"})["status"]
+    print(json.dumps(solution, indent=2) if options.json else as_text(solution))
+    return DONE if is_whole(solution) else NOT_OK
 
 
 def switch(options: argparse.Namespace) -> int:
-    """Ask for it, and wait until it is so: an operator wants to know what became of it."""
+    """Request a switchover, and wait until it is finished, so that the operator sees the result."""
     socket = load(options.config).agent.socket
-    outcome = _told(ask(socket, {"do": "switch", "to": options.to}))
+    exit_status = _answered(ask(socket, {"do": "switch", "to": options.to}))
     deadline = time.monotonic() + SWITCH_WITHIN_S
-    while outcome == DONE:
-        found = ask(socket, {"do": "status"})["status"]
-        if is_primary(found, options.to) and found["vip"]["state"].startswith(("held_", "owed_")):
-            print(as_text(found))
+    while exit_status == DONE:
+        solution = ask(socket, {"do": "status"})["status"]
+        if is_primary(solution, options.to) and solution["vip"]["state"].startswith(("held_", "owed_")):
+            print(as_text(solution))
             return DONE
         if time.monotonic() > deadline:
-            print(f"switchover: not done within {SWITCH_WITHIN_S:g} s\n{as_text(found)}", file=sys.stderr)
-            return NOT_SO
+            print(f"switchover: not done within {SWITCH_WITHIN_S:g} s\n{as_text(solution)}", file=sys.stderr)
+            return NOT_OK
         time.sleep(0.05)
-    return outcome
+    return exit_status
 
 
 def start(options: argparse.Namespace) -> int:
-    """Start an application."""
+    """Start an application, and wait until it runs."""
     return _start_or_stop(options, "start", True)
 
 
 def stop(options: argparse.Namespace) -> int:
-    """Stop an application."""
+    """Stop an application, and wait until it does not run."""
     return _start_or_stop(options, "stop", False)
 
 
-def _start_or_stop(options: argparse.Namespace, what: str, runs: bool) -> int:
-    """Ask for it, and wait for as long as its host is at it."""
+def _start_or_stop(options: argparse.Namespace, verb: str, runs: bool) -> int:
+    """Request it, and wait until the application is in the wanted state, or the command is no longer pending."""
     socket, application = load(options.config).agent.socket, options.application
-    outcome = _told(ask(socket, {"do": what, "application": application}))
-    while outcome == DONE:
-        found = ask(socket, {"do": "status"})["status"]
-        if does_run(found, application) is runs:
+    exit_status = _answered(ask(socket, {"do": verb, "application": application}))
+    while exit_status == DONE:
+        solution = ask(socket, {"do": "status"})["status"]
+        if does_run(solution, application) is runs:
             return DONE
-        if f"{what} {application}" not in found["pending"]:
-            print(f"switchover: {what} {application} failed; the agent's log says why", file=sys.stderr)
-            return NOT_SO
+        if f"{verb} {application}" not in solution["pending"]:
+            print(f"switchover: {verb} {application} failed; the agent's log says why", file=sys.stderr)
+            return NOT_OK
         time.sleep(0.05)
-    return outcome
+    return exit_status
 
 
 def event(options: argparse.Namespace) -> int:
-    """An alarm reaction of the SCS runs this: it returns at once, and what the agent cannot hear now waits for it."""
+    """Pass a log message to the agent; if it does not answer at once, leave the message in the spool for it.
+
+    An alarm reaction of the SCS runs this command, so it must return quickly.
+    """
     configuration = load(options.config)
     known = configuration.topology().applications
     if options.application not in known:
@@ -166,30 +172,34 @@ def event(options: argparse.Namespace) -> int:
         return BAD_INPUT
     request = {"do": "event", "id": message, "application": options.application}
     try:
-        return _told(ask(configuration.agent.socket, request, EVENT_WITHIN_S))
+        return _answered(ask(configuration.agent.socket, request, EVENT_WITHIN_S))
     except OperatorError as error:
         put(configuration.agent.spool, message, options.application)
         print(f"the message waits in {configuration.agent.spool}: {error}")
         return DONE
 
 
-def _told(reply: dict[str, Any]) -> int:
+def _answered(reply: dict[str, Any]) -> int:
+    """Print the agent's reply; returns the exit status."""
     print(reply["text"], file=sys.stdout if reply["ok"] else sys.stderr)
-    return DONE if reply["ok"] else NOT_SO
+    return DONE if reply["ok"] else NOT_OK
 
 
 def lazily(module: str, function: str, extra: str = "") -> Callable[[argparse.Namespace], int]:
-    """A command of another module, which is imported when it is run; of an extra, if that is not installed."""
+    """A command in a module that is imported when the command is run.
+
+    If the module needs an optional dependency that is not installed, the command names the `extra` to install.
+    """
 
     def run(options: argparse.Namespace) -> int:
         try:
-            found = importlib.import_module(f"...{module}", __name__)
+            imported = importlib.import_module(f"...{module}", __name__)
         except ModuleNotFoundError as error:
             if not extra or (error.name or "").startswith("switchover"):
                 raise
-            needs = f"this needs {error.name}: pip install 'switchover[{extra}]'"
-            print(f"switchover: {needs}", file=sys.stderr)
+            hint = f"this needs {error.name}: pip install 'switchover[{extra}]'"
+            print(f"switchover: {hint}", file=sys.stderr)
             return BAD_INPUT
-        return getattr(found, function)(options)
+        return getattr(imported, function)(options)
 
     return run

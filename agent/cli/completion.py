@@ -1,8 +1,8 @@
 """`switchover completion`: completion scripts for bash, zsh and fish.
 
-They are generated from the parser, so they know every command and option. Names of hosts and applications come from the
-configuration on the command line, or else from the default one: a script runs `switchover completion hosts` to get
-them, and gets none without a valid configuration.
+They are generated from the parser, so they know every command and option. The names of hosts and applications come from
+the configuration on the command line, or else from the default one: a script runs `switchover completion hosts` to get
+them. Without a valid configuration there are none.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from ..configuration.load import ConfigurationError, load
 from .usage import Argument, Usage
 
 NAMES = ("hosts", "applications", "switchable")
-"""The kinds of names that a script can ask for; `switchable` is what `switchover switch` accepts."""
+"""The kinds of names that a script can ask for; `switchable` are those that `switchover switch` accepts."""
 
 _FILES, _DIRECTORIES = "files", "directories"
 
@@ -37,7 +37,7 @@ _WORDS = {"workflows": (*WORKFLOWS, "voicemail", *SCENARIOS), "example": EXAMPLE
 
 
 def run_completion(options: argparse.Namespace, usage: Usage) -> int:
-    """Print a shell's script; or, for such a script, the names in a configuration, one per line."""
+    """Print the script of a shell; or, for such a script, names from a configuration, one per line."""
     if options.what in NAMES:
         print("".join(f"{name}\n" for name in names(options.what, Path(options.config))), end="")
     else:
@@ -46,7 +46,7 @@ def run_completion(options: argparse.Namespace, usage: Usage) -> int:
 
 
 def names(what: str, file: Path) -> tuple[str, ...]:
-    """The names of one of the `NAMES` in a configuration; none if it is unreadable or has mistakes."""
+    """The names of one kind (see `NAMES`) in a configuration; none if it cannot be read or has mistakes."""
     try:
         configuration = load(file)
     except ConfigurationError:
@@ -61,21 +61,21 @@ def names(what: str, file: Path) -> tuple[str, ...]:
 
 
 def _words(argument: Argument) -> tuple[str, ...]:
-    """Its possible values, if they are known in advance."""
+    """The possible values of an argument, if they are known in advance."""
     return argument.choices or _WORDS.get(argument.name, ())
 
 
 def _kind(argument: Argument) -> str:
-    """What its values are otherwise: files, directories, one of `NAMES`, or "" for anything."""
+    """The kind of its values otherwise: files, directories, one of `NAMES`, or "" for anything."""
     return _KINDS.get(argument.value) or ("" if argument.flags else _KINDS.get(argument.name, ""))
 
 
 def _options(command: Usage) -> list[Argument]:
-    return [found for found in command.arguments if found.flags]
+    return [argument for argument in command.arguments if argument.flags]
 
 
-def _in_place(command: Usage) -> list[Argument]:
-    return [found for found in command.arguments if not found.flags]
+def _positionals(command: Usage) -> list[Argument]:
+    return [argument for argument in command.arguments if not argument.flags]
 
 
 # bash
@@ -99,7 +99,7 @@ def _bash_command(command: Usage) -> Iterator[str]:
         if option.value:
             yield f"        {'|'.join(option.flags)}) {_bash_offer(option)} ;;"
     yield f"        option) _switchover_offer {' '.join(flags)} ;;"
-    for number, argument in enumerate(_in_place(command), start=1):
+    for number, argument in enumerate(_positionals(command), start=1):
         yield f"        {'*' if argument.is_many else number}) {_bash_offer(argument)} ;;"
     yield "        esac ;;"
 
@@ -143,8 +143,8 @@ _switchover_names() {
     _switchover_offer "${names[@]}"
 }
 
-# Where the word that is being typed stands: the option before it, if that takes a value ("$@"); `option`, if it is one;
-# or else its number among the positional arguments.
+# The place of the word that is being typed: the option before it, if that takes a value ("$@"); `option`, if it is an
+# option itself; otherwise its number among the positional arguments.
 _switchover_place() {
     local number before=${COMP_WORDS[COMP_CWORD - 1]}
     place=1
@@ -197,7 +197,7 @@ def _zsh_command(command: Usage) -> Iterator[str]:
         text = f"[{_zsh_text(option.help)}]"
         value = f":{option.value.lower()}:{_zsh_action(option)}" if option.value else ""
         specifications += [f"{others}{flag}{text}{value}" for flag in option.flags]
-    for number, argument in enumerate(_in_place(command), start=1):
+    for number, argument in enumerate(_positionals(command), start=1):
         place = "*" if argument.is_many else str(number)
         optional = ":" if argument.is_optional and not argument.is_many else ""
         specifications.append(f"{place}:{optional}{_zsh_text(argument.name)}:{_zsh_action(argument)}")
@@ -243,7 +243,7 @@ _switchover() {
     local curcontext=$curcontext state
     local -a commands line
     typeset -A opt_args
-    _arguments -C '(- *)'{-h,--help}'[show what can be typed]' '1: :->command' '*:: :->argument'
+    _arguments -C '(- *)'{-h,--help}'[show the commands and exit]' '1: :->command' '*:: :->argument'
     case $state in
     command)
         commands=(
@@ -276,7 +276,7 @@ def fish(usage: Usage) -> str:
     for command in usage.commands:
         here = f"__fish_seen_subcommand_from {command.name}"
         lines += [_fish(here, _fish_option(option), option.help) for option in _options(command)]
-        lines += [_fish(here, offer, found.name) for found in _in_place(command) if (offer := _fish_offer(found))]
+        lines += [_fish(here, offer, each.name) for each in _positionals(command) if (offer := _fish_offer(each))]
     return "\n".join(lines) + "\n"
 
 
@@ -332,7 +332,7 @@ function __switchover_names
 end
 
 complete -c switchover -f
-complete -c switchover -s h -l help -d 'show what can be typed'"""
+complete -c switchover -s h -l help -d 'show the commands and exit'"""
 
 
 def _brief(command: Usage) -> str:

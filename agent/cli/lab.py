@@ -1,4 +1,4 @@
-"""`switchover lab`: what is typed becomes workflows that are played, shown live, and summed up."""
+"""`switchover lab`: plays workflows, shows them live, and sums up the outcomes."""
 
 import argparse
 import asyncio
@@ -19,17 +19,17 @@ from ..lab.stage import Stage
 from ..simulation.stage import SimulatedStage
 from .progress import Progress, progress
 
-_DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
+_DONE, _NOT_OK, _BAD_INPUT = 0, 1, 2
 
 
 def run_lab(options: argparse.Namespace) -> int:
-    """Run the lab as it was asked for; returns the exit status: 0 only if all that is documented was seen."""
+    """Run the lab; returns the exit status, which is 0 only if every documented step was seen."""
     solution, names = _wanted(options.workflows)
-    if complaint := _unplayable(solution, names, options):
+    if complaint := _why_not_playable(solution, names, options):
         return _refuse(complaint)
     if not (30 <= options.detection_ms <= 60_000 and 1 <= options.repeat <= 1000):
         return _refuse("--detection-ms must be 30 to 60000, --repeat 1 to 1000")
-    if options.keep_logs and (complaint := _unkeepable(options)):
+    if options.keep_logs and (complaint := _why_logs_cannot_be_kept(options)):
         return _refuse(f"--keep-logs {options.keep_logs}: {complaint}")
     order = options.order or ("together" if solution == "sip" else "enable-first")
     settings = LabSettings(options.detection_ms, order, solution, options.wiring, options.reactions)
@@ -42,17 +42,17 @@ def run_lab(options: argparse.Namespace) -> int:
         return asyncio.run(_run_real(names, settings, options))
     except (LabError, ConfigurationError) as error:
         print(f"switchover lab: {error}", file=sys.stderr)
-        return _NOT_SO
+        return _NOT_OK
 
 
 def _wanted(words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The solution, and what is to be played with it."""
+    """The solution, and the workflows to play with it."""
     solution, names = ("voicemail", words[1:]) if words[:1] == ["voicemail"] else ("sip", words)
     return solution, names or playable(solution)
 
 
-def _unplayable(solution: str, names: Sequence[str], options: argparse.Namespace) -> str | None:
-    """Why this cannot be played; None if it can."""
+def _why_not_playable(solution: str, names: Sequence[str], options: argparse.Namespace) -> str | None:
+    """The reason why this cannot be played; None if it can."""
     known = playable(solution)
     if unknown := [name for name in names if name not in known]:
         if unknown[0] in playable("voicemail"):
@@ -63,8 +63,8 @@ def _unplayable(solution: str, names: Sequence[str], options: argparse.Namespace
     return None
 
 
-def _unkeepable(options: argparse.Namespace) -> str | None:
-    """Why the logs cannot be kept there, before anything is done; None if they can."""
+def _why_logs_cannot_be_kept(options: argparse.Namespace) -> str | None:
+    """The reason why the logs cannot be kept there, found before anything is done; None if they can."""
     if options.simulated:
         return "simulated hosts write no logs"
     directory = Path(options.keep_logs).absolute()
@@ -86,7 +86,7 @@ def _go_inside(solution: str) -> int:
     reason = why_not() or (why_no_voicemail() if solution == "voicemail" else None)
     if reason is not None:
         print(f"switchover lab: {reason}; `switchover lab --simulated` runs anywhere", file=sys.stderr)
-        return _NOT_SO
+        return _NOT_OK
     return enter([sys.executable, "-m", "switchover.agent", *sys.argv[1:]])
 
 
@@ -118,7 +118,7 @@ async def _run(stage: Stage, names: Sequence[str], options: argparse.Namespace) 
         print(json.dumps([outcome.as_json() for outcome in outcomes], indent=2))
     else:
         print("\n".join(table(outcomes)))
-    return _DONE if all(outcome.ok for outcome in outcomes) else _NOT_SO
+    return _DONE if all(outcome.ok for outcome in outcomes) else _NOT_OK
 
 
 def _heading(stage: Stage, options: argparse.Namespace) -> list[str]:
@@ -128,7 +128,7 @@ def _heading(stage: Stage, options: argparse.Namespace) -> list[str]:
     order, detection_ms = stage.topology.vip_order, stage.configuration.solution.detection_ms
     return [
         f"switchover lab: {kind}; VIP order {order}; a host silent for {detection_ms} ms is lost",
-        "times count from the fault; a step has the time of the last thing that belongs to it",
+        "times count from the fault; the time of a step is that of its last event",
     ]
 
 
@@ -137,6 +137,6 @@ def _hide(_: str) -> None:
 
 
 def _show(outcome: Outcome, bar: Progress) -> None:
-    """The report of one workflow, after what was shown live."""
+    """Print the report of one workflow, below its live steps."""
     lines = ["", title(outcome), *(step_line(step) for step in outcome.steps), *summary_lines(outcome)]
     bar.print("\n".join(lines) + "\n")

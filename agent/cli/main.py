@@ -1,4 +1,4 @@
-"""The one console command, `switchover`: what can be typed, and the exit status that comes back."""
+"""The console command, `switchover`: its commands, options, help texts and exit statuses."""
 
 import argparse
 import os
@@ -12,22 +12,27 @@ from ..controller.operator_client import OperatorError
 from ..daemons import logs
 from ..history.journal import JournalError
 from . import commands
-from .commands import BAD_INPUT, NOT_SO, UNREACHABLE, lazily
+from .commands import BAD_INPUT, NOT_OK, UNREACHABLE, lazily
+from .usage import HelpFormatter
 
 DEFAULT_CONFIGURATION = "/etc/switchover/switchover.toml"
 
 EXIT_STATUS = """\
-exit status: 0 done, or all is as it should be; 1 refused, failed, or not as it should be;
-2 bad usage or bad configuration; 3 the agent cannot be reached"""
+exit status: 0 done, or everything is as it should be;
+  1 refused, failed, or not as it should be;
+  2 bad usage or bad configuration;
+  3 the agent cannot be reached"""
 
 
 VERIFY_EXIT_STATUS = """\
-exit status: 0 all properties hold; 1 one is broken; 2 bad usage or bad configuration;
-3 not exhausted: none was found broken within the memory that was given"""
+exit status: 0 all properties hold;
+  1 a property is broken;
+  2 bad usage or bad configuration;
+  3 not exhausted: no property is broken as far as the memory limit allowed"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status. Errors that a person can mend are one line on standard error each."""
+    """Run one command and return its exit status. Errors that a person can fix are one line each on standard error."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "workflows") or any(word.startswith("-") for word in rest)):
@@ -44,20 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNREACHABLE
     except (DriverError, JournalError) as error:
         print(f"switchover: {error}", file=sys.stderr)
-        return NOT_SO
+        return NOT_OK
     except KeyboardInterrupt:
         return 130  # as shells report a program that was ended by Ctrl-C
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has seen enough
-        return NOT_SO
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has closed it
+        return NOT_OK
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="switchover",
-        description="Move a telephony solution and its Virtual IP between two hosts, once, for the right reason.",
+        description="Move a telephony solution and its Virtual IP between two hosts.",
         epilog=EXIT_STATUS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -69,14 +74,18 @@ def _parser() -> argparse.ArgumentParser:
             help=text,
             description=text[0].upper() + text[1:] + ".",
             epilog=f"example: {example}\n\n{status}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         command.set_defaults(run=run)
         return command
 
     def configured(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
         command.add_argument(
-            "-c", "--config", default=DEFAULT_CONFIGURATION, metavar="FILE", help="default: %(default)s"
+            "-c",
+            "--config",
+            default=DEFAULT_CONFIGURATION,
+            metavar="FILE",
+            help="the configuration; default: %(default)s",
         )
         return command
 
@@ -85,35 +94,47 @@ def _parser() -> argparse.ArgumentParser:
     )
     init.add_argument("example", nargs="?", default="sip", help="sip (a pair of SIP Servers, the default) or voicemail")
     init.add_argument("file", nargs="?", help="default: switchover.toml; never overwritten")
-    init.add_argument("--wiring", choices=WIRINGS, help=f"of voicemail, default: {WIRINGS[0]}")
+    init.add_argument("--wiring", choices=WIRINGS, help=f"how voicemail's alarms are wired; default: {WIRINGS[0]}")
     check = add("check", commands.check, "check a configuration", "switchover check switchover.toml")
-    check.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
+    check.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="the configuration; default: %(default)s")
     configured(
         add("keys", commands.keys, "make the keys of the agent and of every host", "switchover keys -c switchover.toml")
     )
-    agent = configured(add("agent", commands.agent, "run the SCS-side agent", "switchover agent -c switchover.toml"))
-    lca = configured(add("lca", commands.lca, "run the LCA of a host", "switchover lca host1 -c switchover.toml"))
+    agent = configured(
+        add("agent", commands.agent, "run the agent, on the SCS side", "switchover agent -c switchover.toml")
+    )
+    lca = configured(add("lca", commands.lca, "run the LCA, on a host", "switchover lca host1 -c switchover.toml"))
     lca.add_argument("host", help="the host's name in the configuration")
     page = configured(
-        add("page", lazily("page.server", "run_page", "page"), "serve the agent's live page", "switchover page")
+        add("page", lazily("page.server", "run_page", "page"), "serve the live web page", "switchover page")
     )
     for daemon in (agent, lca, page):
         daemon.add_argument("--quiet", action="store_true", help="log warnings only")
         daemon.add_argument(
-            "--log-format", choices=logs.FORMATS, default=logs.TEXT, help="json: an object a line; default: %(default)s"
+            "--log-format",
+            choices=logs.FORMATS,
+            default=logs.TEXT,
+            help="json: one object per line; default: %(default)s",
         )
-    agent.add_argument("--observe", action="store_true", help="do nothing; journal what would have been done")
-    lca.add_argument("--observe", action="store_true", help="report, and touch neither the VIP nor applications")
+    agent.add_argument("--observe", action="store_true", help="give no commands; journal what would have been done")
+    lca.add_argument("--observe", action="store_true", help="only report; touch neither the VIP nor applications")
     status = configured(
-        add("status", commands.status, "show the solution as the agent knows it", "switchover status --json")
+        add(
+            "status",
+            commands.status,
+            "show the state of the solution, as the agent knows it",
+            "switchover status --json",
+        )
     )
     how = status.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="for programs")
-    how.add_argument("--watch", action="store_true", help="show it in this terminal, live, until Ctrl-C")
+    how.add_argument("--json", action="store_true", help="print JSON, for programs")
+    how.add_argument("--watch", action="store_true", help="show it live in this terminal, until Ctrl-C")
     switch = configured(
-        add("switch", commands.switch, "make an application, or all of a host's, primary", "switchover switch host2")
+        add(
+            "switch", commands.switch, "make an application, or all those of a host, primary", "switchover switch host2"
+        )
     )
-    switch.add_argument("to", help="an application, or a host")
+    switch.add_argument("to", metavar="NAME", help="an application of a redundant pair, or a host")
     for command in (
         add("start", commands.start, "start an application on its host", "switchover start RM_1"),
         add("stop", commands.stop, "stop an application on its host", "switchover stop RM_1"),
@@ -122,8 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     event = configured(
         add("event", commands.event, "pass a log message on to the agent", "switchover event 00-5150 SIP_Server_2")
     )
-    event.add_argument("id", help="the log message's event id")
-    event.add_argument("application", help="the application that it is about")
+    event.add_argument("id", help="the event id of the log message, such as 00-5150")
+    event.add_argument("application", help="the application that the message is about")
     _add_questions(add, configured)
     diagram = add(
         "diagram",
@@ -131,30 +152,42 @@ def _parser() -> argparse.ArgumentParser:
         "draw the machines, the wiring and the workflows",
         "switchover diagram diagrams",
     )
-    diagram.add_argument("directory", help="made if it does not exist; README.md in it is the page to begin with")
+    diagram.add_argument("directory", help="created if it does not exist; its README.md is the index")
     diagram.add_argument("-c", "--config", metavar="FILE", help="draw this solution; default: those of the documents")
     _add_installation(add, configured)
     _add_verification(add)
     lab = add(
         "lab",
         lazily("cli.lab", "run_lab"),
-        "watch the documented workflows happen on hosts made of network namespaces",
+        "play the documented workflows on hosts made of network namespaces",
         "switchover lab failure reconnection --order enable-first",
     )
     lab.add_argument(
         "workflows",
         nargs="*",
         metavar="WORKFLOW",
-        help="manual, failure, disconnected, reconnection; or voicemail and, if not all, its scenarios",
+        help="manual, failure, disconnected, reconnection (default: all); or voicemail and its scenarios (all)",
     )
-    lab.add_argument("--json", action="store_true", help="for programs: one object a workflow")
-    lab.add_argument("--simulated", action="store_true", help="simulated hosts; needs neither Linux nor root")
-    lab.add_argument("--order", choices=("together", "disable-first", "enable-first"), help="default: as documented")
-    lab.add_argument("--wiring", default=WIRINGS[0], choices=WIRINGS, help="of the voicemail solution's alarms")
-    lab.add_argument("--reactions", default="once", choices=("once", "literal"), help="literal: as an SCS reacts")
-    lab.add_argument("--detection-ms", type=int, default=100, metavar="MS", help="30 to 60000, default %(default)s")
-    lab.add_argument("--repeat", type=int, default=1, metavar="N", help="run each workflow so often, default 1")
-    lab.add_argument("--keep-logs", metavar="DIRECTORY", help="copy the daemons' logs and the journal there")
+    lab.add_argument("--json", action="store_true", help="print JSON, for programs: one object per workflow")
+    lab.add_argument("--simulated", action="store_true", help="simulate the hosts; needs neither Linux nor root")
+    lab.add_argument(
+        "--order", choices=("together", "disable-first", "enable-first"), help="the VIP order; default: as documented"
+    )
+    lab.add_argument(
+        "--wiring", default=WIRINGS[0], choices=WIRINGS, help="how voicemail's alarms are wired; default: %(default)s"
+    )
+    lab.add_argument(
+        "--reactions", default="once", choices=("once", "literal"), help="literal: react as an SCS does; default: once"
+    )
+    lab.add_argument(
+        "--detection-ms",
+        type=int,
+        default=100,
+        metavar="MS",
+        help="the detection time, 30 to 60000; default: %(default)s",
+    )
+    lab.add_argument("--repeat", type=int, default=1, metavar="N", help="play each workflow N times; default: 1")
+    lab.add_argument("--keep-logs", metavar="DIRECTORY", help="copy the daemons' logs and the journal to it")
     return parser
 
 
@@ -162,95 +195,106 @@ def _add_installation(
     add: Callable[..., argparse.ArgumentParser],
     configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
 ) -> None:
-    """The commands for those who install it."""
+    """The commands for installation."""
     units = add(
         "units",
         lazily("cli.units", "run_units"),
-        "write systemd units of the agent, the LCA and the page",
+        "write the systemd units of the agent, the LCA and the page",
         "switchover units /etc/systemd/system --user switchover",
     )
-    units.add_argument("directory", help="it must be there; units in it that read otherwise are left alone")
-    units.add_argument("--user", default="root", metavar="USER", help="runs agent and page; default: %(default)s")
+    units.add_argument("directory", help="must exist; units in it that differ are not overwritten")
+    units.add_argument(
+        "--user", default="root", metavar="USER", help="the user that runs agent and page; default: %(default)s"
+    )
     completion = configured(
-        add("completion", _completion, "write a script by which a shell completes", "switchover completion bash")
+        add("completion", _completion, "print the completion script of a shell", "switchover completion bash")
     )
     completion.add_argument(
         "what",
         choices=("bash", "zsh", "fish", "hosts", "applications", "switchable"),
-        help="the shell; or whose names, of the configuration, as the scripts ask for them",
+        help="a shell; or names from the configuration, one per line, for which the scripts ask",
     )
-    add("manual", _manual, "show the manual page, or write it as roff if nobody watches", "switchover manual")
+    add(
+        "manual", _manual, "show the manual page, or print it as roff if the output is no terminal", "switchover manual"
+    )
 
 
 def _add_questions(
     add: Callable[..., argparse.ArgumentParser],
     configured: Callable[[argparse.ArgumentParser], argparse.ArgumentParser],
 ) -> None:
-    """The commands that tell what was done, and what would be, and do nothing themselves."""
+    """The commands that explain what was done, or what would be done, and change nothing."""
     why = configured(
-        add("why", lazily("explain.why", "run_why"), "tell what was done in an incident, and why", "switchover why 262")
+        add(
+            "why",
+            lazily("explain.why", "run_why"),
+            "explain what was done in an incident, and why",
+            "switchover why 262",
+        )
     )
-    why.add_argument("--all", action="store_true", help="list all incidents of the journal instead, in a line each")
+    why.add_argument("--all", action="store_true", help="list all incidents of the journal, one per line")
     plan = configured(
         add(
             "plan",
             lazily("explain.plan", "run_plan"),
-            "tell what would be done if this happened now; nothing is done",
+            "show what would be done if something happened now; nothing is executed",
             "switchover plan 'fail SIP_Server_1' 'lose host2'",
         )
     )
     plan.add_argument(
         "event",
         nargs="+",
-        metavar="EVENT",
-        help="'fail NAME', 'start NAME' (it is up again), 'switch NAME' (or a host), 'lose HOST', 'return HOST', "
-        "'message ID NAME'; several happen one after the other",
+        help="'fail NAME', 'start NAME' (it is up again), 'switch NAME' (an application or a host), 'lose HOST', "
+        "'return HOST', 'message ID NAME'; several happen one after another",
     )
-    plan.add_argument("--journal", metavar="FILE", help="on the state at the end of this journal; no agent is asked")
+    plan.add_argument("--journal", metavar="FILE", help="start from the end of this journal; no agent is asked")
     simulate = add(
         "simulate",
         lazily("simulation.simulate", "run_simulate"),
-        "play a script of faults on simulated hosts and a virtual clock",
+        "play a script of faults on simulated hosts, in virtual time",
         "switchover simulate switchover.toml faults.txt",
     )
     simulate.add_argument("file", help="the configuration")
-    simulate.add_argument("scenario", help="a script of faults: a line for each, with its time in ms")
-    simulate.add_argument("--journal", metavar="FILE", help="keep the journal there, for `switchover why`")
+    simulate.add_argument("scenario", help="a script of faults: one per line, each with its time in ms")
+    simulate.add_argument("--journal", metavar="FILE", help="write the journal to it, for `switchover why`")
     report = configured(
         add(
             "report",
             lazily("cli.report", "run_report"),
-            "write an incident's report as one HTML file",
+            "write the report of an incident, as one HTML file",
             "switchover report 262 --output incident.html",
         )
     )
-    report.add_argument("--output", metavar="FILE", help="default: incident-ID.html")
+    report.add_argument("--output", metavar="FILE", help="default: incident-ID.html; - for standard output")
     for command in (why, plan, simulate):
-        command.add_argument("--json", action="store_true", help="for programs")
+        command.add_argument("--json", action="store_true", help="print JSON, for programs")
     for command in (why, report):
-        command.add_argument("incident", nargs="?", type=int, help="its number in the journal; default: the last one")
-        command.add_argument("--journal", metavar="FILE", help="default: the configured one")
+        command.add_argument(
+            "incident", nargs="?", type=int, help="its number in the journal; default: the last incident"
+        )
+        command.add_argument("--journal", metavar="FILE", help="read this journal; default: the configured one")
 
 
 def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """The commands that explore: their options are read without what they need, numpy and numba."""
+    """The commands that explore. Only the exploration itself needs numpy and numba, not the reading of the options."""
+    from ..verify.model.host import Fault
     from ..verify.options import faults_in, kinds_in, memory_in
 
     verify = add(
         "verify",
         lazily("cli.verify", "run_verify", "verify"),
-        "explore every interleaving of faults, and say which properties hold",
+        "explore every interleaving of faults and report which properties hold",
         "switchover verify switchover.toml --faults 2 --save traces",
         VERIFY_EXIT_STATUS,
     )
     replay = add(
         "replay",
         lazily("cli.verify", "run_replay", "verify"),
-        "play a trace that verify saved through the core",
+        "replay a trace that `switchover verify --save` has written",
         "switchover replay traces/one-holder.json",
-        "exit status: 0 it happens as recorded; 1 it does not; 2 no trace, or bad usage",
+        "exit status: 0 it happens as recorded;\n  1 it does not;\n  2 not a trace, or bad usage",
     )
-    replay.add_argument("trace", help="a file that `switchover verify --save` has written")
+    replay.add_argument("trace", help="the trace's file, NAME.json")
     export = add(
         "export",
         lazily("cli.verify", "run_export", "verify"),
@@ -258,28 +302,38 @@ def _add_verification(add: Callable[..., argparse.ArgumentParser]) -> None:
         "switchover export switchover.toml --promela --output model.pml",
         VERIFY_EXIT_STATUS,
     )
-    export.add_argument("--promela", action="store_true", required=True, help="for SPIN")
+    export.add_argument(
+        "--promela", action="store_true", required=True, help="write Promela, for SPIN (the only format)"
+    )
     export.add_argument("--output", default="-", metavar="FILE", help="default: standard output")
-    verify.add_argument("--json", action="store_true", help="for programs")
-    verify.add_argument("--save", metavar="DIRECTORY", help="keep each trace there, with its sequence diagram")
-    verify.add_argument("--mutants", action="store_true", help="how many wrong tables the properties notice")
-    verify.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="with --mutants: processes")
-    verify.add_argument("--strict", action="store_true", help="judge also what is so in between; takes longer")
+    verify.add_argument("--json", action="store_true", help="print JSON, for programs")
+    verify.add_argument("--save", metavar="DIRECTORY", help="write each trace to it, with its sequence diagram")
+    verify.add_argument("--mutants", action="store_true", help="count the wrong tables that the properties detect")
+    verify.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many processes, with --mutants"
+    )
+    verify.add_argument("--strict", action="store_true", help="judge every step, not only the end; takes longer")
     export.set_defaults(strict=False)
     for command, faults in ((verify, 2), (export, 1)):
-        command.add_argument("file", nargs="?", default=DEFAULT_CONFIGURATION, help="default: %(default)s")
         command.add_argument(
-            "--faults", type=faults_in, default=faults, metavar="N", help="at most so many, default: %(default)s"
+            "file", nargs="?", default=DEFAULT_CONFIGURATION, help="the configuration; default: %(default)s"
+        )
+        command.add_argument(
+            "--faults", type=faults_in, default=faults, metavar="N", help="at most N faults; default: %(default)s"
         )
         command.add_argument(
             "--kinds",
             type=kinds_in,
             default="usual",
             metavar="KIND,...",
-            help="of these kinds only; default: %(default)s",
+            help=f"only faults of these kinds: all, usual, {', '.join(Fault)}; default: %(default)s",
         )
         command.add_argument(
-            "--memory", type=memory_in, default="4", metavar="GIB", help="use no more than this, default: %(default)s"
+            "--memory",
+            type=memory_in,
+            default="4",
+            metavar="GIB",
+            help="the memory limit, in GiB; default: %(default)s",
         )
 
 

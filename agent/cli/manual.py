@@ -1,4 +1,4 @@
-"""switchover(1), the manual page, as roff: the parser's commands and options, and sections on the rest."""
+"""switchover(1), the manual page, as roff: the commands and options of the parser, and the other sections."""
 
 import shutil
 import subprocess
@@ -16,8 +16,8 @@ The agent (switchover agent) runs on the SCS side, one per solution, and decides
 of the two hosts: it watches the components, moves the Virtual IP, and carries out the agent's commands. Each decision
 is a row of a table, with its reason and its source; the journal records all of them, with their commands and results.
 
-To begin: switchover init, check, keys; then units, and let the service manager run the daemons. To try it on one
-machine, away from its network: switchover lab."""
+To set it up, run switchover init, check, keys and units, in this order, and let the service manager run the daemons. To
+try it on one machine, isolated from its network, run switchover lab."""
 
 FILES = (
     ("/etc/switchover/switchover.toml", "the configuration, the same on the agent's machine and on both hosts"),
@@ -25,32 +25,35 @@ FILES = (
         "/etc/switchover/keys",
         "keys: the agent's machine needs agent.key_secret and each HOST.key; a host HOST.key_secret and agent.key",
     ),
-    ("/var/lib/switchover/journal.sqlite", "the journal: every event, decision, command and result; it grows"),
+    (
+        "/var/lib/switchover/journal.sqlite",
+        "the journal: every event, decision, command and result; it grows without limit",
+    ),
     ("/var/lib/switchover/spool", "messages of switchover event that wait for the agent"),
-    ("/var/lib/switchover/scs_log.bookmark", "how far the log of the SCS was read, if it is followed"),
-    ("/run/switchover/agent.sock", "the socket on which the agent answers operators: its own user or root"),
+    ("/var/lib/switchover/scs_log.bookmark", "the position up to which the SCS log was read, if the agent follows it"),
+    ("/run/switchover/agent.sock", "the socket on which the agent answers operators, who must be its own user or root"),
 )
 
 ENVIRONMENT = (
-    ("NO_COLOR", "if set and not empty, output has no colours"),
-    ("JOURNAL_STREAM", "set by systemd: log lines then have priorities for its journal, and no times"),
+    ("NO_COLOR", "if set and not empty: output without colours"),
+    ("JOURNAL_STREAM", "set by systemd: log lines have priorities for its journal, and no times"),
     (
         "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
-        "set by systemd: daemons report that they are ready, their status, signs of life, and their end to it",
+        "set by systemd: the daemons report to it that they are ready, alive or stopping, and their status",
     ),
     ("the variable that password_env names", "the password of mlcmd, unless it is in a file"),
 )
 
 EXIT_STATUS = (
-    ("0", "done, or everything is in order"),
-    ("1", "refused, failed, or not in order; or a property does not hold"),
+    ("0", "done, or everything is as it should be"),
+    ("1", "refused, failed, or not as it should be; or a property does not hold"),
     ("2", "bad usage or bad configuration, or an extra that is not installed"),
     ("3", "the agent cannot be reached; verify and export: not exhausted within the memory limit"),
     ("130", "ended by Ctrl-C"),
 )
 
 EXAMPLES = (
-    ("Watch the documented workflows, away from this machine's network:", ("switchover lab",)),
+    ("Play the documented workflows, isolated from this machine's network:", ("switchover lab",)),
     (
         "Set up the SCS side, as root:",
         ("cd /etc/switchover", "switchover init", "switchover check", "switchover keys"),
@@ -120,12 +123,12 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _command(command: Usage, program: Usage) -> Iterator[str]:
-    arguments = [found for found in command.arguments if "--help" not in found.flags]
-    ordered = sorted(arguments, key=lambda found: not found.flags)  # options first, as in argparse's help
+    arguments = [each for each in command.arguments if "--help" not in each.flags]
+    ordered = sorted(arguments, key=lambda each: not each.flags)  # options first, as in argparse's usage line
     yield f".SS switchover {command.name}"
-    yield " ".join(["\\fBswitchover", f"{command.name}\\fR", *(_escaped(found.synopsis) for found in ordered)])
+    yield " ".join(["\\fBswitchover", f"{command.name}\\fR", *(_escaped(each.synopsis) for each in ordered)])
     yield from _paragraphs(command.description)
-    yield from _listed((_heading(found), found.help) for found in ordered)
+    yield from _listed((_heading(each), each.help) for each in ordered)
     if command.example:
         yield from (".PP", "Example:", *_typed([command.example]))
     if command.exit_status != program.exit_status:

@@ -1,8 +1,8 @@
-"""How far long work is, for a person who waits at a terminal; nobody else is told.
+"""The progress of long work, shown only if standard error is a terminal.
 
-A bar, if `rich` is installed (extra `terminal`), or a line that is written over. Both are on standard error, are drawn
-when the work says how far it is and at no other time, which must not disturb what is measured, and vanish when it is
-done, or when something else is printed.
+It is a bar if `rich` is installed (extra `terminal`), else a line that is overwritten. It is drawn only when the work
+reports progress, so that it does not disturb what is being measured. It vanishes when the work is done, or when a line
+is printed.
 """
 
 import importlib.util
@@ -13,27 +13,27 @@ from abc import ABC, abstractmethod
 from typing import Protocol, TextIO
 
 QUIET_FOR_S, AT_MOST_EVERY_S = 2.0, 0.5
-"""Work that is done so soon is not worth a bar; nor is it drawn more often than this, in seconds."""
+"""Nothing is drawn in the first `QUIET_FOR_S` seconds; after that, at most every `AT_MOST_EVERY_S` seconds."""
 
 
 class Progress(Protocol):
-    """What is told how far the work is."""
+    """A display of progress."""
 
     def at(self, done: int, text: str) -> None:
-        """So much is done of the whole, if that is known, and this is to be said of it."""
+        """Show that `done` units of the whole are done (if the whole is known), with a text."""
         ...
 
     def print(self, line: str, file: TextIO | None = None) -> None:
-        """A line for good, on standard output unless told otherwise, in the place of the bar."""
+        """Print a line in place of the bar, by default on standard output. The line stays."""
         ...
 
     def close(self) -> None:
-        """Take away what was drawn."""
+        """Remove the display."""
         ...
 
 
 def progress(title: str, whole: int | None = None) -> Progress:
-    """What shows the progress of this work, of which `whole` is the amount (None: not known)."""
+    """The display for this work; `whole` is its size in units (None: not known)."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Unseen()
     if importlib.util.find_spec("rich") is None:
@@ -44,21 +44,21 @@ def progress(title: str, whole: int | None = None) -> Progress:
 
 
 class Unseen:
-    """Nobody watches."""
+    """No display: standard error is not a terminal."""
 
     def at(self, done: int, text: str) -> None:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
     def print(self, line: str, file: TextIO | None = None) -> None:
-        """A line, as ever."""
+        """Print the line."""
         print(line, file=file, flush=True)
 
     def close(self) -> None:
-        """There is nothing to take away."""
+        """Do nothing: nothing was drawn."""
 
 
 class Drawn(ABC):
-    """What bars and lines have in common: when they are drawn, and that they are taken away."""
+    """The common part of bars and lines: when they are drawn and removed."""
 
     def __init__(self, title: str, whole: int | None) -> None:
         self.title, self.whole = title, whole
@@ -67,7 +67,7 @@ class Drawn(ABC):
         self._is_drawn = False
 
     def at(self, done: int, text: str) -> None:
-        """Draw it, unless it is too early for that."""
+        """Draw it, unless it is too early."""
         now = time.monotonic()
         if now >= self._due:
             self._due = now + AT_MOST_EVERY_S
@@ -77,23 +77,23 @@ class Drawn(ABC):
             self._is_drawn = True
 
     def print(self, line: str, file: TextIO | None = None) -> None:
-        """Write the line where the bar was; the bar comes back when there is news."""
+        """Print the line in place of the bar; the bar comes back with the next progress."""
         self.close()
         print(line, file=file, flush=True)
 
     def close(self) -> None:
-        """Take away what was drawn."""
+        """Remove what was drawn."""
         if self._is_drawn:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
             self._is_drawn = False
 
     @abstractmethod
     def line(self, done: int, amount: str, text: str, width: int) -> str:
-        """What is drawn: no wider than `width`, and without the end of a line."""
+        """The line to draw: at most `width` columns wide, without a line end."""
 
 
 class Line(Drawn):
-    """One line that is written over."""
+    """One line that is overwritten."""
 
     def line(self, done: int, amount: str, text: str, width: int) -> str:
         """`lab: 3 of 20, 7 s: failure`."""
@@ -101,5 +101,5 @@ class Line(Drawn):
 
 
 def _width() -> int:
-    """How much fits into a line of the terminal, less the place of the cursor; 79 if the terminal does not say."""
+    """The width of the terminal, less one column for the cursor; 79 if the terminal does not report it."""
     return (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1

@@ -1,4 +1,4 @@
-"""A progress bar as `rich` draws it (extra `terminal`), which honours NO_COLOR and knows what the terminal can do."""
+"""A progress bar drawn by `rich` (extra `terminal`), which honours NO_COLOR and adapts to the terminal."""
 
 import sys
 
@@ -13,16 +13,16 @@ _BAR_WIDTH = 24
 
 
 class Bar(Drawn):
-    """One line: a title, a bar, how much is done, and what is said of it. A bar of unknown length only moves."""
+    """One line: a title, a bar, how much is done, and a text. If the whole is not known, the bar only moves."""
 
     def line(self, done: int, amount: str, text: str, width: int) -> str:
-        """See `Drawn`. Where even the bar does not fit, the line is cut off."""
+        """See `Drawn`. If even the bar does not fit, the line is cut off."""
         console = Console(file=sys.stderr, width=width)
-        said = Text(text, style="dim")
-        said.truncate(max(width - len(self.title) - _BAR_WIDTH - len(amount) - 3, 0), overflow="ellipsis")
+        dim = Text(text, style="dim")
+        dim.truncate(max(width - len(self.title) - _BAR_WIDTH - len(amount) - 3, 0), overflow="ellipsis")
         bar = ProgressBar(total=self.whole, completed=done, width=_BAR_WIDTH, pulse=self.whole is None)
         row = Table.grid(padding=(0, 1))
-        row.add_row(self.title, bar, Text(amount), said)
+        row.add_row(self.title, bar, Text(amount), dim)
         with console.capture() as drawn:
             console.print(row, end="", no_wrap=True)
         return drawn.get().partition("\n")[0]

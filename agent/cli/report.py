@@ -1,4 +1,4 @@
-"""`switchover report`: an incident as one HTML file."""
+"""`switchover report`: writes an incident as one HTML file."""
 
 import argparse
 import sys
@@ -10,21 +10,22 @@ from ..history.journal import read
 from ..report.analysis import journal_lines
 from ..report.document import Site, document
 
-_DONE, _NOT_SO, _BAD_INPUT = 0, 1, 2
-_TOLD_AT_MOST = 10
+_DONE, _NOT_OK, _BAD_INPUT = 0, 1, 2
+_LISTED_AT_MOST = 10
 
 
 def run_report(options: argparse.Namespace) -> int:
-    """Write the report of the incident; returns the exit status. Raises what reading configuration or journal does.
+    """Write the report of the incident; returns the exit status.
 
-    With a journal's file and without a configuration, the report lacks what only the configuration tells.
+    With `--journal` and without a configuration, the report lacks what only the configuration contains.
+    Raises `ConfigurationError` or `JournalError` if a file cannot be read.
     """
     configuration = None if options.journal and not Path(options.config).exists() else load(options.config)
     journal = Path(options.journal) if options.journal or not configuration else configuration.agent.journal
     known = list(incidents(journal))
     if not known:
         print(f"switchover: no incident in {journal}", file=sys.stderr)
-        return _NOT_SO
+        return _NOT_OK
     wanted = known[-1].id if options.incident is None else options.incident
     incident = next((each for each in known if each.id == wanted), None)
     if incident is None:
@@ -35,13 +36,13 @@ def run_report(options: argparse.Namespace) -> int:
 
 
 def _ids(known: list[Incident]) -> str:
-    """The incidents that there are, of many the last ones."""
-    ids = ", ".join(str(each.id) for each in known[-_TOLD_AT_MOST:])
-    return f"{len(known)}, the last ones {ids}" if len(known) > _TOLD_AT_MOST else ids
+    """The numbers of the known incidents; if there are many, only the last ones."""
+    ids = ", ".join(str(each.id) for each in known[-_LISTED_AT_MOST:])
+    return f"{len(known)}, the last ones {ids}" if len(known) > _LISTED_AT_MOST else ids
 
 
 def _site(incident: Incident, configuration: Configuration | None) -> Site:
-    """Of a configuration that has been changed since, only the solution's name is taken."""
+    """What the configuration adds to the report; only the solution's name if it has changed since the incident."""
     if configuration is None:
         return Site()
     name = configuration.solution.name
@@ -59,7 +60,7 @@ def _write(text: str, incident: Incident, output: str | None) -> int:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        print(f"switchover: {path} is not written: {error.strerror}", file=sys.stderr)
-        return _NOT_SO
+        print(f"switchover: {path} cannot be written: {error.strerror}", file=sys.stderr)
+        return _NOT_OK
     print(f"{path} written: {incident.cause}; {incident.outcome}")
     return _DONE

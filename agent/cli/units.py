@@ -11,36 +11,36 @@ UNITS = ("switchover-agent.service", "switchover-lca@.service", "switchover-page
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
 """The directories that the units hide from the daemons (ProtectHome and PrivateTmp)."""
 
-_DONE, _NOT_SO = 0, 1
+_DONE, _NOT_OK = 0, 1
 
 
 def run_units(options: argparse.Namespace) -> int:
-    """Write the units into a directory; an existing unit with another text is reported and not overwritten."""
+    """Write the units into a directory; an existing unit that differs is reported and not overwritten."""
     directory, command = Path(options.directory), program()
     if hidden := hidden_by(Path(command[0])):
         print(
             f"switchover: {command[0]} is in {hidden}, which the units hide from the daemons: install it elsewhere,"
-            " such as in /opt/switchover, and run its `switchover units`",
+            " for example in /opt/switchover, and run `switchover units` from there",
             file=sys.stderr,
         )
-        return _NOT_SO
+        return _NOT_OK
     texts = {name: unit(name, command, options.user) for name in UNITS}
     for name, text in texts.items():
         path = directory / name
         try:
             if path.exists() and path.read_text(encoding="utf-8") != text:
-                print(f"switchover: {path} exists and differs; to have it written anew, move it away", file=sys.stderr)
-                return _NOT_SO
+                print(f"switchover: {path} exists and differs; move it away to have it written again", file=sys.stderr)
+                return _NOT_OK
         except OSError as error:
             print(f"switchover: {path} cannot be read: {error.strerror}", file=sys.stderr)
-            return _NOT_SO
+            return _NOT_OK
     try:
         for name, text in texts.items():
             (directory / name).write_text(text, encoding="utf-8")
     except OSError as error:
         hint = f"make it first: mkdir -p {directory}" if not directory.exists() else "run this as root"
         print(f"switchover: {directory} cannot be written: {error.strerror}; {hint}", file=sys.stderr)
-        return _NOT_SO
+        return _NOT_OK
     print(f"{', '.join(UNITS)} written to {directory}; next, as root:")
     print("  systemctl daemon-reload")
     print("  systemctl enable --now switchover-agent        # on the SCS side")

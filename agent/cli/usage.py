@@ -1,6 +1,6 @@
-"""The parser's commands and options as values, for the manual page and for shell completion.
+"""The parser's commands and options as values, for the manual page and shell completion.
 
-argparse has no public names for some of these; its private attributes are used in this module only.
+argparse has no public names for some of them; its private attributes are used in this module only.
 """
 
 import argparse
@@ -9,11 +9,19 @@ from typing import Any, cast
 from attrs import frozen
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help texts with the names of positional arguments in capitals, as in the manual page."""
+
+    def _get_default_metavar_for_positional(self, action: argparse.Action) -> str:
+        return action.dest.upper()
+
+
 @frozen
 class Argument:
-    """An option with its `flags`, or a positional argument without any. `value` stands for its value in help texts.
+    """An option with its `flags`, or a positional argument without any.
 
-    `name` is its name in the parsed options; `choices` are its possible values, if they are listed.
+    `name` is its name in the parsed options; `value` stands for its value in help texts; `choices` are its possible
+    values, if they are limited.
     """
 
     name: str
@@ -34,7 +42,7 @@ class Argument:
 
 @frozen
 class Usage:
-    """A command, or the whole program with its commands: its description, arguments and epilog."""
+    """A command, or the program with all its commands: description, arguments and epilog."""
 
     name: str
     description: str
@@ -50,7 +58,7 @@ class Usage:
 
     @property
     def exit_status(self) -> str:
-        """The exit statuses in its help, in one line."""
+        """The exit statuses in its help, as one line."""
         return " ".join(self.epilog.partition("exit status: ")[2].split())
 
 

@@ -1,4 +1,4 @@
-"""`switchover verify`, `replay` and `export`: what an operator or a program is told of an exploration."""
+"""`switchover verify`, `replay` and `export`: they explore, and report the results as text or JSON."""
 
 import argparse
 import itertools
@@ -29,9 +29,12 @@ HOLDS, BROKEN, BAD_INPUT, NOT_EXHAUSTED = 0, 1, 2, 3
 
 @frozen
 class Report:
-    """What became of a verification: the exploration, and the verdicts on all properties; None: not judged."""
+    """The result of a verification: the exploration, and the verdicts on the properties.
 
-    found: Exploration
+    `not_judged` are the properties without a verdict; `unseen` are the documented steps that did not occur.
+    """
+
+    exploration: Exploration
     verdicts: tuple[Verdict, ...]
     not_judged: tuple[Property, ...]
     unseen: tuple[str, ...]
@@ -46,42 +49,47 @@ class Report:
         """The exit status of the command."""
         if self.broken:
             return BROKEN
-        return HOLDS if self.found.is_exhausted else NOT_EXHAUSTED
+        return HOLDS if self.exploration.is_exhausted else NOT_EXHAUSTED
 
 
 def verify(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Report:
     """Explore a configuration's worlds and judge all properties."""
-    found = _explore(configured, bounds, machines)
+    exploration = _explore(configured, bounds, machines)
     missing = tuple(unseen(configured, machines))
-    verdicts = (*found.verdicts, Verdict(DOCUMENTED, not missing))
+    verdicts = (*exploration.verdicts, Verdict(DOCUMENTED, not missing))
     judged = {verdict.property for verdict in verdicts}
     not_judged = tuple(prop for prop in (*HEALED, AT_REST, REACHABLE) if prop not in judged)
-    return Report(found, verdicts, not_judged, missing)
+    return Report(exploration, verdicts, not_judged, missing)
 
 
-def _exploring(found: Exploration, frontier: int) -> str:
-    """What is said of an exploration that is under way."""
-    worlds, transitions = len(found.worlds), found.transitions
-    return f"{worlds:,} states, {transitions:,} transitions, {frontier:,} to go on from, {found.bytes / GIB:.2f} GiB"
+def _exploring(exploration: Exploration, frontier: int) -> str:
+    """The progress of an exploration, as text."""
+    worlds, transitions = len(exploration.worlds), exploration.transitions
+    return (
+        f"{worlds:,} states, {transitions:,} transitions, {frontier:,} to go on from, {exploration.bytes / GIB:.2f} GiB"
+    )
 
 
 def _explore(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Exploration:
-    """Explore, and show whoever waits at a terminal how far it is."""
+    """Explore, and show the progress at a terminal."""
     bar = progress("exploring")
     try:
         return explore(
-            configured, bounds, lambda found, frontier: bar.at(0, _exploring(found, frontier)), machines=machines
+            configured,
+            bounds,
+            lambda exploration, frontier: bar.at(0, _exploring(exploration, frontier)),
+            machines=machines,
         )
     finally:
         bar.close()
 
 
 def _try_mutants(jobs: int) -> int:
-    """The score of the checker itself, trial by trial."""
+    """Measure the checker itself: try wrong tables, one by one, and print which the properties detect."""
     from ..verify.mutants.score import mutants_command
     from ..verify.mutants.trials import TRIALS
 
-    bar = progress("mutants", len(TRIALS) + 2)  # and the tables' own check, and what is documented
+    bar = progress("mutants", len(TRIALS) + 2)  # two more: the tables' own check, and the documented workflows
     tried = itertools.count(1)
 
     def say(text: str) -> None:
@@ -97,7 +105,7 @@ def _try_mutants(jobs: int) -> int:
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """`switchover verify CONFIG`, or with `--mutants` the score of the checker itself."""
+    """`switchover verify FILE`, or with `--mutants` the score of the checker itself."""
     if options.mutants:
         return _try_mutants(options.jobs)
     configuration, warnings = check(options.file)
@@ -107,7 +115,9 @@ def run_verify(options: argparse.Namespace) -> int:
     if not options.json:
         print(_opening(configuration.solution.name, bounds), flush=True)
     report = verify(configuration.topology(), bounds)
-    traces = {verdict.property: trace_of(report.found, verdict) for verdict in report.broken if verdict.world >= 0}
+    traces = {
+        verdict.property: trace_of(report.exploration, verdict) for verdict in report.broken if verdict.world >= 0
+    }
     if options.json:
         print(json.dumps(_as_json(report), indent=2))
     else:
@@ -118,7 +128,9 @@ def run_verify(options: argparse.Namespace) -> int:
         if options.save:
             _save(Path(options.save), prop, trace)
     if traces and not options.save and not options.json:
-        print("\n--save DIRECTORY keeps each trace for `switchover replay`, and its sequence diagram", file=sys.stderr)
+        print(
+            "\n--save DIRECTORY writes each trace for `switchover replay`, with its sequence diagram", file=sys.stderr
+        )
     return report.status
 
 
@@ -135,59 +147,63 @@ def _opening(name: str, bounds: Bounds) -> str:
 
 
 def _as_text(report: Report) -> str:
-    found = report.found
-    size = f"{len(found.worlds):,} states, {found.transitions:,} transitions, {found.depth} steps deep"
-    spent = f"{found.seconds:.1f} s and {found.bytes / GIB:.2f} GiB"
-    end = f"exhausted in {spent}" if found.is_exhausted else f"NOT EXHAUSTED: {found.reason} (after {spent})"
+    exploration = report.exploration
+    size = (
+        f"{len(exploration.worlds):,} states, {exploration.transitions:,} transitions, {exploration.depth} steps deep"
+    )
+    spent = f"{exploration.seconds:.1f} s and {exploration.bytes / GIB:.2f} GiB"
+    end = (
+        f"exhausted in {spent}" if exploration.is_exhausted else f"NOT EXHAUSTED: {exploration.reason} (after {spent})"
+    )
     lines = [f"{size}: {end}", ""]
     for verdict in report.verdicts:
         verdict_text = "holds " if verdict.holds else "BROKEN"
         lines.append(f"{verdict.property.kind:10}  {verdict_text}  {verdict.property.text}")
     lines += [f"{prop.kind:10}  ?       {prop.text}" for prop in report.not_judged]
     lines += [f"            not seen: {text}" for text in report.unseen]
-    fired, rows = _rows_fired(found)
-    lines += ["", _window(found), f"rows of the tables that fired: {fired} of {rows}"]
+    fired, rows = _rows_fired(exploration)
+    lines += ["", _window(exploration), f"rows of the tables that fired: {fired} of {rows}"]
     return "\n".join(lines)
 
 
-def _window(found: Exploration) -> str:
-    """In which states of the Virtual IP's machine two hosts in sight held the VIP: the window of its order."""
+def _window(exploration: Exploration) -> str:
+    """The states of the Virtual IP's machine in which two hosts in sight held the VIP: the window of its order."""
     states: Counter[str] = Counter()
-    for state, worlds in found.windows.items():
+    for state, worlds in exploration.windows.items():
         states[state.rpartition("_")[0]] += worlds
-    order = found.space.topology.vip_order
+    order = exploration.space.topology.vip_order
     if not states:
         return f"order {order}: two hosts in sight never held the VIP"
     listed = ", ".join(f"{state} ({worlds:,})" for state, worlds in states.most_common())
     return f"order {order}: two hosts in sight held the VIP while it was {listed}"
 
 
-def _rows_fired(found: Exploration) -> tuple[int, int]:
-    """How many decisions that move, of all machines, were taken at least once, and how many there are."""
+def _rows_fired(exploration: Exploration) -> tuple[int, int]:
+    """How many of the decisions that move, in all machines, were taken at least once, and how many there are."""
     tables = (MACHINES.link, MACHINES.application, MACHINES.pair, MACHINES.alarm, MACHINES.placement, MACHINES.vip)
     every = {(t.name, d.source, d.trigger, d.guard) for t in tables for d in t.every_decision() if d.destination}
     fired = {
         (step.machine, step.decision.source, step.decision.trigger, step.decision.guard)
-        for leaf in found.space.core.leaves
+        for leaf in exploration.space.core.leaves
         for step in leaf.steps
     }
     return len(every & fired), len(every)
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    found = report.found
-    fired, rows = _rows_fired(found)
+    exploration = report.exploration
+    fired, rows = _rows_fired(exploration)
     return {
-        "states": len(found.worlds),
-        "transitions": found.transitions,
-        "seconds": round(found.seconds, 3),
-        "exhausted": found.is_exhausted,
-        "reason": found.reason,
-        "bytes": found.bytes,
-        "faults": found.bounds.faults,
-        "kinds": sorted(found.bounds.kinds),
+        "states": len(exploration.worlds),
+        "transitions": exploration.transitions,
+        "seconds": round(exploration.seconds, 3),
+        "exhausted": exploration.is_exhausted,
+        "reason": exploration.reason,
+        "bytes": exploration.bytes,
+        "faults": exploration.bounds.faults,
+        "kinds": sorted(exploration.bounds.kinds),
         "rows": {"fired": fired, "of": rows},
-        "two_holders": found.windows,
+        "two_holders": exploration.windows,
         "unseen": list(report.unseen),
         "properties": [
             *(_property(verdict.property, verdict.holds, _steps(report, verdict)) for verdict in report.verdicts),
@@ -203,7 +219,7 @@ def _property(prop: Property, holds: bool | None, trace: list[str]) -> dict[str,
 def _steps(report: Report, verdict: Verdict) -> list[str]:
     if verdict.holds or verdict.world < 0:
         return []
-    return [step.text for step in trace_of(report.found, verdict).steps]
+    return [step.text for step in trace_of(report.exploration, verdict).steps]
 
 
 def _save(directory: Path, prop: Property, trace: Any) -> None:
@@ -216,7 +232,7 @@ def _save(directory: Path, prop: Property, trace: Any) -> None:
 
 
 def run_replay(options: argparse.Namespace) -> int:
-    """`switchover replay TRACE`: play a saved trace through the very core that runs."""
+    """`switchover replay TRACE`: play a saved trace through the core that runs in service."""
     try:
         trace = load(Path(options.trace))
         played = replay(trace)
@@ -232,16 +248,16 @@ def run_replay(options: argparse.Namespace) -> int:
 
 
 def run_export(options: argparse.Namespace) -> int:
-    """`switchover export CONFIG --promela`: write the compiled model for SPIN."""
+    """`switchover export FILE --promela`: write the compiled model for SPIN."""
     configuration, _ = check(options.file)
-    found = _explore(configuration.topology(), _bounds(options, configuration))
-    if not found.is_exhausted:
-        print(f"switchover: not exhausted: {found.reason}", file=sys.stderr)
+    exploration = _explore(configuration.topology(), _bounds(options, configuration))
+    if not exploration.is_exhausted:
+        print(f"switchover: not exhausted, so nothing is exported: {exploration.reason}", file=sys.stderr)
         return NOT_EXHAUSTED
-    text = promela(found)
+    text = promela(exploration)
     if options.output == "-":
         print(text, end="")
     else:
         Path(options.output).write_text(text, encoding="utf-8")
-        print(f"{options.output} written: {len(found.worlds):,} states, {found.transitions:,} transitions")
+        print(f"{options.output} written: {len(exploration.worlds):,} states, {exploration.transitions:,} transitions")
     return HOLDS

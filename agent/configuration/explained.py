@@ -40,7 +40,7 @@ TABLES: Mapping[str, Table] = {
                 '["Premise_SIP_Server"]',
             ),
             "reactions": Explained(
-                "`once`: an alarm reacts once an incident, and a script that has nothing to do is not run."
+                "`once`: an alarm reacts once per incident, and a script that has nothing to do is not run."
                 " `literal`: as"
                 " an SCS does, which does not react while the alarm is active; for comparison only.",
                 '"once"',

@@ -19,7 +19,7 @@ _GUARDS: Mapping[str, str] = {
     "together": "the VIP's order is together",
     "disable_first": "the VIP's order is disable-first",
     "enable_first": "the VIP's order is enable-first",
-    "once": "alarms react once an incident",
+    "once": "alarms react once per incident",
     "literal": "alarms react as those of an SCS do",
     "_is_better": "{host} is the better one: {runs}",
     "_is_no_better": "{host} is no better: {runs}",

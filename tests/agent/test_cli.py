@@ -94,8 +94,10 @@ def test_init_writes_the_example_and_overwrites_nothing(tmp_path):
     assert file.read_text() == example_text()
     assert run("check", file)[0] == 0
     file.write_text("mine")
-    for path, reason in ((file, "File exists"), (tmp_path / "missing" / "x.toml", "No such file or directory")):
-        assert run("init", path) == (1, "", f"switchover: {path} is not written: {reason}\n")
+    exists = f"switchover: {file} exists already and is not overwritten; choose another name\n"
+    assert run("init", file) == (1, "", exists)
+    missing = tmp_path / "missing" / "x.toml"
+    assert run("init", missing) == (1, "", f"switchover: {missing} cannot be written: No such file or directory\n")
     assert file.read_text() == "mine"
 
 
@@ -129,8 +131,8 @@ def test_init_writes_the_named_example(tmp_path, arguments, name, text):
     [
         (["mail", "x.toml"], "unknown example 'mail'; known are sip, voicemail"),
         (["voicemial"], "unknown example 'voicemial'; known are sip, voicemail"),
-        (["--wiring", "documented"], "--wiring is for voicemail, and not for sip"),
-        (["sip", "x.toml", "--wiring", "vip-on-monitored"], "--wiring is for voicemail, and not for sip"),
+        (["--wiring", "documented"], "--wiring is for the example voicemail, not for sip"),
+        (["sip", "x.toml", "--wiring", "vip-on-monitored"], "--wiring is for the example voicemail, not for sip"),
     ],
 )
 def test_init_refuses_unknown_examples(tmp_path, arguments, complaint):

@@ -141,7 +141,7 @@ def test_a_plan_gives_the_commands_in_order_with_their_reasons(sip):
             "the backup failed: there is no redundancy now",
         ),
         (["switch host1"], "nothing would be moved: SIP Server: it is primary already"),
-        (["message 5151 SIP_Server_2"], "nothing would be moved: VIP: not run: it does not have the VIP"),
+        (["message 5151 SIP_Server_2"], "nothing would be moved: VIP: not run: it does not hold the VIP"),
         (
             ["fail SIP_Server_2", "switch SIP_Server_2"],
             "nothing would be moved: SIP Server: "

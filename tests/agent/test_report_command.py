@@ -92,4 +92,4 @@ def test_a_file_that_cannot_be_written_is_an_error(recorder, file, here, capsys)
     fail(recorder)
     capsys.readouterr()
     assert main(["report", "-c", str(file), "--output", str(here)]) == 1
-    assert capsys.readouterr() == ("", f"switchover: {here} is not written: Is a directory\n")
+    assert capsys.readouterr() == ("", f"switchover: {here} cannot be written: Is a directory\n")

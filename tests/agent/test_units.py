@@ -144,7 +144,7 @@ def test_units_that_were_changed_are_left_alone(elsewhere, tmp_path, capsys):
     assert main(["units", str(tmp_path)]) == 1
     assert (
         capsys.readouterr().err
-        == f"switchover: {tmp_path / LCA} exists and differs; to have it written anew, move it away\n"
+        == f"switchover: {tmp_path / LCA} exists and differs; move it away to have it written again\n"
     )
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 

@@ -136,7 +136,7 @@ incident 31, 2000-01-01 00:16:40.050+0000, over after 5.2 ms
       4.3 ms  disable_vip host1: done, after 0.9 ms
                 observed: VIP not on host1
                 VIP moving_2 -> enabling_2   rule: announce again
-                  because: the other host released it: announced when it comes
+                  because: the other host released it: announced when it is here
                   => announce_vip host2: done after 0.9 ms
       4.3 ms  enable_vip host2: done, after 0.9 ms
                 observed: VIP on host2

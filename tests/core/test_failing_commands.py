@@ -225,7 +225,7 @@ def test_in_every_order_of_answers_each_script_runs_once_with_the_same_end(incid
 
 
 @pytest.mark.parametrize("order", VipOrder)
-def test_the_newest_request_counts_in_every_order_of_answers(order):
+def test_the_latest_request_counts_in_every_order_of_answers(order):
     """The new primary fails while the VIP is on its way to it, and the old one is up again: the VIP turns back."""
     answers = Answers(started(order))
     for event in (ApplicationReported(A1, D), *answers.queues[H2]):

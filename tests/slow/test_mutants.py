@@ -103,7 +103,7 @@ def test_documented_workflows_are_not_seen_any_more(mutant):
     ("pair: no_redundancy, other_backup: moves to the other side", TOGETHER, "primary at rest"),
     ("placement: together, other_together: row taken out", TOGETHER, "states match reports"),
     ("pair: first_seen_backup, other_backup: guards exchanged: this_outranks, other_outranks", TOGETHER, "tie-break"),
-    ("vip: off, this_enable_asked this_enable_ordered: stays", TOGETHER, "the newest wish counts"),
+    ("vip: off, this_enable_asked this_enable_ordered: stays", TOGETHER, "the latest request counts"),
 ])  # fmt: skip
 def test_a_property_is_broken(mutant, trial, by):
     assert judge(mutant, trial) == by

@@ -52,8 +52,8 @@ def test_every_property_holds_for_both_documents(name, faults, order):
     topology = attrs.evolve(SOLUTIONS[name], vip_order=VipOrder(order))
     report = verify(topology, Bounds(faults))
     assert [verdict.property.name for verdict in report.broken] == []
-    assert (report.found.is_exhausted, report.not_judged, report.unseen) == (True, (), ())
-    assert (len(report.found.worlds), report.found.transitions) == COUNTS[name, faults, order]
+    assert (report.exploration.is_exhausted, report.not_judged, report.unseen) == (True, (), ())
+    assert (len(report.exploration.worlds), report.exploration.transitions) == COUNTS[name, faults, order]
 
 
 # What [S1] warns of, and what else operators get wrong: each is found, by the shortest way.
@@ -82,7 +82,7 @@ def test_vip_scripts_linked_to_the_vm_server_leave_the_sip_server_without_the_vi
 
 def test_a_latched_alarm_leaves_the_vip_where_it_is():
     found = broken(attrs.evolve(TAKEOVER, reactions=ReactionPolicy.LITERAL), faults=2)
-    assert "latched: no reaction, its cancel timeout starts again" in as_text(found["one holder"])
+    assert "latched: no reaction, its cancel timeout restarts" in as_text(found["one holder"])
     assert {"one holder", "clients served", "healthy again"} <= found.keys()
 
 

@@ -65,7 +65,7 @@ MORE_STEP_RULES = (
              lambda leaf: any(step.decision.source.startswith("first_seen") for step in leaf.steps), pairs.wrong_tie_break, before=("held",)),
     StepRule(Property("announced again", "always", "the VIP's holder announces it again when the other host has released it or comes back without it"),
              lambda leaf: isinstance(leaf.occurrence[-1], Result | HostConnected), vip.not_announced_again, before=("link",), after=("link", "held", "vip", "pending")),
-    StepRule(Property("the newest wish counts", "always", "the VIP is wanted where the last reaction requested it, and not where it requested its release"),
+    StepRule(Property("the latest request counts", "always", "the VIP is wanted where the last reaction requested it, and not where it requested its release"),
              vip.older_request_wins),
     StepRule(Property("announced", "always", "the VIP is announced when it arrives on a host, or remains on one only, unless a script has just announced it"),
              vip.not_announced),
