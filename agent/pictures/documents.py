@@ -75,7 +75,7 @@ def workflows_of(topology: Topology) -> tuple[Workflow, ...]:
 
 
 def _failure(name: str, pair: Pair) -> Workflow:
-    """The failure of a component on the serving host; no document describes its steps."""
+    """The failure of a component on the host that serves; no document describes its steps."""
     return Workflow(name, f"{pair.name} fails", acts=(f"fail {pair.applications[0]}",), steps=(), ends=())
 
 
@@ -121,7 +121,7 @@ def _parts(topology: Topology, workflow: Workflow) -> dict[str, str]:
 
 
 def _steps(workflow: Workflow, given: dict[str, str], records: Sequence[str]) -> Iterator[DocumentedStep]:
-    """The documented steps. One without a number gets a letter; one without marks (an outside act) the first row."""
+    """The documented steps. A step without a number gets a letter; a step without marks belongs to the first row."""
     seen = list(recognise(workflow, given, records))
     if any(step.position is None for step in seen):
         return

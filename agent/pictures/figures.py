@@ -1,6 +1,6 @@
 """Configurations as drawn in [S2]: two hosts with one NIC each, the primary, the VIP, and where clients send.
 
-They are drawn from a state of the core. For a host out of sight they show, and mark, what was known last.
+They are drawn from a state of the core. A host that is not in sight is marked, and shown as it was last known.
 """
 
 from collections.abc import Iterator

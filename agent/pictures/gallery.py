@@ -1,4 +1,4 @@
-"""`switchover diagram`: writes all pictures and pages, of the documented solutions or of a user's own.
+"""`switchover diagram`: writes all pictures and pages of the documented solutions, or of a user's own solution.
 
 Everything is generated from the tables and by running the core; the same tables give the same bytes on any machine.
 """
@@ -30,12 +30,12 @@ from .states.svg import state_svg, views
 from .wiring.coupling import coupling_svg, wiring_svg
 
 INDEX = "README.md"
-"""The index page; the web page of a repository shows it with its directory."""
+"""The name of the index page; a repository's web page shows it for the directory."""
 
 _MACHINES: tuple[tuple[Table, str], ...] = (
     (LINK, "Does the SCS side hear this host?"),
     (APPLICATION, "Does this application run?"),
-    (PAIR, "Who of two redundant applications is primary?"),
+    (PAIR, "Which of two redundant applications is primary?"),
     (ALARM, "When does this alarm condition react?"),
     (VIP, "Where is the Virtual IP?"),
     (PLACEMENT, "Is everything on one host?"),
@@ -48,7 +48,7 @@ Files = dict[str, str]
 
 
 def run_diagram(options: argparse.Namespace) -> int:
-    """`switchover diagram`: write the files. Raises `ConfigurationError` if the configuration is wrong."""
+    """`switchover diagram`: write the files. Raises `ConfigurationError` if the configuration has mistakes."""
     directory = Path(options.directory)
     files = documents() if options.config is None else own(*_configured(options.config))
     try:
@@ -123,7 +123,7 @@ def _sequence(topology: Topology, played: Played) -> str:
 
 
 def _draw_figures(files: Files, topology: Topology, prefix: str) -> tuple[tuple[str, str], ...]:
-    """The configurations, if they can all be reached; if not, none, and the page of the workflows says why."""
+    """The pictures of the configurations; none if one cannot be reached, and then the workflows' page says why."""
     try:
         figures = {f"{prefix}figure-{name}.svg": shown for name, shown in configurations(topology)}
     except CoreError:

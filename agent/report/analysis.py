@@ -1,4 +1,4 @@
-"""The analysis of an incident for its report: phases, decisions, failures, detection, states; nothing is guessed."""
+"""The analysis of an incident for its report: phases, decisions, failures, detection and states."""
 
 import itertools
 from collections import Counter
@@ -61,7 +61,7 @@ _HOW: dict[type[Event], str] = {
 
 
 @frozen
-class Lasted:
+class TimedPhase:
     """A phase that happened: its meaning, and when it began and ended, in ms after the first event."""
 
     name: str
@@ -76,8 +76,8 @@ class Lasted:
 
 
 @frozen
-class Deciding:
-    """A row that decided: when it first fired, for which machine, its reason and source, and how often it fired."""
+class DecidingRow:
+    """A row that decided: the time of its first use, the subject, its reason and source, and how often it was used."""
 
     at_ms: float
     subject: str
@@ -87,32 +87,32 @@ class Deciding:
 
 
 @frozen
-class Line:
-    """A part of the solution, before and after the incident."""
+class Change:
+    """A part of the solution, with its state before and after the incident."""
 
     name: str
     before: str
     after: str
 
 
-def lasted(incident: Incident) -> list[Lasted]:
+def timed_phases(incident: Incident) -> list[TimedPhase]:
     """The phases that happened, in order of time; each begins where the one before it ended."""
     happened = sorted(
         ((phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None), key=lambda each: each[0]
     )
     begins = [0.0, *(at_ms for at_ms, _ in happened)]
     return [
-        Lasted(name, _MEANINGS.get(name, ""), begin, at_ms)
+        TimedPhase(name, _MEANINGS.get(name, ""), begin, at_ms)
         for begin, (at_ms, name) in zip(begins, happened, strict=False)
     ]
 
 
-def missing(incident: Incident) -> list[Phase]:
+def missing_phases(incident: Incident) -> list[Phase]:
     """The phases that did not happen."""
     return [phase for phase in incident.phases if phase.at_ms is None]
 
 
-def deciding(incident: Incident) -> list[Deciding]:
+def deciding_rows(incident: Incident) -> list[DecidingRow]:
     """The rows whose commands changed something; if there are none, those that moved; else the first decision."""
     steps = [(incident.at_ms(each), step) for each in incident.handled for step in each.steps]
     moved = [(at_ms, step) for at_ms, step in steps if _counts(step) and moves(step)]
@@ -121,7 +121,7 @@ def deciding(incident: Incident) -> list[Deciding]:
     times: dict[tuple[str, str, str], list[float]] = {}
     for at_ms, step in changing or of_the_solution or moved or steps[:1]:
         times.setdefault((step.subject, step.decision.reason, step.decision.cite), []).append(at_ms)
-    return [Deciding(at_ms[0], *row, len(at_ms)) for row, at_ms in times.items()]
+    return [DecidingRow(at_ms[0], *row, len(at_ms)) for row, at_ms in times.items()]
 
 
 def failures(incident: Incident) -> list[tuple[str, int]]:
@@ -153,11 +153,11 @@ def detection(incident: Incident, detection_ms: int | None) -> str:
     return f"{host} was given up{after}{limit}"
 
 
-def states(incident: Incident) -> Iterator[Line]:
-    """The solution before and after, line by line."""
+def states(incident: Incident) -> Iterator[Change]:
+    """The solution before and after, part by part."""
     before, after = (list(_parts(incident.topology, state)) for state in (incident.before, incident.after))
     for (name, old), (_, new) in zip(before, after, strict=True):
-        yield Line(name, old, new)
+        yield Change(name, old, new)
 
 
 def _parts(topology: Topology, state: SolutionState) -> Iterator[tuple[str, str]]:

@@ -13,13 +13,13 @@ from ..pictures.drawing.axis import duration_text
 from ..pictures.timeline.lanes import Stretch, service
 from ..pictures.timeline.timeline import timeline_svg
 from .analysis import (
-    Deciding,
-    deciding,
+    DecidingRow,
+    deciding_rows,
     detection,
     failures,
-    lasted,
-    missing,
+    missing_phases,
     states,
+    timed_phases,
 )
 from .html import Markup, joined, table, tag
 from .sequence import sequence_parts
@@ -38,7 +38,7 @@ _SOURCES = (
 
 @frozen
 class Site:
-    """What only the configuration knows; empty or None where there is no configuration."""
+    """The facts that only the configuration contains; empty or None if there is no configuration."""
 
     solution: str = ""
     addresses: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Site:
 
 
 def document(incident: Incident, site: Site, lines: Sequence[tuple[int, Entry]]) -> str:
-    """The whole document; `lines` are the journal's entries about the incident."""
+    """The whole document; `lines` are the numbered entries of the journal about the incident."""
     name = f"Incident {incident.id}"
     title = f"{name} of {site.solution}" if site.solution else name
     body = [
@@ -118,13 +118,13 @@ def _summary(incident: Incident, site: Site) -> Markup:
     order, failed = incident.topology.vip_order, failures(incident)
     lines = [
         ("Moved", _list(incident.moves) if incident.moves else "nothing"),
-        ("Decided by", _list([_decided(each) for each in deciding(incident)])),
+        ("Decided by", _list([_decided(each) for each in deciding_rows(incident)])),
         *([("Failed", _list([f"{text}{_times(count)}" for text, count in failed]))] if failed else []),
         ("Detection", detection(incident, site.detection_ms)),
         *([("In doubt", _IN_DOUBT)] if uncertain else []),
         ("VIP order", f"{order}: {_ORDERS[order]}"),
         ("Asked for, not done", _list(incident.refusals) if incident.refusals else "nothing"),
-        ("Lasted", f"{took} until all was at rest" if incident.is_over else f"{took} so far; it goes on"),
+        ("Lasted", f"{took} until everything was at rest" if incident.is_over else f"{took} so far; it is not over"),
     ]
     facts = tag("dl", *(joined([tag("dt", name), tag("dd", text)]) for name, text in lines))
     lead = tag("p", _served(gaps, uncertain_ms(incident, site.detection_ms)), tag("small", _SERVED_NOTE), class_="lead")
@@ -164,7 +164,7 @@ def _served(gaps: Sequence[Stretch], uncertain_ms: float) -> str:
     return f"Clients were unserved {'; '.join([*parts, *([perhaps] if uncertain_ms else [])])}."
 
 
-def _decided(each: Deciding) -> Markup:
+def _decided(each: DecidingRow) -> Markup:
     text = f"{each.at_ms:.1f} ms{_times(each.times)}, {each.subject}: {each.reason} "
     return joined([text, tag("span", each.cite, class_="cite quiet")])
 
@@ -178,7 +178,7 @@ def _list(items: Sequence[str]) -> Markup:
 
 
 def _phases(incident: Incident) -> Markup:
-    phases = lasted(incident)
+    phases = timed_phases(incident)
     end = max((each.at_ms for each in phases), default=0.0)
     rows = [
         (each.name, f"{each.at_ms:.1f}", f"+{each.duration_ms:.1f}", _bar(each.begin_ms, each.at_ms, end), each.meaning)
@@ -186,7 +186,7 @@ def _phases(incident: Incident) -> Markup:
     ]
     heads = ("phase", "ended at, ms", "took, ms", "when", "what had happened")
     parts = [table(heads, rows, ("", "number", "number", "bar"))]
-    none = ", ".join(phase.name for phase in missing(incident))
+    none = ", ".join(phase.name for phase in missing_phases(incident))
     parts.append(
         tag(
             "p",
@@ -198,7 +198,7 @@ def _phases(incident: Incident) -> Markup:
 
 
 def _bar(begin_ms: float, end_ms: float, whole_ms: float) -> Markup:
-    """A phase as a part of the whole time; a line if it took none."""
+    """A phase as a part of the whole time; at least a thin line."""
     scale = 100 / whole_ms if whole_ms else 0.0
     left, width = min(begin_ms * scale, 99.2), max((end_ms - begin_ms) * scale, 0.8)
     line = '<line x1="0" y1="5" x2="100" y2="5" vector-effect="non-scaling-stroke"/>'

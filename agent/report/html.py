@@ -1,7 +1,6 @@
 """HTML for the report: elements and tables, with all text escaped.
 
-`Markup` is taken as it is. Any other text is escaped, so that a name or an error message is shown as it is, whatever it
-contains.
+`Markup` is used unchanged. Any other text is escaped, so that names and error messages are shown as they are.
 """
 
 import html

@@ -10,11 +10,11 @@ from ..pictures.sequences.sequence import sequence_svg
 
 _SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _FLATNESS, _HIGH_PX = 0.6, 660.0
-"""How high a part may be: relative to its width (A4 landscape with a heading), and at least, in pixels."""
+"""The largest height of a part: relative to its width (A4 landscape with a heading), but at least this many px."""
 
 
 def sequence_parts(incident: Incident) -> list[str]:
-    """The pictures in order. Messages at the same time stay together, however high that is."""
+    """The pictures in order. Messages at the same moment stay in one picture, even if it becomes too high."""
     topology = incident.topology
     messages = messages_of(topology, incident.handled)
     lifelines = lifelines_of(topology, messages)

@@ -72,7 +72,7 @@ def test_a_failure_is_reported_from_its_first_sign_to_the_last_announcement(reco
 
 def test_the_rows_that_led_to_changes_are_shown_with_their_sources(recorder):
     fail(recorder)
-    assert [(each.at_ms, each.subject, each.cite) for each in analysis.deciding(recorder.incident())] == [
+    assert [(each.at_ms, each.subject, each.cite) for each in analysis.deciding_rows(recorder.incident())] == [
         (0.0, "SIP Server", "[S2] failure, steps 2-3"),
         (5.25, "VIP", "[S2] manual, steps 7-8"),
         (5.25, "VIP", "[S2] manual, steps 7-8"),
@@ -81,7 +81,7 @@ def test_the_rows_that_led_to_changes_are_shown_with_their_sources(recorder):
 
 def test_if_nothing_was_changed_the_row_that_moved_is_shown(recorder):
     recorder.happens(0, ApplicationReported("SIP_Server_2", Mode.DOWN))
-    (step,) = analysis.deciding(recorder.incident())
+    (step,) = analysis.deciding_rows(recorder.incident())
     assert (step.subject, step.cite) == ("SIP Server", "[S1] backup host failure")
     text = document(recorder.incident(), Site(), [])
     assert_sound(text)
@@ -97,8 +97,8 @@ def test_a_failed_command_is_shown_with_its_reason_and_count(recorder):
         recorder.happens(turn * 1000 + 900, TimerFired("retry VIP"))
     recorder.done(4000, EnableVip)
     assert analysis.failures(recorder.incident()) == [("failed enable_vip host2: exit status 2: not permitted", 3)]
-    again = analysis.Deciding(1900, "VIP", "enabling it is tried again", "rule: a command fails", 3)
-    assert analysis.deciding(recorder.incident())[-1] == again
+    again = analysis.DecidingRow(1900, "VIP", "enabling it is tried again", "rule: a command fails", 3)
+    assert analysis.deciding_rows(recorder.incident())[-1] == again
     text = document(recorder.incident(), Site(), [])
     assert "<li>failed enable_vip host2: exit status 2: not permitted (3 times)</li>" in text
     assert "<li>1900.0 ms (3 times), VIP: enabling it is tried again " in text
@@ -115,7 +115,7 @@ def test_a_name_too_long_for_its_lane_keeps_its_distinctive_end(tmp_path):
 
 def test_a_refused_request_is_shown_with_the_reason(recorder):
     recorder.happens(0, SwitchoverRequested("SIP_Server_1"))
-    assert [each.reason for each in analysis.deciding(recorder.incident())] == ["it is primary already"]
+    assert [each.reason for each in analysis.deciding_rows(recorder.incident())] == ["it is primary already"]
     assert "SIP Server: it is primary already" in document(recorder.incident(), Site(), [])
 
 
@@ -157,7 +157,7 @@ def test_an_incident_that_goes_on_is_reported_up_to_now(recorder):
     text = document(recorder.incident(), Site(), [])
     assert_sound(text)
     assert "Clients were unserved at its end, and from then on." in text
-    assert "4.0 ms so far; it goes on" in text
+    assert "4.0 ms so far; it is not over" in text
     assert "unserved from then on" in pictures(text)[0]
 
 

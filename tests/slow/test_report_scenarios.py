@@ -45,9 +45,9 @@ def test_every_incident_of_the_lab_has_a_sound_report(lab, solution):
         assert_sound(text)
         assert text == document(incident, Site("lab", ("198.51.100.10",), 200), [])
         phases, chain, states = read_page(text).tables
-        assert [row[0] for row in phases[1:]] == [each.name for each in analysis.lasted(incident)]
-        assert sum(each.duration_ms for each in analysis.lasted(incident)) == pytest.approx(
-            analysis.lasted(incident)[-1].at_ms
+        assert [row[0] for row in phases[1:]] == [each.name for each in analysis.timed_phases(incident)]
+        assert sum(each.duration_ms for each in analysis.timed_phases(incident)) == pytest.approx(
+            analysis.timed_phases(incident)[-1].at_ms
         )
         assert len(chain) > len(incident.handled)
         assert any(row[1] == "changed" for row in states) == (incident.before != incident.after)
@@ -57,7 +57,7 @@ def reported(lab: Path, solution: str) -> list[tuple[str, list[str]]]:
     """Of each incident that moved the VIP: its cause, and the workflows and scenarios of the rows that decided."""
     moved = [each for each in incidents(lab / solution / "journal.sqlite") if each.moves]
     return [
-        (each.cause, sorted({row.cite.partition(",")[0] for row in analysis.deciding(each) if "[S" in row.cite}))
+        (each.cause, sorted({row.cite.partition(",")[0] for row in analysis.deciding_rows(each) if "[S" in row.cite}))
         for each in moved
     ]
 
@@ -70,7 +70,7 @@ def test_the_reports_of_the_four_workflows_cite_their_own_steps(lab):
     assert disconnected == ("SIP_Server_1: its host is lost, and the application with it", ["[S2] disconnected"])
     (*_, reconnection) = incidents(lab / "sip" / "journal.sqlite")
     assert reconnection.moves == []
-    assert [each.cite for each in analysis.deciding(reconnection)] == [
+    assert [each.cite for each in analysis.deciding_rows(reconnection)] == [
         "[S2] reconnection, steps 2-3",
         "[S2] reconnection, steps 7-8",
     ]

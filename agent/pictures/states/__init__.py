@@ -1,1 +1,1 @@
-"""State diagrams: the views of each machine, laid out and drawn from its rows, and the page about it."""
+"""State diagrams: the views of each machine, drawn from its rows, and its page."""

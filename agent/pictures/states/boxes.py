@@ -1,7 +1,7 @@
-"""Boxes and edges on the paper: how a picture's layout is drawn.
+"""Boxes and edges: how the layout of a picture is drawn.
 
-A box has a title, what is known of each side in the side's half, and what happens inside it; an edge has its labels,
-each a trigger over its commands.
+A box has a title, the meaning of the state for each side, and the rows that do not leave it. An edge has labels, each a
+trigger over its commands.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from .maps import TROUBLE
 SMALL_PX, SMALL_LINE_PX, LINE_PX, TITLE_PX = 11, 14, 17, 16
 MARGIN_PX, HEADING_PX, FOOT_PX = 24, 76, 60
 BOLDER = 1.12
-"""So much wider is bold text."""
+"""The width of bold text relative to plain text."""
 
 
 @frozen
 class Layout:
-    """A view on the paper: where each box is, and each edge; `axis` is the line that divides the two sides."""
+    """The layout of a view: the places of boxes and edges, and the x of the `axis` between the two sides, in px."""
 
     nodes: Mapping[str, Node]
     boxes: Mapping[str, Box]
@@ -32,7 +32,7 @@ class Layout:
 
 
 def drawn(found: Layout, title: str, note: str, initial: str = "") -> str:
-    """A layout as SVG, with a title above and a note below; `initial` is where an arrow points from a dot."""
+    """A layout as SVG, with a title above and a note below; an arrow from a dot points to the state `initial`."""
     extent = _extent(found, title)
     drawing = Drawing(extent.width, extent.height, title)
     drawing.add(f'<g transform="translate({number(-extent.x)} {number(-extent.y)})">')
@@ -56,7 +56,7 @@ def drawn(found: Layout, title: str, note: str, initial: str = "") -> str:
 def grid(
     nodes: Mapping[str, Node], gap: tuple[float, float], is_mirrored: bool = False
 ) -> tuple[dict[str, Box], float]:
-    """Every box in its row and column, and where the middle is; mirrored columns are equally wide."""
+    """The boxes by name, each in its row and column, and the x of the middle; mirrored columns are equally wide."""
     sizes = {word: size_of(node) for word, node in nodes.items()}
     last = max(node.at[1] for node in nodes.values())
     widths, heights = [0.0] * (last + 1), [0.0] * (max(node.at[0] for node in nodes.values()) + 1)
@@ -82,7 +82,7 @@ def _starts(sizes: Sequence[float], gap: float) -> list[float]:
 
 
 def _extent(found: Layout, title: str) -> Box:
-    """What all of it covers, the same on both sides of the axis, with a margin and room for what frames it."""
+    """The extent of the picture, equal on both sides of the axis, with a margin and room for heading and note."""
     boxes = [*found.boxes.values(), *(one.label for one in found.placed)]
     points = [point for one in found.placed for point in one.curve.points]
     points += [point for box in boxes for point in ((box.x, box.y), (box.x + box.width, box.y + box.height))]
@@ -128,7 +128,7 @@ def _box(drawing: Drawing, node: Node, box: Box) -> None:
 
 
 def _known(drawing: Drawing, node: Node, box: Box, y: float) -> float:
-    """What is known of each side, in its half of the box, or of both; and where that ends."""
+    """Draw the meaning for each side in its half of the box, or for both sides; returns the y of its end."""
     _rule(drawing, box, y)
     middle, bottom = box.middle[0], y + max(len(half) for half in node.sides) * SMALL_LINE_PX + 6
     if node.sides[1]:

@@ -1,4 +1,4 @@
-"""From the rows of a view to boxes and edges, before anything has its place on the paper."""
+"""The boxes and edges of a view, made from its rows; they have no places yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,12 +11,12 @@ from .pages import meanings
 from .views import View
 
 WRAP = 31
-"""What is longer in a label, in characters, goes on in the next line."""
+"""The length of a label's lines, in characters."""
 
 
 @frozen
 class Label:
-    """What stands on an edge or inside a box: triggers with their guard, over commands."""
+    """The text on an edge or inside a box: triggers with their guard, over commands."""
 
     triggers: tuple[str, ...]
     commands: str
@@ -29,9 +29,9 @@ class Label:
 
 @frozen
 class Node:
-    """A box: the states that it stands for, what is written in it, and its row and column in the map.
+    """A box: the states that it stands for, its text, and its row and column in the map.
 
-    `sides` is what is known of side 1 and of side 2, in lines; if that is one thing, it is in the first.
+    `sides` are the meanings of the state for side 1 and for side 2, in lines; a common meaning is in the first.
     """
 
     states: tuple[str, ...]
@@ -56,7 +56,7 @@ Graph = tuple[Mapping[str, Node], tuple[Edge, ...]]
 def graph_of(table: Table, view: View) -> Graph:
     """The boxes of a view by their words in the map, and its edges without their mirror images.
 
-    `CoreError` if a row of the view begins or ends at a state that its map does not show.
+    Raises `CoreError` if a row of the view begins or ends at a state that its map does not show.
     """
     edges: dict[tuple[str, str], list[Row]] = {}
     inside: dict[str, list[Row]] = {}
@@ -77,11 +77,11 @@ def graph_of(table: Table, view: View) -> Graph:
 
 
 def listed(table: Table, view: View) -> tuple[Node, ...]:
-    """The boxes of a view without a map: one for each set of states in which the same is done."""
-    found: dict[str, list[Row]] = {}
+    """The boxes of a view without a map: one for each set of states that share their rows."""
+    by_source: dict[str, list[Row]] = {}
     for row in rows_of(table, view):
-        found.setdefault(row.source, []).append(row)
-    return tuple(_group(table, source, "_1", _labels(rows, 1), (0, 0)) for source, rows in found.items())
+        by_source.setdefault(row.source, []).append(row)
+    return tuple(_group(table, source, "_1", _labels(rows, 1), (0, 0)) for source, rows in by_source.items())
 
 
 def mirror(word: str) -> str:
@@ -109,14 +109,14 @@ def _sources(table: Table, view: View, row: Row) -> Iterator[str]:
         yield group[0]
         return
     for source in table.sided if row.source == "*" else row.source.split():
-        found = sorted(word for word in view.placement if bare(word) == source)
-        if not found:
+        words = sorted(word for word in view.placement if bare(word) == source)
+        if not words:
             raise CoreError(f"the map of the view {view.name!r} of the {table.name} does not show {source}")
-        yield found[0]
+        yield words[0]
 
 
 def _target(row: Row, source: str, table: Table) -> str:
-    """Where a row leads from a box: the word of another one, or nothing if it stays."""
+    """The word of the box to which a row leads; "" if it stays."""
     if row.destination == "=":
         return ""
     name = row.destination.removeprefix("~")
@@ -145,17 +145,17 @@ def _group(table: Table, group: str, word: str, inside: tuple[Label, ...], at: t
     states = tuple(f"{name}{end}" for name in names for end in (ends if name in table.sided else ("",)))
     end = ends[0] if len(ends) == 1 else ""
     of_side = f"any state of side {end[-1]}" if end else "any state of a side"
-    told = (
+    shown = (
         of_side if source == "*" else f"{source}{end}" if source in table.sided else source for source in group.split()
     )
-    return Node(states, tuple(in_lines(", ".join(told), 34)), ((), ()), inside, at)
+    return Node(states, tuple(in_lines(", ".join(shown), 34)), ((), ()), inside, at)
 
 
 def _sides(table: Table, word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    told = meanings(table).get(bare(word), ())
-    if len(told) < 2:
-        return tuple(line for text in told for line in in_lines(text, 24)), ()
-    first, second = told if _side_of(word) == 1 else told[::-1]
+    meaning = meanings(table).get(bare(word), ())
+    if len(meaning) < 2:
+        return tuple(line for text in meaning for line in in_lines(text, 24)), ()
+    first, second = meaning if _side_of(word) == 1 else meaning[::-1]
     return tuple(in_lines(first, 16)), tuple(in_lines(second, 16))
 
 
@@ -180,7 +180,7 @@ def _labels(rows: Sequence[Row], this: int) -> tuple[Label, ...]:
 
 
 def _triggers(row: Row, this: int) -> list[str]:
-    """The triggers of a row; where they begin alike, that is said once: `side2_held or enabled`."""
+    """The triggers of a row; a common beginning is written once: `side2_held or enabled`."""
     names = [side(name, this) for name in row.trigger.split()]
     stems = {name.rpartition("_")[0] for name in names}
     if len(stems) > 1 or stems == {""}:
@@ -189,12 +189,12 @@ def _triggers(row: Row, this: int) -> list[str]:
 
 
 def _command(text: str, this: int) -> str:
-    verb, _, who = text.partition(" ")
-    return f"{verb} {this if who == 'this' else 3 - this}" if who else verb
+    verb, _, name = text.partition(" ")
+    return f"{verb} {this if name == 'this' else 3 - this}" if name else verb
 
 
 def in_lines(text: str, width: int) -> Iterator[str]:
-    """A text in lines of at most so many characters; a word that is longer stands alone."""
+    """A text in lines of at most `width` characters; a longer word gets a line of its own."""
     line = ""
     for word in text.split():
         if line and len(line) + 1 + len(word) > width:

@@ -1,4 +1,4 @@
-"""The maps: every view of every machine, with the rows that it takes and the place of each of its states."""
+"""The views of every machine: the rows that each takes, and the places of its states."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ from .views import Rows, View, moving
 from .vip_maps import VIP_VIEWS
 
 TROUBLE = frozenset(("split_brain", "both_backup", "out_of_service", "cut_off", "conflict"))
-"""The states that stand out: what nobody wants to find a solution in."""
+"""The states that are highlighted, because a solution in them is in trouble."""
 
 _LINK = (
     View(
@@ -95,8 +95,8 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
 
 
 def rows_of(table: Table, view: View) -> Iterator[Row]:
-    """The rows that a view shows: those that no view before it takes."""
+    """The rows that a view shows: those that it takes and no view before it takes."""
     for row in moving(table):
-        taker = next((one for one in VIEWS[table.name] if any(rows.take(row) for rows in one.takes)), None)
-        if taker is not None and taker.name == view.name:
+        first = next((each for each in VIEWS[table.name] if any(rows.take(row) for rows in each.takes)), None)
+        if first is not None and first.name == view.name:
             yield row

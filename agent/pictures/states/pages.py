@@ -1,7 +1,7 @@
-"""Pages about the tables: Markdown tables and Mermaid state diagrams, made from the very rows that run.
+"""Pages about the tables: Markdown tables and Mermaid state diagrams, made from the rows that run in service.
 
-A machine is drawn once here, for *this* side; `(other side)` marks a row whose destination belongs to the other side.
-The pictures that a page shows are made elsewhere, from the same rows.
+A page describes a machine for *this* side; `(other side)` marks a row whose destination belongs to the other side. The
+pictures that a page shows are made elsewhere, from the same rows.
 """
 
 import itertools
@@ -12,10 +12,10 @@ from ....fsm.machines import alarm, application, link, pair, placement, vip
 from ....fsm.tables.table import Ignored, Impossible, Row, Table
 
 DRAWN_WHOLE = 20
-"""A table with more rows than this is drawn in Mermaid with those alone that the documents describe."""
+"""A table with more rows than this is drawn in Mermaid only with the rows that the documents describe."""
 
 MERMAID_WIDTH = 24
-"""Triggers that together are longer, in characters, stand below each other."""
+"""Triggers that together are longer than this, in characters, are written one below the other."""
 
 MODULES = {
     module_table.name: module
@@ -28,11 +28,11 @@ MODULES = {
         (vip, vip.VIP),
     )
 }
-"""Where each machine is told of in words, by its name."""
+"""The module that describes each machine, by the machine's name."""
 
 
 def page(table: Table, pictures: Sequence[tuple[str, str]] = ()) -> str:
-    """A page about one machine: what it is for, its pictures, and every row with its reason.
+    """A page about one machine: its purpose, its pictures, and every row with its reason.
 
     `pictures` are titles and file names, relative to the page, in the order in which they are shown.
     """
@@ -76,7 +76,7 @@ def page(table: Table, pictures: Sequence[tuple[str, str]] = ()) -> str:
 
 
 def meanings(table: Table) -> Mapping[str, tuple[str, ...]]:
-    """What a machine's module lists of its states, by their names in the rows: of this side and the other, or of both.
+    """The meanings of states in a machine's module, by state: for this side and the other side, or for both.
 
     >>> meanings(pair.PAIR)["no_redundancy"], meanings(pair.PAIR)["out_of_service"], meanings(link.LINK)
     (('primary', 'down'), ('both down',), {})
@@ -86,17 +86,17 @@ def meanings(table: Table) -> Mapping[str, tuple[str, ...]]:
     if not heads:
         return {}
     this, other = lines[heads[0]].index("this"), lines[heads[0]].index("other")
-    found: dict[str, tuple[str, ...]] = {}
+    by_state: dict[str, tuple[str, ...]] = {}
     for line in itertools.takewhile(str.strip, lines[heads[0] + 1 :]):
         of_other = re.split(r"  +", line[other:])[0]
-        found[line[:this].strip()] = tuple(text for text in (line[this:other].strip(), of_other) if text)
-    return found
+        by_state[line[:this].strip()] = tuple(text for text in (line[this:other].strip(), of_other) if text)
+    return by_state
 
 
 def mermaid(table: Table) -> Iterator[str]:
-    """The lines of a Mermaid state diagram: an edge from state to state, labelled with all that leads along it.
+    """The lines of a Mermaid state diagram: one edge for each pair of states, labelled with all rows between them.
 
-    What a state of a small machine does without leaving it stands inside of it.
+    The rows of a small machine that stay in a state are written inside the state.
     """
     yield from ("stateDiagram-v2", "    direction TB")
     if _is_small(table):
@@ -140,7 +140,7 @@ def _label(row: Row) -> str:
 
 
 def _states(row: Row | Ignored | Impossible, table: Table) -> str:
-    """The source states; those that are left out, where they are fewer."""
+    """The source states of a row, or `every state but ...` if that is shorter."""
     if row.source == "*":
         return "every state with a side"
     sources = set(_sources(row, table))

@@ -20,7 +20,7 @@ PAIR_VIEWS = (
     ),
     View(
         "looks",
-        "what is not known is looked at",
+        "a result is not known: look first",
         takes=(Rows(cite="rule: look first"),),
     ),
     View(
@@ -36,7 +36,7 @@ PAIR_VIEWS = (
     ),
     View(
         "switchover",
-        "a switchover that does not go through",
+        "a switchover that does not succeed",
         takes=(Rows(source="demoting promoting"),),
         groups={"promoted": "promoting both_backup"},
         is_mirrored=False,
@@ -123,7 +123,7 @@ PAIR_VIEWS = (
     ),
     View(
         "taking-over",
-        "no primary, and a takeover on which something else comes",
+        "no primary, and other events during a takeover",
         groups={"promoted": "taking_over taking_over_lost"},
         is_mirrored=False,
         gap=(200, 130),

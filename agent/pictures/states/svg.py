@@ -1,8 +1,8 @@
 """State diagrams as SVG: the views of a machine, drawn from its rows.
 
-A box is a state; under its name stands what is known of each side, side 1 on the left. An edge carries its trigger,
-with the guard in brackets, over its commands; what a state does without leaving it stands inside its box. Where a
-machine knows two sides, the edges of one are told in full and their mirror images are fainter.
+A box is a state; below its name is its meaning for each side, side 1 on the left. An edge has its trigger, with the
+guard in brackets, over its commands; rows that stay in a state are written inside its box. If a machine has two sides,
+the edges of one side have labels, and their mirror images are fainter.
 """
 
 import functools
@@ -18,18 +18,18 @@ LIST_COLUMNS, LIST_GAP_PX = 3, 28
 
 
 def views(table: Table) -> tuple[View, ...]:
-    """The views of a machine, the main one first; each has a `name` for a file and a `title` for a reader."""
+    """The views of a machine, the main one first; each has a `name` (for files) and a `title` (for people)."""
     return VIEWS[table.name]
 
 
 def state_svg(table: Table, view: View) -> str:
     """A view of a machine as SVG.
 
-    A box's rectangle names its state, or all states that it stands for, in the attribute `data-state`: a page lights
-    `redundant_1` by giving the class `lit` to what `[data-state~="redundant_1"]` selects.
+    The attribute `data-state` of a box's rectangle names its state, or all states that it stands for. A page highlights
+    `redundant_1` by giving the class `lit` to the elements that `[data-state~="redundant_1"]` selects.
     """
     found = layout(table, view)
-    notes = ["a trigger, with its guard in brackets, stands over its commands"]
+    notes = ["a trigger, with its guard in brackets, is above its commands"]
     if found.has_ghosts:
         notes.append("fainter: the mirror image")
     elif table.sided:
@@ -39,7 +39,7 @@ def state_svg(table: Table, view: View) -> str:
 
 @functools.lru_cache(maxsize=128)
 def layout(table: Table, view: View) -> Layout:
-    """Where everything of a view stands."""
+    """The layout of a view."""
     if not view.map:
         return _columns(table, view)
     nodes, edges = graph_of(table, view)
@@ -52,11 +52,11 @@ def layout(table: Table, view: View) -> Layout:
 
 
 def _columns(table: Table, view: View) -> Layout:
-    """A view without a map: its boxes in columns, each put where there is most room."""
+    """The layout of a view without a map: its boxes in columns, each in the column with the most room."""
     nodes = {str(position): node for position, node in enumerate(listed(table, view))}
     columns: list[list[str]] = [[] for _ in range(min(LIST_COLUMNS, len(nodes)))]
     for word in nodes:
-        min(columns, key=lambda column: sum(size_of(nodes[one])[1] + LIST_GAP_PX for one in column)).append(word)
+        min(columns, key=lambda column: sum(size_of(nodes[each])[1] + LIST_GAP_PX for each in column)).append(word)
     boxes: dict[str, Box] = {}
     left = 0.0
     for column in columns:

@@ -1,14 +1,14 @@
-"""Views: which rows of a machine are drawn together, and where their states stand.
+"""Views: which rows of a machine are drawn together, and the places of their states.
 
-A small machine has one view, a large one several, so that each can be read. A row goes to the first view that takes
-it, and every row that moves or commands must find one. A view's `map` is its placement: a word is a state, a dot an
-empty place. Of a state that belongs to a side only one is written, and its mirror image stands on the other half:
-side 1 is left, side 2 is right. The edges that begin at what is written are told in full, so that a map tells one
-story through (the primary on side 1 fails, side 2 takes over); the mirror image is drawn fainter. Where no mirror
-image is drawn, both states of a kind may be written; then the edges of side 1 are drawn.
+A small machine has one view. A large one has several, so that each can be read. A row belongs to the first view that
+takes it, and every row that moves or commands must belong to one. The `map` of a view gives the places: a word is a
+state, a dot is an empty place. Of a state with two sides only one is written; its mirror image is in the other half:
+side 1 is left, side 2 is right. The edges from the written states have labels, so that a map tells one whole story (the
+primary on side 1 fails, side 2 takes over); the mirror image is drawn fainter. If no mirror image is drawn, both sides
+of a state may be written; then the edges of side 1 are drawn.
 
-In place of a state, a map may name a *group*: several states in which the same is decided, drawn as one box. A view
-without a map shows what states do without moving, grouped alike.
+A word of the map may also name a *group*: several states that share their rows, drawn as one box. A view without a map
+shows the rows that stay, in one box for each group of states.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,14 @@ from ....fsm.tables.table import Row, Table
 
 @frozen
 class Rows:
-    """Rows that a view takes: of these sources, with these triggers, ... (one of the words; empty: any at all)."""
+    """Rows that a view takes: with one of these sources, one of these triggers, and so on (empty: any)."""
 
     source: str = ""
     trigger: str = ""
     guard: str = ""
     destination: str = ""
     cite: str = ""
-    """How the citation begins."""
+    """The beginning of the citation."""
 
     def take(self, row: Row) -> bool:
         """Whether a row is one of them."""
@@ -43,7 +43,7 @@ class Rows:
 
 @frozen
 class View:
-    """One picture of a machine: `name` is for its file, `title` for its reader."""
+    """One picture of a machine, with a `name` (for its file) and a `title` (for people)."""
 
     name: str
     title: str
@@ -51,13 +51,13 @@ class View:
     map: str = ""
     groups: Mapping[str, str] = field(factory=dict[str, str], hash=False)
     is_mirrored: bool = True
-    """Whether the mirror image is drawn; where it is not, the same holds with the sides exchanged."""
+    """Whether the mirror image is drawn; if not, the picture is also true with the sides exchanged."""
     gap: tuple[int, int] = (150, 70)
-    """How far the columns and the rows of the map are apart, in px."""
+    """The distance between the columns and between the rows of the map, in px."""
 
     @property
     def placement(self) -> dict[str, tuple[int, int]]:
-        """Where each word of the map stands: its row and its column."""
+        """The place of each word of the map: its row and its column."""
         return {
             word: (row, column)
             for row, words in enumerate(self._words)
@@ -67,7 +67,7 @@ class View:
 
     @property
     def columns(self) -> int:
-        """How many columns the map has; `CoreError` if its rows are not equally long."""
+        """The number of columns of the map. Raises `CoreError` if its rows are not equally long."""
         counts = {len(words) for words in self._words}
         if len(counts) > 1:
             raise CoreError(f"the map of the view {self.name!r} has lines of {sorted(counts)} words")
@@ -79,11 +79,11 @@ class View:
 
 
 def moving(table: Table) -> Iterator[Row]:
-    """The rows that do something: those that go to another state, and those that have outputs."""
+    """The rows that go to another state or have outputs."""
     for row in table.rows:
         if isinstance(row, Row) and (row.outputs or row.destination not in ("=", row.source)):
             yield row
 
 
-def _one_of(words: str, found: str) -> bool:
-    return not words or not set(words.split()).isdisjoint(found.split())
+def _one_of(wanted: str, words: str) -> bool:
+    return not wanted or not set(wanted.split()).isdisjoint(words.split())

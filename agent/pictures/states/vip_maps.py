@@ -26,12 +26,12 @@ VIP_VIEWS = (
     ),
     View(
         "literal",
-        "the policy `literal`, under which every reaction launches its script",
+        "the policy `literal`: every reaction launches its script",
         takes=(Rows(cite="[S1]"),),
     ),
     View(
         "looks",
-        "what is not known is looked at",
+        "a result is not known: look first",
         takes=(Rows(cite="rule: look first"),),
     ),
     View(
@@ -41,7 +41,7 @@ VIP_VIEWS = (
     ),
     View(
         "given-up",
-        "what fails is not wanted any more, or goes another way",
+        "what fails is given up, or done in another way",
         takes=(Rows(trigger=_FAILURES),),
         groups={"shared": "sharing covering"},
         is_mirrored=False,
@@ -142,8 +142,8 @@ VIP_VIEWS = (
         """,
     ),
     View(
-        "wishes",
-        "the newest wish counts",
+        "requests",
+        "the latest request counts",
         takes=(Rows(trigger="this_enable_asked this_disable_asked other_enable_asked other_disable_asked"),),
         groups={"both": "sharing covering draining", "arriving": "moving releasing"},
         is_mirrored=False,

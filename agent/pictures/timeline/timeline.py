@@ -35,7 +35,7 @@ _FILLINGS = (
 _LEGEND = (
     (Look.FULL, "primary; VIP held"),
     (Look.LIGHT, "backup, up, connected, served"),
-    (Look.UNDER_WAY, "change ordered; silent"),
+    (Look.UNDER_WAY, "command pending; silent"),
     (Look.CROSSED, "down, lost, unserved"),
     (Look.UNKNOWN, "not known"),
     (Look.BARE, "VIP not held"),

@@ -111,7 +111,7 @@ _COUNTS = {
     _ALARM: "one for each alarm condition",
     _PLACEMENT: "one for the solution",
     _VIP: "one for the solution",
-    JOINT: "looked at when all is done",
+    JOINT: "checked at the end of an event",
 }
 
 _WRAP = 40
