@@ -161,7 +161,7 @@ def test_a_program_that_the_units_would_hide_is_refused(monkeypatch, tmp_path, c
     assert main(["units", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
         "switchover: /root/venv/bin/switchover is in /root, which the units hide from the daemons: install it"
-        " elsewhere, such as in /opt/switchover, and run its `switchover units`\n"
+        " elsewhere, for example in /opt/switchover, and run `switchover units` from there\n"
     )
     assert list(tmp_path.iterdir()) == []
     assert hidden_by(Path("/opt/switchover")) is None
