@@ -64,7 +64,7 @@ def _why_not_playable(solution: str, names: Sequence[str], options: argparse.Nam
 
 
 def _why_logs_cannot_be_kept(options: argparse.Namespace) -> str | None:
-    """The reason why the logs cannot be kept there, found before anything is done; None if they can."""
+    """The reason why the logs cannot be kept there, before anything is done; None if they can."""
     if options.simulated:
         return "simulated hosts write no logs"
     directory = Path(options.keep_logs).absolute()

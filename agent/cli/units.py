@@ -58,8 +58,8 @@ def unit(name: str, command: tuple[str, ...], user: str = "root") -> str:
 def program() -> tuple[str, ...]:
     """The command line of this installation of `switchover`, with absolute paths."""
     beside = Path(sys.executable).with_name("switchover")
-    if found := shutil.which(str(beside)):
-        return (found,)
+    if installed := shutil.which(str(beside)):
+        return (installed,)
     return (sys.executable, "-m", "switchover.agent")
 
 
@@ -75,4 +75,4 @@ def quoted(word: str) -> str:
 
 def hidden_by(path: Path) -> str | None:
     """The hidden directory that contains this path, or None."""
-    return next((found for found in HIDDEN if path.is_relative_to(found)), None)
+    return next((directory for directory in HIDDEN if path.is_relative_to(directory)), None)

@@ -255,7 +255,7 @@ def parts(topology: Topology, old: int) -> dict[str, str]:
     """The names of a scenario before which side `old` (1 or 2) is primary: applications and hosts, by role."""
     pairs = dict(zip(("sip", "vm", "rm", "mcp"), topology.components, strict=True))
     new = 3 - old
-    found = {
+    names = {
         "side": str(new),
         "old_side": str(old),
         "new_host": topology.hosts[new - 1],
@@ -263,5 +263,5 @@ def parts(topology: Topology, old: int) -> dict[str, str]:
         "premise": topology.outside[0],
     }
     for part, pair in pairs.items():
-        found[f"{part}_new"], found[f"{part}_old"] = pair.applications[new - 1], pair.applications[old - 1]
-    return found
+        names[f"{part}_new"], names[f"{part}_old"] = pair.applications[new - 1], pair.applications[old - 1]
+    return names

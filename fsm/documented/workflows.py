@@ -57,14 +57,14 @@ def steps(text: str) -> tuple[WorkflowStep, ...]:
     >>> steps("1  the primary fails \\n 2  its host's LCA reports it \\n reported {old} down")[1]
     WorkflowStep(number=2, text="its host's LCA reports it", marks=('reported {old} down',))
     """
-    found: list[tuple[int, str, list[str]]] = []
+    parsed: list[tuple[int, str, list[str]]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         number, _, rest = line.partition("  ")
         if rest:
-            found.append((0 if number == "-" else int(number), rest, []))
+            parsed.append((0 if number == "-" else int(number), rest, []))
         else:
-            found[-1][2].append(line)
-    return tuple(WorkflowStep(number, rest, tuple(marks)) for number, rest, marks in found)
+            parsed[-1][2].append(line)
+    return tuple(WorkflowStep(number, rest, tuple(marks)) for number, rest, marks in parsed)
 
 
 MANUAL = Workflow(
@@ -182,12 +182,12 @@ WORKFLOWS = {workflow.name: workflow for workflow in (MANUAL, FAILURE, DISCONNEC
 
 def roles(topology: Topology, pair: int, new: int) -> dict[str, str]:
     """The names by role (pair, applications, hosts) in a workflow that ends with side `new` (1 or 2) as primary."""
-    found, hosts = topology.pairs[pair], topology.hosts
+    chosen, hosts = topology.pairs[pair], topology.hosts
     return {
-        "pair": found.name,
+        "pair": chosen.name,
         "side": str(new),
-        "new": found.applications[new - 1],
-        "old": found.applications[2 - new],
+        "new": chosen.applications[new - 1],
+        "old": chosen.applications[2 - new],
         "new_host": hosts[new - 1],
         "old_host": hosts[2 - new],
     }
@@ -195,8 +195,8 @@ def roles(topology: Topology, pair: int, new: int) -> dict[str, str]:
 
 def states_of(topology: Topology, state: SolutionState) -> set[str]:
     """The states of the pairs, of single applications and of the VIP, in the words of `Workflow.ends`."""
-    pairs = {f"{pair.name} {found.state}" for pair, found in zip(topology.pairs, state.pairs, strict=True)}
-    applications = {f"{name} {found}" for name, found in zip(topology.applications, state.applications, strict=True)}
+    pairs = {f"{pair.name} {each.state}" for pair, each in zip(topology.pairs, state.pairs, strict=True)}
+    applications = {f"{name} {each}" for name, each in zip(topology.applications, state.applications, strict=True)}
     return {*pairs, *applications, f"VIP {state.vip}"}
 
 
@@ -210,10 +210,10 @@ def recognise(workflow: Workflow, parts: dict[str, str], records: Sequence[str])
     for step in workflow.steps:
         marks = tuple(mark.format(**parts) for mark in step.marks)
         positions = [_find(mark, records, start) for mark in marks]
-        found = [position for position in positions if position is not None]
-        seen = len(found) == len(marks)
-        yield SeenStep(step.number, step.text, marks, max(found, default=0) if seen else None)
-        start = min(found, default=start)
+        known = [position for position in positions if position is not None]
+        seen = len(known) == len(marks)
+        yield SeenStep(step.number, step.text, marks, max(known, default=0) if seen else None)
+        start = min(known, default=start)
 
 
 def _find(mark: str, records: Sequence[str], start: int) -> int | None:

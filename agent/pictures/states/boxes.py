@@ -31,24 +31,24 @@ class Layout:
     has_ghosts: bool
 
 
-def drawn(found: Layout, title: str, note: str, initial: str = "") -> str:
+def drawn(layout: Layout, title: str, note: str, initial: str = "") -> str:
     """A layout as SVG, with a title above and a note below; an arrow from a dot points to the state `initial`."""
-    extent = _extent(found, title)
+    extent = _extent(layout, title)
     drawing = Drawing(extent.width, extent.height, title)
     drawing.add(f'<g transform="translate({number(-extent.x)} {number(-extent.y)})">')
-    drawing.text(found.axis, extent.y + 32, title, "big strong middle")
-    drawing.text(found.axis, extent.y + extent.height - 18, note, "small faint middle")
-    for edge, one in zip(found.edges, found.placed, strict=True):
-        if found.has_ghosts and (mirror(edge.source), mirror(edge.target)) != (edge.source, edge.target):
-            _curve(drawing, one.curve.mirrored(found.axis), "ghost")
-    for one in found.placed:
-        _curve(drawing, one.curve, "line")
-    for edge, one in zip(found.edges, found.placed, strict=True):
-        _label(drawing, one.label, edge.labels)
-    for word, node in found.nodes.items():
-        _box(drawing, node, found.boxes[word])
-    if initial in found.boxes:
-        _initial(drawing, found.boxes[initial])
+    drawing.text(layout.axis, extent.y + 32, title, "big strong middle")
+    drawing.text(layout.axis, extent.y + extent.height - 18, note, "small faint middle")
+    for edge, place in zip(layout.edges, layout.placed, strict=True):
+        if layout.has_ghosts and (mirror(edge.source), mirror(edge.target)) != (edge.source, edge.target):
+            _curve(drawing, place.curve.mirrored(layout.axis), "ghost")
+    for place in layout.placed:
+        _curve(drawing, place.curve, "line")
+    for edge, place in zip(layout.edges, layout.placed, strict=True):
+        _label(drawing, place.label, edge.labels)
+    for word, node in layout.nodes.items():
+        _box(drawing, node, layout.boxes[word])
+    if initial in layout.boxes:
+        _initial(drawing, layout.boxes[initial])
     drawing.add("</g>")
     return str(drawing)
 
@@ -75,20 +75,20 @@ def grid(
 
 
 def _starts(sizes: Sequence[float], gap: float) -> list[float]:
-    found = [0.0]
+    starts = [0.0]
     for size in sizes[:-1]:
-        found.append(found[-1] + size + gap)
-    return found
+        starts.append(starts[-1] + size + gap)
+    return starts
 
 
-def _extent(found: Layout, title: str) -> Box:
+def _extent(layout: Layout, title: str) -> Box:
     """The extent of the picture, equal on both sides of the axis, with a margin and room for heading and note."""
-    boxes = [*found.boxes.values(), *(one.label for one in found.placed)]
-    points = [point for one in found.placed for point in one.curve.points]
+    boxes = [*layout.boxes.values(), *(place.label for place in layout.placed)]
+    points = [point for place in layout.placed for point in place.curve.points]
     points += [point for box in boxes for point in ((box.x, box.y), (box.x + box.width, box.y + box.height))]
-    half = max(250, width_of(title, TITLE_PX) * BOLDER / 2, *(abs(x - found.axis) for x, _ in points)) + MARGIN_PX
+    half = max(250, width_of(title, TITLE_PX) * BOLDER / 2, *(abs(x - layout.axis) for x, _ in points)) + MARGIN_PX
     top, bottom = min(y for _, y in points), max(y for _, y in points)
-    return Box(found.axis - half, top - HEADING_PX, 2 * half, bottom - top + HEADING_PX + FOOT_PX)
+    return Box(layout.axis - half, top - HEADING_PX, 2 * half, bottom - top + HEADING_PX + FOOT_PX)
 
 
 # Boxes.

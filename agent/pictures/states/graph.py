@@ -171,11 +171,11 @@ def _labels(rows: Sequence[Row], this: int) -> tuple[Label, ...]:
         Label(
             (
                 *(line for name in names for line in in_lines(name, WRAP)),
-                *(in_lines(f"[{' or '.join(found)}]", WRAP) if any(found) else ()),
+                *(in_lines(f"[{' or '.join(any_of)}]", WRAP) if any(any_of) else ()),
             ),
             "; ".join(_command(text.strip(), this) for text in outputs.split(";")),
         )
-        for (names, outputs), found in guards.items()
+        for (names, outputs), any_of in guards.items()
     )
 
 

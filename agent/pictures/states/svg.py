@@ -28,13 +28,13 @@ def state_svg(table: Table, view: View) -> str:
     The attribute `data-state` of a box's rectangle names its state, or all states that it stands for. A page highlights
     `redundant_1` by giving the class `lit` to the elements that `[data-state~="redundant_1"]` selects.
     """
-    found = layout(table, view)
+    of_view = layout(table, view)
     notes = ["a trigger, with its guard in brackets, is above its commands"]
-    if found.has_ghosts:
+    if of_view.has_ghosts:
         notes.append("fainter: the mirror image")
     elif table.sided:
         notes.append("it is the same with the sides exchanged")
-    return drawn(found, f"{table.name}: {view.title}", "; ".join(notes), table.initial)
+    return drawn(of_view, f"{table.name}: {view.title}", "; ".join(notes), table.initial)
 
 
 @functools.lru_cache(maxsize=128)
