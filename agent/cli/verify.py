@@ -65,9 +65,7 @@ def verify(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) 
 def _exploring(exploration: Exploration, frontier: int) -> str:
     """The progress of an exploration, as text."""
     worlds, transitions = len(exploration.worlds), exploration.transitions
-    return (
-        f"{worlds:,} states, {transitions:,} transitions, {frontier:,} to go on from, {exploration.bytes / GIB:.2f} GiB"
-    )
+    return f"{worlds:,} states, {transitions:,} transitions, {frontier:,} left to explore, {exploration.bytes / GIB:.2f} GiB"
 
 
 def _explore(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Exploration:

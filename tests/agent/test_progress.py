@@ -132,5 +132,5 @@ def test_a_verification_says_how_far_it_is(tmp_path):
     bars = [line for line in plain(shown) if line.startswith("exploring ")]
     assert len(bars) > 3
     assert " states, " in bars[0]
-    assert bars[-1].partition(" transitions, ")[2].startswith("0 to go on from, ")
+    assert bars[-1].partition(" transitions, ")[2].startswith("0 left to explore, ")
     assert "always      holds " in shown
