@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and (not hasattr(options, "workflows") or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
-        options.workflows += rest  # after an option, where argparse takes no more of them
+        options.workflows += rest  # argparse does not take workflows that follow an option
     try:
         return options.run(options)
     except ConfigurationError as error:

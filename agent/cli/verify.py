@@ -64,8 +64,8 @@ def verify(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) 
 
 def _exploring(exploration: Exploration, frontier: int) -> str:
     """The progress of an exploration, as text."""
-    worlds, transitions = len(exploration.worlds), exploration.transitions
-    return f"{worlds:,} states, {transitions:,} transitions, {frontier:,} left to explore, {exploration.bytes / GIB:.2f} GiB"
+    worlds, transitions, gib = len(exploration.worlds), exploration.transitions, exploration.bytes / GIB
+    return f"{worlds:,} states, {transitions:,} transitions, {frontier:,} left to explore, {gib:.2f} GiB"
 
 
 def _explore(configured: Topology, bounds: Bounds, machines: Machines = MACHINES) -> Exploration:

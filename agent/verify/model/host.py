@@ -318,9 +318,9 @@ class HostModel:
         for number, mode in enumerate(host.modes[: self._redundant]):
             if mode is not Mode.DOWN:
                 other = Mode.BACKUP if mode is Mode.PRIMARY else Mode.PRIMARY
-                yield self._changed(host, number, other, f"is made {other} by another hand", fault=True)
+                yield self._changed(host, number, other, f"is made {other} by somebody else", fault=True)
         taken = evolve(host, vip="free" if host.holds_vip else "held")
-        text = f"the VIP is {'taken off' if host.holds_vip else 'put on'} {self.name} by another hand"
+        text = f"the VIP is {'taken off' if host.holds_vip else 'put on'} {self.name} by somebody else"
         yield self._reported(Move(text, taken, fault=True), (VipReported(self.name, taken.holds_vip),))
 
 
