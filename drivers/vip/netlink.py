@@ -31,6 +31,11 @@ FOREVER = 0xFFFFFFFF
 SOL_NETLINK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 270, 11, 12
 NLMSGERR_ATTR_MSG = 1
 
+# linux/sockios.h and linux/if.h: the request for an interface's number, and how long a name is with its final zero
+SIOCGIFINDEX, IFNAMSIZ = 0x8933, 16
+
+INTERFACE = struct.Struct("=16si20x")
+"""The name of an interface, and its number (struct ifreq)."""
 HEADER = struct.Struct("=IHHII")
 """Every message: length, type, flags, sequence number, port (struct nlmsghdr)."""
 ADDRESS = struct.Struct("=BBBBI")
@@ -72,7 +77,7 @@ class Netlink:
 
     def addresses(self, interface: str) -> list[Address]:
         """The interface's addresses. Raises `NoInterfaceError` if there is none of that name."""
-        body = ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, _number(interface))
+        body = ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, self._number(interface))
         for _ in range(LOOKS):
             answers, changed = self._request(RTM_GETADDR, NLM_F_DUMP, body)
             if not changed:
@@ -91,15 +96,43 @@ class Netlink:
         `noprefixroute` the kernel would add another and leave it behind. `nodad` saves the second of duplicate address
         detection, in which the address does not work yet.
         """
-        body = _about(interface, address)
+        body = self._about(interface, address) + _attribute(IFA_ADDRESS, address.packed)
         if address.version == 6:
             body += _attribute(IFA_CACHEINFO, struct.pack("=IIII", 0, FOREVER, 0, 0))
             body += _attribute(IFA_FLAGS, struct.pack("=I", IFA_F_NODAD | IFA_F_NOPREFIXROUTE))
         self._request(RTM_NEWADDR, NLM_F_ACK | NLM_F_REPLACE | NLM_F_CREATE, body)
 
     def remove(self, interface: str, address: Address) -> None:
-        """Remove the address, which has this prefix length. Raises `RefusedError`, also if it is not there."""
-        self._request(RTM_DELADDR, NLM_F_ACK, _about(interface, address))
+        """Remove the address, which has this prefix length. Raises `RefusedError`, also if it is not there.
+
+        The other end of a point-to-point address is not compared: another program may have added the address so.
+        """
+        self._request(RTM_DELADDR, NLM_F_ACK, self._about(interface, address))
+
+    def _about(self, interface: str, address: Address) -> bytes:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        body = ADDRESS.pack(family, address.network.prefixlen, 0, 0, self._number(interface))
+        return body + _attribute(IFA_LOCAL, address.packed)
+
+    def _number(self, interface: str) -> int:
+        """The interface's number. Raises `NoInterfaceError` only if the kernel says that there is none of that name.
+
+        `if_nametoindex` says so also when this process has no file descriptor left; then an address that is still there
+        would count as removed.
+        """
+        import fcntl  # here, because Windows has no such module, and `switchover check` is to work there
+
+        name = interface.encode()
+        if len(name) >= IFNAMSIZ:
+            raise NoInterfaceError(f"there is no interface {interface}")
+        try:
+            self._kernel = kernel = self._kernel or _connect()
+            answer = fcntl.ioctl(kernel, SIOCGIFINDEX, INTERFACE.pack(name, 0))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                raise NoInterfaceError(f"there is no interface {interface}") from None
+            raise RefusedError(f"the number of interface {interface} cannot be read: {error.strerror}") from error
+        return int(INTERFACE.unpack(answer)[1])
 
     def _request(self, kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
         """Send a request; return what the kernel lists in its answer, and whether that changed in the meantime."""
@@ -132,19 +165,6 @@ def _connect() -> socket.socket:
         kernel.close()
         raise
     return kernel
-
-
-def _number(interface: str) -> int:
-    try:
-        return socket.if_nametoindex(interface)
-    except OSError:
-        raise NoInterfaceError(f"there is no interface {interface}") from None
-
-
-def _about(interface: str, address: Address) -> bytes:
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    body = ADDRESS.pack(family, address.network.prefixlen, 0, 0, _number(interface))
-    return body + _attribute(IFA_LOCAL, address.packed) + _attribute(IFA_ADDRESS, address.packed)
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

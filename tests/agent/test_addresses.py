@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from switchover.drivers.errors import DriverError
-from switchover.drivers.vip import addresses, netlink
+from switchover.drivers.vip import addresses
 from switchover.drivers.vip.address_templates import (
     SUBINTERFACE,
     AddressCommands,
@@ -204,6 +206,40 @@ def test_an_address_with_another_prefix_length_counts_as_the_virtual_ip(host):
     host.run(scenario())
 
 
+def test_a_point_to_point_address_is_removed_as_well(host):
+    """Another program added it with another end; the host answers ARP for it all the same."""
+
+    async def scenario():
+        async with started(kernel()) as vip:
+            host.ip("addr add 198.51.100.10 peer 198.51.100.77/32 dev eth0")
+            host.ip("addr add 2001:db8::10 peer 2001:db8::77/128 dev eth0 nodad")
+            await vip.enable()
+            await vip.disable()
+            assert await vip.present() == frozenset()
+
+    host.run(scenario())
+
+
+def test_without_a_file_descriptor_an_address_does_not_count_as_removed(host):
+    async def scenario():
+        async with started(kernel()) as vip:
+            await vip.enable()
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+            try:
+                await vip.disable()
+                assert not await vip.held()
+                await vip.enable()
+                await vip.close()
+                with pytest.raises(DriverError, match="Too many open files"):
+                    await vip.disable()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            assert await vip.held()
+
+    host.run(scenario())
+
+
 def test_a_takeover_starts_no_process(host):
     async def scenario():
         async with started(kernel()) as vip:
@@ -249,8 +285,9 @@ def test_a_socket_that_fails_is_replaced(host):
     def scenario():
         netlink = Netlink()
         netlink.addresses("lo")
-        netlink._kernel.close()
-        with pytest.raises(DriverError, match=r"^rtnetlink failed: Bad file descriptor"):
+        with socket.socket() as other:  # from here on, a request goes to a socket that is not connected
+            os.dup2(other.fileno(), netlink._kernel.fileno())
+        with pytest.raises(DriverError, match=r"^rtnetlink failed: Broken pipe"):
             netlink.addresses("eth0")
         listed = netlink.addresses("eth0")
         netlink.close()
@@ -330,7 +367,7 @@ def test_an_interface_that_vanishes_during_a_call_counts_as_gone(host, monkeypat
 
     async def scenario():
         async with started(kernel()) as vip:
-            monkeypatch.setattr(netlink, "_number", lambda _: 4711)
+            monkeypatch.setattr(Netlink, "_number", lambda *_: 4711)
             assert not await vip.held()
             await vip.disable()
             with pytest.raises(DriverError, match=r"is not on eth0: No such device"):
