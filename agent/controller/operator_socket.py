@@ -101,6 +101,7 @@ class OperatorServer:
         except (OSError, ValueError) as error:  # the client went away, was silent for too long, or sent too long a line
             if not follows:
                 LOG.warning("a request was not answered: %s", error or type(error).__name__)
+            writer.transport.abort()  # `close` keeps the socket until the client has read the rest
         finally:
             writer.close()
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import socket
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from pathlib import Path
@@ -115,6 +117,28 @@ def test_a_client_that_never_reads_is_disconnected_in_the_end(play, monkeypatch,
         writer.close()
 
     play(scenario)
+
+
+def test_nothing_remains_of_a_client_that_was_hung_up_on(play, monkeypatch, eventually):
+    """It still does not read: what is left of its line is given up, and so is the descriptor."""
+    monkeypatch.setattr(followers, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(followers, "Feed", partial(followers.Feed, pause_s=0.0, every_s=0.0001))
+
+    async def scenario(harness: AgentHarness) -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(harness.path))
+            before = descriptors()
+            client.sendall(FOLLOW)
+            await eventually(lambda: followers_of(harness)._number == 1)
+            await eventually(lambda: followers_of(harness)._number == 0)
+            await eventually(lambda: descriptors() == before)
+
+    play(scenario)
+
+
+def descriptors() -> int:
+    """How many file descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))
 
 
 def test_clients_beyond_the_limit_are_disconnected_without_a_reply(play, monkeypatch, caplog):
