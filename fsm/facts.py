@@ -26,19 +26,14 @@ from typing import assert_never
 from .alarms import HAPPENINGS, Alarm, Happening, ReactionKind, event_id
 from .commands import LookAt, Promote
 from .events import Mode
-from .machines.pair import HAS_PRIMARY
+from .machines.pair import AT_REST, HAS_PRIMARY
 from .machines.vip import HELD
 from .state import SolutionState
 from .tables.triggers import PlacementTrigger, Trigger, VipTrigger
 from .topology import Topology, VipOrder
 
-_ORDERS = {
-    VipOrder.TOGETHER: "together",
-    VipOrder.DISABLE_FIRST: "disable_first",
-    VipOrder.ENABLE_FIRST: "enable_first",
-}
-
-_HAS_NONE = ("out_of_service", "out_of_sight", "cut_off")
+_ORDERS = {order: order.replace("-", "_") for order in VipOrder}
+"""The guards of the VIP's table that name an order."""
 
 
 def link_facts(state: SolutionState, side: int) -> frozenset[str]:
@@ -171,7 +166,7 @@ def joint_trigger(topology: Topology, state: SolutionState) -> Trigger:
     for pair, pair_state in zip(topology.pairs, state.pairs, strict=True):
         if pair_state.state.startswith(HAS_PRIMARY):
             primaries[pair.name] = int(pair_state.state[-1])
-        elif not pair_state.state.startswith(_HAS_NONE):
+        elif not pair_state.state.startswith(AT_REST):
             return Trigger(PlacementTrigger.BUSY)
     sides, can, better = set(primaries.values()), sides_that_can(topology, state), better_side(topology, state)
     if not sides:

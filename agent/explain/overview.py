@@ -10,9 +10,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from ...fsm.machines.link import UNREACHABLE
 from .meanings import LINK, MODE, PAIR, PLACEMENT, UNKNOWN, VIP, Fact, Mark, fact_of
-
-_IN_SIGHT = ("connected", "silent", "doubtful")
 
 
 @frozen
@@ -62,9 +61,7 @@ def overview(status: dict[str, Any], detection_ms: int) -> Overview:
     """The overview of this status. What was not heard for longer than `detection_ms` milliseconds does not count."""
     first, second = (_seen(host, detection_ms) for host in status["hosts"])
     hosts = (first, second)
-    is_sure = all(
-        seen.is_fresh or host["link"] not in _IN_SIGHT for seen, host in zip(hosts, status["hosts"], strict=True)
-    )
+    is_sure = all(map(_counts, hosts, status["hosts"]))
     lines = tuple(_lines(status, hosts, is_sure))
     placement = fact_of(PLACEMENT, status["placement"], _names(hosts)) if is_sure else UNKNOWN
     if all(line.state == "out_of_sight" for line in lines if line.kind == "pair"):
@@ -131,10 +128,15 @@ def _line(
     return Line(kind, name, *((fact, cells, state) if is_sure else (UNKNOWN, cells, "")), detail)
 
 
+def _counts(seen: Seen, host: dict[str, Any]) -> bool:
+    """Whether what the agent says of a host counts: it was heard lately, or there is no connection to it."""
+    return seen.is_fresh or host["link"] in UNREACHABLE
+
+
 def _link_cells(status: dict[str, Any], hosts: tuple[Seen, Seen]) -> tuple[Fact, Fact]:
     """A link that was given up is lost; one that is said to be connected counts only while the host is heard."""
     first, second = (
-        LINK[host["link"]] if seen.is_fresh or host["link"] not in _IN_SIGHT else UNKNOWN
+        LINK[host["link"]] if _counts(seen, host) else UNKNOWN
         for host, seen in zip(status["hosts"], hosts, strict=True)
     )
     return first, second

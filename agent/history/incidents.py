@@ -35,7 +35,7 @@ from ...fsm.commands import MovingCommand
 from ...fsm.facts import pair_of_the_vip
 from ...fsm.machines import pair, placement, vip
 from ...fsm.machines.alarm import ALARM
-from ...fsm.machines.link import LINK
+from ...fsm.machines.link import IN_SIGHT, LINK
 from .journal import Handled, replay
 from .wording import event_in_words
 
@@ -226,7 +226,7 @@ def is_served(topology: Topology, state: SolutionState) -> bool:
     The application is that of the pair that the VIP follows.
     """
     modes = state.pairs[pair_of_the_vip(topology)].modes
-    in_sight = [link in ("connected", "silent") for link in state.links]
+    in_sight = [link in IN_SIGHT for link in state.links]
     return any(
         seen and held and mode is Mode.PRIMARY for seen, held, mode in zip(in_sight, state.vip_held, modes, strict=True)
     )

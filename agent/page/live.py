@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import asdict
 
+from ...fsm.machines.link import IN_SIGHT
 from ..explain.overview import overview
 from .connection import AgentConnection
 
@@ -31,7 +32,7 @@ def health(agent: AgentConnection, detection_ms: int) -> dict[str, object]:
     """
     if agent.present is None:
         return {"ok": False, "heard": [], "reason": agent.trouble}
-    hosts = [host for host in agent.present.status["hosts"] if host["link"] in ("connected", "silent")]
+    hosts = [host for host in agent.present.status["hosts"] if host["link"] in IN_SIGHT]
     ages = {host["name"]: host["heard_ms_ago"] for host in hosts}
     heard = [host for host, age_ms in ages.items() if age_ms is not None and age_ms <= detection_ms]
     return {"ok": bool(heard), "heard": heard, "reason": "" if heard else f"no host was heard for {detection_ms} ms"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from attrs import define, frozen
 
 from ...fsm import Mode, SolutionState, Topology
+from ...fsm.machines.link import IN_SIGHT
 from .drawing.svg import Drawing, width_of
 
 _WIDTH, _HOST_PX, _EDGE = 900, 400, 24
@@ -57,7 +58,7 @@ class _Figure:
         return _EDGE if side == 1 else _WIDTH - _EDGE - _HOST_PX
 
     def _is_in_sight(self, side: int) -> bool:
-        return self.shown.state.links[side - 1] in ("connected", "silent")
+        return self.shown.state.links[side - 1] in IN_SIGHT
 
     def _draw_scs(self, drawing: Drawing) -> None:
         """The SCS side with the core's states, and its connections to the LCAs, broken to a host that is not heard."""

@@ -12,12 +12,10 @@ Rules of this module (numbered through the room, see `handling`):
 
 from ..errors import CoreError
 from ..events import HostReport, Mode
+from ..machines.link import IN_SIGHT
 from ..state import SolutionState
 from ..tables.triggers import ApplicationTrigger, PairTrigger, Trigger, VipTrigger
 from ..topology import Topology
-
-IN_SIGHT = ("connected", "silent")
-"""The states of a link in which its host's reports and results count."""
 
 Translated = tuple[SolutionState, tuple[Trigger, ...]]
 """The state with what an event says, and the triggers that follow, in order."""

@@ -37,10 +37,11 @@ from ..commands import (
     target_of,
 )
 from ..events import CommandFailed, CommandResult, CommandSucceeded, CommandTimedOut, CommandUnclear
+from ..machines.link import IN_SIGHT
 from ..state import SolutionState
 from ..tables.triggers import PairTrigger, Trigger, VipTrigger
 from ..topology import Topology
-from .reports import IN_SIGHT, Translated, observe_mode
+from .reports import Translated, observe_mode
 
 Failure = CommandFailed | CommandTimedOut | CommandUnclear
 """A result that is not a success."""

@@ -19,7 +19,7 @@ from ..alarms import Alarm, Reaction
 from ..commands import ChangingCommand, Command, HostCommand, target_of
 from ..machines.alarm import ALARM
 from ..machines.application import APPLICATION
-from ..machines.link import LINK
+from ..machines.link import LINK, UNREACHABLE
 from ..machines.pair import PAIR
 from ..machines.placement import PLACEMENT
 from ..machines.vip import VIP
@@ -29,9 +29,6 @@ from ..tables.triggers import PairTrigger, Trigger
 from ..timers import TimerKind
 from ..topology import Topology
 from .timing import start_timer
-
-_UNREACHABLE = ("unknown", "lost")
-"""The states of a link in which nothing is given to its host."""
 
 
 @frozen
@@ -132,7 +129,7 @@ class Work:
 
     def give(self, command: HostCommand) -> None:
         """Give a command its id and send it, unless its host is unreachable (rule 12) or it is pending (rule 13)."""
-        if self.state.links[self.topology.side_of(command.host) - 1] in _UNREACHABLE:
+        if self.state.links[self.topology.side_of(command.host) - 1] in UNREACHABLE:
             return  # rule 12
         pending = self.state.pending_for(target_of(command))
         changing = [position for position, earlier in enumerate(pending) if isinstance(earlier, ChangingCommand)]

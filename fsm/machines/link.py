@@ -23,6 +23,12 @@ from ..tables.triggers import LinkTrigger
 
 STATES = "unknown connected silent doubtful lost"
 
+IN_SIGHT = ("connected", "silent")
+"""The states in which the host's reports and results count."""
+
+UNREACHABLE = ("unknown", "lost")
+"""The states in which the host is given no command, because no result could come."""
+
 GROUPS = {
     "NOT_GIVEN_UP": "connected silent unknown",
     "GIVEN_UP": "doubtful lost",

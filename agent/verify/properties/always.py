@@ -27,6 +27,7 @@ from ....fsm import (
 )
 from ....fsm.alarms import HAPPENINGS, Alarm, Happening, Reaction, ReactionKind
 from ....fsm.facts import better_side
+from ....fsm.machines.link import UNREACHABLE
 from ....fsm.machines.pair import HAS_PRIMARY
 from ..model.core import Leaf, TabulatedCore
 from ..model.host import Host
@@ -78,7 +79,7 @@ def _commands(leaf: Leaf, *kinds: type) -> bool:
 
 def _out_of_sight(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:
     hosts = {command.host for command in leaf.commands}
-    return any(core.read(after, "link", _side(core, host) - 1) in ("lost", "unknown") for host in hosts)
+    return any(core.read(after, "link", _side(core, host) - 1) in UNREACHABLE for host in hosts)
 
 
 def _enabled_for_a_backup(core: TabulatedCore, _before: int, after: int, leaf: Leaf) -> bool:

@@ -4,6 +4,7 @@ Each rule's function returns True if the rule is broken.
 """
 
 from ....fsm import HostConnected, HostHeard, HostLeft, HostLost, Mode
+from ....fsm.machines.link import IN_SIGHT, UNREACHABLE
 from ..model.core import Leaf, TabulatedCore
 
 
@@ -19,7 +20,7 @@ def knowledge_contradicts_sight(core: TabulatedCore, _before: int, after: int, _
     """
     for side in (1, 2):
         link, is_known = core.read(after, "link", side - 1), core.read(after, "held", side - 1) is not None
-        if link != "doubtful" and is_known is not (link in ("connected", "silent")):
+        if link != "doubtful" and is_known is not (link in IN_SIGHT):
             return True
         for index in range(len(core.topology.components)):
             condition = core.read(after, "application", 2 * index + side - 1)
@@ -54,7 +55,7 @@ def wrong_link_state(core: TabulatedCore, _before: int, after: int, leaf: Leaf) 
 
 def believes_while_blind(core: TabulatedCore, _before: int, after: int, _leaf: Leaf) -> bool:
     """A pair or the VIP is not `out_of_sight`, although both hosts are unknown or lost."""
-    if any(core.read(after, "link", side) not in ("unknown", "lost") for side in (0, 1)):
+    if any(core.read(after, "link", side) not in UNREACHABLE for side in (0, 1)):
         return False
     states = [core.read(after, "pair", index).state for index in range(len(core.topology.pairs))]
     return {*states, core.read(after, "vip")} != {"out_of_sight"}
