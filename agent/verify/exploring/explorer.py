@@ -33,6 +33,7 @@ from ..properties.always import (
 )
 from ..properties.strict import MORE_STEP_RULES
 from .space import Space, Steps
+from .step_graph import StepGraph
 
 CHUNK = 1 << 17
 """The number of worlds that are expanded at once."""
@@ -283,65 +284,14 @@ class _Explorer:
                     self.broken.setdefault(prop, (int(endings[at]), ()))
             if not all(holds):
                 is_healthy[(combined == (agent, here, there, arp)).all(axis=1)] = False
-        sources = np.concatenate(exploration.sources)
-        targets = np.concatenate(exploration.targets)
-        self._judge_cycles(sources, targets)
-        self._judge_reachability(sources, targets, endings[is_healthy])
-
-    def _judge_cycles(self, sources: NDArray[np.uint32], targets: NDArray[np.uint32]) -> None:
-        """Remove the worlds to which no ordinary step leads, until none is left to remove: the rest contains a cycle.
-
-        This is Kahn's algorithm for a topological order.
-        """
-        size = len(self.exploration.worlds)
-        order = np.argsort(sources, kind="stable")
-        targets_of = targets[order]
-        first = np.searchsorted(sources[order], np.arange(size + 1))
-        incoming = np.bincount(targets, minlength=size)
-        frontier = np.flatnonzero(incoming == 0)
-        taken = len(frontier)
-        while len(frontier):
-            counts = first[frontier + 1] - first[frontier]
-            offsets = np.cumsum(counts) - counts
-            reached = targets_of[np.repeat(first[frontier] - offsets, counts) + np.arange(int(counts.sum()))]
-            if len(reached) < size >> 6:
-                worlds, times = np.unique(reached, return_counts=True)
-                incoming[worlds] -= times
-                frontier = worlds[incoming[worlds] == 0]
-            else:
-                incoming -= np.bincount(reached, minlength=size)
-                candidates = np.unique(reached)
-                frontier = candidates[incoming[candidates] == 0]
-            taken += len(frontier)
-        if taken < size:
-            self.broken[AT_REST] = self._cycle(np.flatnonzero(incoming > 0), targets_of, first)
-
-    @staticmethod
-    def _cycle(left: Numbers, targets: NDArray[np.uint32], first: Numbers) -> tuple[int, tuple[int, ...]]:
-        """A cycle among the worlds that are left: each of them has a predecessor among them."""
-        before: dict[int, int] = {}
-        for world in left.tolist():
-            before |= dict.fromkeys(targets[first[world] : first[world + 1]].tolist(), world)
-        world, seen = int(left[0]), list[int]()
-        while world not in seen:
-            seen.append(world)
-            world = before[world]
-        cycle = seen[seen.index(world) :][::-1]
-        return cycle[0], (*cycle[1:], cycle[0])
-
-    def _judge_reachability(self, sources: NDArray[np.uint32], targets: NDArray[np.uint32], healthy: Numbers) -> None:
-        """Search backwards from the healthy worlds: every world must have a path to one of them."""
-        reaches = np.zeros(len(self.exploration.worlds), np.bool_)
-        reaches[healthy] = True
+        steps = StepGraph(len(exploration.worlds), exploration.sources, exploration.targets)
+        if cycle := steps.cycle():
+            self.broken[AT_REST] = cycle[0], (*cycle[1:], cycle[0])
         if AT_REST not in self.broken and not any(prop in self.broken for prop in HEALED):
             return  # every path ends, and every end is healthy
-        while True:
-            more = sources[reaches[targets] & ~reaches[sources]]
-            if not len(more):
-                break
-            reaches[more] = True
-        if not reaches.all():
-            self.broken[REACHABLE] = int(np.flatnonzero(~reaches)[0]), ()
+        stranded = steps.without_a_path_to(endings[is_healthy])
+        if len(stranded):
+            self.broken[REACHABLE] = int(stranded[0]), ()
 
     def verdicts(self) -> list[Verdict]:
         always = [*(rule.property for rule in self.space.rules), LEFT_BEHIND, TWO_HOLDERS]

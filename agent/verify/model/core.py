@@ -5,8 +5,6 @@ a state that records which cells are read. The cells read, in order, are a path 
 outcome (the cells written, the commands, the timers, the rows that fired) is the leaf. Another state with the same
 values in those cells reaches the same leaf, whatever its other cells hold. So the machines' tables run live, once for
 each distinction that they make, and no part of the core is written twice.
-
-The trees are arrays, so that many states pass through them at once.
 """
 
 from collections.abc import Sequence
@@ -31,6 +29,7 @@ from ....fsm.commands import Command
 from ....fsm.handling import MACHINES, Machines, handle_event
 from ....fsm.state import SolutionState, initial_state
 from ..arrays.sets import Column, Numbers, Rows, RowSet, TooLargeError
+from .trees import GAP, VALUE_BITS, Trees
 from .watched import (
     Occurrence,
     Result,
@@ -41,7 +40,6 @@ from .watched import (
 )
 
 _UNKNOWN = -1
-_VALUE_BITS = 24
 
 
 def slow_by_default_ms(topology: Topology) -> int:
@@ -79,9 +77,7 @@ class TabulatedCore:
 
         self.events: list[Occurrence] = []
         self._event_numbers: dict[Occurrence, int] = {}
-        self._roots = Column(np.int64)
-        self._node_cell, self._node_first, self._node_size = Column(np.int64), Column(np.int64), Column(np.int64)
-        self._children = Column(np.int64)
+        self._trees = Trees(self.values)
 
         self.leaves: list[Leaf] = []
         self._write_first, self._write_count = Column(np.int64), Column(np.int64)
@@ -106,7 +102,7 @@ class TabulatedCore:
     @property
     def bytes(self) -> int:
         """The memory that the states and trees take, in bytes (leaves are estimated)."""
-        return self._states.bytes + self._children.bytes + 4000 * len(self.leaves)
+        return self._states.bytes + self._trees.bytes + 4000 * len(self.leaves)
 
     # Numbers.
 
@@ -117,8 +113,8 @@ class TabulatedCore:
         if number is None:
             number = numbers[value] = len(numbers)
             self.values[cell].append(value)
-            if number >> _VALUE_BITS:
-                raise TooLargeError(f"more than {1 << _VALUE_BITS} values of {(*self.cells, 'the timers')[cell]}")
+            if number >> VALUE_BITS:
+                raise TooLargeError(f"more than {1 << VALUE_BITS} values of {(*self.cells, 'the timers')[cell]}")
         return number
 
     def event(self, occurrence: Occurrence) -> int:
@@ -127,7 +123,7 @@ class TabulatedCore:
         if number is None:
             number = self._event_numbers[occurrence] = len(self.events)
             self.events.append(occurrence)
-            self._roots.append(_UNKNOWN)
+            self._trees.plant()
         return number
 
     def timings(self, first: int) -> Numbers:
@@ -158,23 +154,7 @@ class TabulatedCore:
         """Start over with other tables, which differ only in the rows that decided `leaves`: those are forgotten."""
         self._machines = machines
         self._begin()
-        is_gone = np.zeros(len(self.leaves), np.bool_)
-        is_gone[leaves] = True
-        children, roots = self._children.all, self._roots.all
-        for ends in (children, roots):
-            at = np.flatnonzero(ends < _UNKNOWN)
-            ends[at[is_gone[-2 - ends[at]]]] = _UNKNOWN
-        first, last = self._node_first.all, self._node_first.all + self._node_size.all
-        is_dead = np.zeros(len(first), np.bool_)
-        while True:
-            known = np.concatenate(([0], np.cumsum(children != _UNKNOWN)))
-            died = (known[first] == known[last]) & ~is_dead
-            if not died.any():
-                break
-            is_dead |= died
-            for ends in (children, roots):
-                at = np.flatnonzero(ends >= 0)
-                ends[at[died[ends[at]]]] = _UNKNOWN
+        self._trees.forget(leaves, len(self.leaves))
 
     # Steps.
 
@@ -189,76 +169,22 @@ class TabulatedCore:
 
     def _find(self, states: Numbers, events: Numbers) -> Numbers:
         """The leaves of these states in the trees of these events; where one is missing, the core runs."""
-        leaves = np.full(len(states), _UNKNOWN, np.int64)
+        leaves = np.full(len(states), GAP, np.int64)
         todo = np.arange(len(states))
         while len(todo):
-            ends, branches = self._walk(states[todo], events[todo])
-            is_known = ends != _UNKNOWN
-            leaves[todo[is_known]] = -2 - ends[is_known]
-            todo, branches = todo[~is_known], branches[~is_known]
+            leaves[todo], branches = self._trees.walk(self._states.all, states[todo], events[todo])
+            is_gap = leaves[todo] == GAP
+            todo, branches = todo[is_gap], branches[is_gap]
             for row in todo[np.unique(branches, return_index=True)[1]]:
                 self._grow(int(states[row]), int(events[row]))
         return leaves
 
-    def _walk(self, states: Numbers, events: Numbers) -> tuple[Numbers, Numbers]:
-        """Where each walk ends, at a leaf (-2 and below) or at a gap (-1), and the branch of the gap."""
-        ends, branches = self._roots.all[events], events.copy()
-        rows = np.flatnonzero(ends >= 0)
-        while len(rows):
-            nodes = ends[rows]
-            values = self._states.all[states[rows], self._node_cell.all[nodes]].astype(np.int64)
-            fits = values < self._node_size.all[nodes]
-            children = self._children.all[self._node_first.all[nodes] + np.where(fits, values, 0)]
-            ends[rows] = np.where(fits, children, _UNKNOWN)
-            branches[rows] = -1 - ((nodes << _VALUE_BITS) | values)
-            rows = rows[ends[rows] >= 0]
-        return ends, branches
-
     def _grow(self, state: int, event: int) -> None:
         """Run the core, and add the cells that it read and the resulting leaf to the event's tree."""
         watched = WatchedState(self, self._states.all[state].tolist())
-        end = -2 - self._add_leaf(self._run(watched, self.events[event]))
-        cells, children = self._node_cell.all, self._children.all
-        node, parent = int(self._roots.all[event]), (_UNKNOWN, _UNKNOWN)
-        for depth, (cell, value) in enumerate(watched.path):
-            if node == _UNKNOWN:
-                self._link(event, parent, self._add_nodes(watched.path[depth:], end))
-                return
-            if cells[node] != cell:
-                raise CoreError(f"the core is not deterministic on {self.events[event]}")
-            parent = (node, value)
-            if value >= self._node_size.all[node]:
-                self._enlarge(node, value)
-                children = self._children.all
-            node = int(children[self._node_first.all[node] + value])
-        self._link(event, parent, end)
-
-    def _add_nodes(self, path: Sequence[tuple[int, int]], end: int) -> int:
-        """Add a node for each cell on the path: each leads to the next one, the last one to `end`."""
-        node = len(self._node_cell)
-        sizes = np.array([max(4, 2 * len(self.values[cell])) for cell, _ in path], np.int64)
-        first = np.cumsum(sizes) - sizes
-        children = np.full(int(sizes.sum()), _UNKNOWN, np.int64)
-        children[first + [value for _, value in path]] = [*range(node + 1, node + len(path)), end]
-        self._node_cell.extend(np.array([cell for cell, _ in path], np.int64))
-        self._node_first.extend(first + len(self._children))
-        self._node_size.extend(sizes)
-        self._children.extend(children)
-        return node
-
-    def _enlarge(self, node: int, value: int) -> None:
-        """Make room for a value: the node's cell has gained values since the node was made."""
-        first, size = int(self._node_first.all[node]), int(self._node_size.all[node])
-        grown = np.full(2 * value, _UNKNOWN, np.int64)
-        grown[:size] = self._children.all[first : first + size]
-        self._node_first.all[node], self._node_size.all[node] = len(self._children), len(grown)
-        self._children.extend(grown)
-
-    def _link(self, event: int, parent: tuple[int, int], node: int) -> None:
-        if parent[0] == _UNKNOWN:
-            self._roots.all[event] = node
-        else:
-            self._children.all[self._node_first.all[parent[0]] + parent[1]] = node
+        leaf = self._add_leaf(self._run(watched, self.events[event]))
+        if not self._trees.add(event, watched.path, leaf):
+            raise CoreError(f"the core is not deterministic on {self.events[event]}")
 
     def _run(self, watched: WatchedState, occurrence: Occurrence) -> Leaf:
         commands: list[Command] = []
