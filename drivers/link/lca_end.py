@@ -17,6 +17,7 @@ from ...fsm.commands import HostCommand
 from ...fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, HostReport
 from ..errors import DriverError
 from .curve import Context, Doorkeeper, Frames, LinkSocket, endpoint_of, listen
+from .hearing import AgentHearing
 from .keys import Identity
 from .session import (
     LOGGER,
@@ -26,8 +27,7 @@ from .session import (
     Session,
     check_age,
 )
-from .silence import LinkTiming, SilenceWatch
-from .solicit import Solicitor
+from .silence import LinkTiming
 from .wire import (
     Goodbye,
     Heartbeat,
@@ -94,17 +94,13 @@ class LcaLink:
         self._agent_key = agent_public_key
         self._report = report
         self._execute = execute
-        self._solicitor = Solicitor(solicit) if solicit is not None else None
-        self._on_agent = on_agent
+        self._hearing = AgentHearing(solicit, on_agent)
         self._log = RefusalLog(f"agent of host {host}")
         self._context = Context()
         self._doorkeeper = Doorkeeper(self._context, agent_public_key, self._log)
         self._socket: LinkSocket | None = None
         self._candidate: _Visit | None = None
         self._visit: _Visit | None = None
-        self._watch: SilenceWatch | None = None
-        self._hearing = False
-        self._agent_address = ""
         self._closing = False
         self._tick_timer: asyncio.Handle | None = None
         self._welcoming: asyncio.Task[None] | None = None
@@ -128,8 +124,7 @@ class LcaLink:
         if visit is not None and goodbye:
             self._post(visit, Goodbye())
             await self._wait_until_gone(visit)
-        if self._solicitor is not None:
-            self._solicitor.stop()
+        self._hearing.close()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -204,7 +199,7 @@ class LcaLink:
         except DriverError as error:
             raise RefusedError(Refusal.MALFORMED, str(error)) from error
         address = _plain_address(str(frames[1].get("Peer-Address")))
-        if self._visit is not None and self._hearing and self._visit.agent != hello.agent:
+        if self._visit is not None and self._hearing.is_heard and self._visit.agent != hello.agent:
             reason = f"{address} says hello while the agent at {self._visit.address} is in charge; stop one of them"
             raise RefusedError(Refusal.SECOND_AGENT, reason)
         self._candidate = _Visit(Session(session), frames[0].bytes, timing, address, hello.agent)
@@ -225,7 +220,7 @@ class LcaLink:
             raise
         if visit is not self._visit:
             self._admit(visit)
-        self._heard()
+        self._hearing.heard()
         match message.body:
             case Heartbeat():
                 pass
@@ -241,7 +236,7 @@ class LcaLink:
             raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} has ended, or never began")
         check_age(message, visit.timing.detection_ms)
         visit.session.check_resume(message, resume)
-        self._heard()
+        self._hearing.heard()
         if route != visit.route:
             visit.route = route
             for data in visit.session.repeats():
@@ -263,9 +258,7 @@ class LcaLink:
         self._end_visit()
         LOGGER.info("host %s: agent at %s", self._host, visit.address)
         self._visit, self._candidate = visit, None
-        self._agent_address = visit.address
-        timing = visit.timing
-        self._watch = SilenceWatch(timing.detection_ms, timing.heartbeat_ms, self._read, self._not_heard)
+        self._hearing.begin(visit.address, visit.timing, self._read)
         self._tick_timer = self._loop.call_soon(self._tick)
         self._welcoming = self._loop.create_task(self._welcome(visit))
 
@@ -286,7 +279,7 @@ class LcaLink:
         visit = self._visit
         if visit is not None:
             self._tick_timer = self._loop.call_later(visit.timing.heartbeat_ms / 1000, self._tick)
-            self._tell(visit, Heartbeat(self._hearing))
+            self._tell(visit, Heartbeat(self._hearing.is_heard))
 
     def _tell(self, visit: _Visit, body: Notice | Welcome | Heartbeat) -> None:
         """Send it, unless the session has ended. What cannot be sent now is kept for the next connection."""
@@ -295,7 +288,7 @@ class LcaLink:
         self._post(visit, body)
         if visit.session.is_full:
             self._give_up("the agent has not acknowledged too many messages")
-        elif not visit.route and not self._hearing:
+        elif not visit.route and not self._hearing.is_heard:
             self._give_up("its connection is gone, and it has not made another")
 
     def _post(self, visit: _Visit, body: Notice | Welcome | Heartbeat | Goodbye) -> None:
@@ -309,37 +302,15 @@ class LcaLink:
     def _give_up(self, reason: str) -> None:
         LOGGER.info("host %s: the agent's session ends: %s", self._host, reason)
         self._end_visit()
-        self._not_heard()
+        self._hearing.not_heard()
 
     def _end_visit(self) -> None:
         self._visit = None
-        if self._watch is not None:
-            self._watch.stop()
+        self._hearing.end()
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         if self._welcoming is not None and self._welcoming is not asyncio.current_task():
             self._welcoming.cancel()
-
-    # Hearing the agent, and soliciting it
-
-    def _heard(self) -> None:
-        if self._watch is not None:
-            self._watch.heard()
-        if not self._hearing:
-            self._set_hearing(True)
-            if self._solicitor is not None:
-                self._solicitor.stop()
-
-    def _not_heard(self) -> None:
-        if self._hearing:
-            self._set_hearing(False)
-            if self._solicitor is not None:
-                self._solicitor.start(self._agent_address)
-
-    def _set_hearing(self, hearing: bool) -> None:
-        self._hearing = hearing
-        if self._on_agent is not None:
-            self._on_agent(hearing)
 
 
 def _presentable(reason: str) -> str:
