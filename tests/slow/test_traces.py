@@ -135,7 +135,7 @@ def test_the_diagram_shows_faults_messages_commands_and_announcements():
         if step.announces:
             assert f"{side[step.by]}->>C: announces the VIP" in lines
         if step.by in HOSTS:
-            assert f"{side[step.by]}->>A: {step.told[0]}" in lines if step.told else True
+            assert f"{side[step.by]}->>A: {step.events[0]}" in lines if step.events else True
             assert f"Note over {side[step.by]}: fault: {step.text}" in lines if step.is_fault else True
         assert all(f"A->>{side[each.host]}: {each.text}" in lines for each in step.commands if each.host)
 
@@ -175,7 +175,7 @@ def test_an_opening_left_out_is_noticed():
     ("changes", "difference"),
     [
         (
-            {"told": ("reported RM_1 up",)},
+            {"events": ("reported RM_1 up",)},
             "step 1: the agent receives reported RM_1 down, where the trace says reported RM_1 up",
         ),
         ({"decisions": ()}, r"step 1: it decides .*, where the trace says nothing"),

@@ -306,7 +306,7 @@ def _trace_step(step: PlainStep, before: PlainWorld) -> TraceStep:
 
 def _difference(expected: TraceStep, step: TraceStep) -> str:
     for what, before, now in (
-        ("the agent receives", expected.told, step.told),
+        ("the agent receives", expected.events, step.events),
         ("it decides", expected.decisions, step.decisions),
         ("it commands", [each.text for each in expected.commands], [each.text for each in step.commands]),
         ("it refuses", [expected.error], [step.error]),
@@ -321,7 +321,7 @@ def _shown(items: Iterable[object]) -> str:
 
 
 def _records(step: TraceStep) -> Iterator[str]:
-    yield from step.told
+    yield from step.events
     yield from (f"{row.subject} {row.source} -> {row.destination}: {row.reason}" for row in step.decisions)
     yield from (command.text for command in step.commands)
 

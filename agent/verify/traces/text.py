@@ -32,7 +32,7 @@ def _lines(trace: Trace) -> Iterator[str]:
 
 def _step_lines(number: int, step: TraceStep) -> Iterator[str]:
     yield f"{number:3}. {step.text}{' [fault]' if step.is_fault else ''}"
-    yield from (f"      the agent receives: {event}" for event in step.told)
+    yield from (f"      the agent receives: {event}" for event in step.events)
     yield from (f"      {decision}" for decision in step.decisions)
     yield from (f"      => {command.text}" for command in step.commands)
     if step.error:
@@ -58,14 +58,14 @@ def _diagram(trace: Trace) -> Iterator[str]:
 
 
 def _cause(step: TraceStep, who: str) -> Iterator[str]:
-    if step.by == OUTSIDE or (step.by == AGENT and step.told):
+    if step.by == OUTSIDE or (step.by == AGENT and step.events):
         yield f"{who}->>A: {_plain(step.text)}"
         return
-    if step.is_fault or not step.told:
+    if step.is_fault or not step.events:
         yield f"Note over {who}: {'fault: ' if step.is_fault else ''}{_plain(step.text)}"
     if step.announces:
         yield f"{who}->>C: announces the VIP"
-    yield from (f"{who}->>A: {_plain(event)}" for event in step.told)
+    yield from (f"{who}->>A: {_plain(event)}" for event in step.events)
 
 
 def _effect(step: TraceStep, who: Mapping[str, str]) -> Iterator[str]:

@@ -60,7 +60,7 @@ class TraceCommand:
 class TraceStep:
     """A step: its text, who makes it (a host by its name, `AGENT`, `OUTSIDE`), and how the core responds.
 
-    `told`: the events that the core handles. `announces`: the clients hear an announcement of the VIP. `error`: the
+    `events`: those that the core handles. `announces`: the clients hear an announcement of the VIP. `error`: the
     core's message if it refused an event.
     """
 
@@ -68,7 +68,7 @@ class TraceStep:
     by: str
     is_fault: bool
     announces: bool = False
-    told: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
     decisions: tuple[TraceDecision, ...] = ()
     commands: tuple[TraceCommand, ...] = ()
     error: str = ""
@@ -110,7 +110,7 @@ def trace_step(
     )
     return evolve(
         cause,
-        told=tuple(describe_event(event, pending) for event in events),
+        events=tuple(describe_event(event, pending) for event in events),
         decisions=tuple(decisions),
         commands=tuple(TraceCommand(describe_command(each), getattr(each, "host", "")) for each in commands),
         error=error,
