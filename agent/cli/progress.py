@@ -36,11 +36,7 @@ def progress(title: str, whole: int | None = None) -> Progress:
     """The display for this work; `whole` is its size in units (None: not known)."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Unseen()
-    if importlib.util.find_spec("rich") is None:
-        return Line(title, whole)
-    from .progress_bar import Bar
-
-    return Bar(title, whole)
+    return Line(title, whole) if importlib.util.find_spec("rich") is None else Bar(title, whole)
 
 
 class Unseen:
@@ -98,6 +94,16 @@ class Line(Drawn):
     def line(self, done: int, amount: str, text: str, width: int) -> str:
         """`lab: 3 of 20, 7 s: failure`."""
         return f"{self.title}: {amount}: {text}"[:width]
+
+
+class Bar(Drawn):
+    """A bar. It needs `rich`."""
+
+    def line(self, done: int, amount: str, text: str, width: int) -> str:
+        """The title, the bar, how much is done, and the text."""
+        from .progress_bar import bar_line
+
+        return bar_line(self.title, self.whole, done, amount, text, width)
 
 
 def _width() -> int:
