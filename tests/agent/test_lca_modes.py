@@ -100,9 +100,9 @@ def test_a_mode_changed_from_outside_is_noticed_by_the_next_command(host, with_l
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.says("primary")
+        application.set_status("primary")
         assert (await lca.report()).modes == {A1: Mode.PRIMARY}
-        application.says("backup")
+        application.set_status("backup")
         assert await agent.result(Promote(H1, A1)) == CommandSucceeded(1)
         assert (application.directory / "mode").read_text() == "primary\n"
         assert application.calls() == ["primary"]
@@ -182,7 +182,7 @@ def test_a_promotion_after_which_the_status_cannot_be_read_is_unclear(host, with
     application.spoil("lying")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.says("in transition")
+        application.set_status("in transition")
         asked = f"{application.control} status"
         reason = f"{asked} should print primary or backup, but printed 'in transition'"
         assert await agent.result(Promote(H1, A1)) == CommandUnclear(1, reason)
@@ -276,8 +276,8 @@ def test_commands_wait_only_for_others_of_the_same_application(host, with_lca, a
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         for command in (Promote(H1, A1), Demote(H1, A1), EnableVip(H1), Promote(H1, A1)):
-            agent.order(command)
-        too_long = agent.order(Demote(H1, A1), deadline_ms=100)  # its turn does not come within its deadline
+            agent.give(command)
+        too_long = agent.give(Demote(H1, A1), deadline_ms=100)  # its turn does not come within its deadline
         await eventually(lambda: len(agent.events) == 2)
         assert agent.events == [CommandSucceeded(3), CommandTimedOut(too_long, "not done within 100 ms")]
         (application.directory / "slow").unlink()
@@ -295,7 +295,7 @@ def test_an_lca_that_ends_stops_its_control_command_but_not_the_application(host
     application.control.write_text(CONTROL.replace("while", "echo $$ > started; while"))
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        agent.order(Promote(H1, A1))
+        agent.give(Promote(H1, A1))
         await eventually(lambda: started.exists() and started.read_text())
 
     with_lca(host, scenario)
@@ -310,7 +310,7 @@ def test_a_changed_mode_is_reported_even_if_the_command_then_fails(host, with_lc
     application.spoil("broken")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.says("backup")
+        application.set_status("backup")
         assert isinstance(await agent.result(Promote(H1, A1)), CommandFailed)
         assert agent.reports() == [ApplicationReported(A1, Mode.BACKUP)]
 

@@ -96,7 +96,7 @@ def test_a_look_reports_the_mode_and_then_succeeds(host, with_lca, application, 
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.says(mode)
+        application.set_status(mode)
         await agent.result(LookAt(H1, A1))
         assert agent.events[-2:] == [ApplicationReported(A1, mode), CommandSucceeded(1)]
         application.kill()
@@ -110,7 +110,7 @@ def test_a_look_that_cannot_read_the_mode_reports_nothing_and_is_unclear(host, w
     application.run()
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.says("in transition")
+        application.set_status("in transition")
         assert isinstance(await agent.result(LookAt(H1, A1)), CommandUnclear)
         assert agent.reports() == []
 

@@ -139,7 +139,7 @@ def test_a_command_during_its_end_is_refused_and_the_vip_stays_released(host, wi
         await agent.result(EnableVip(H1))
         closing = asyncio.create_task(lca.close())
         await asyncio.sleep(0)
-        late = agent.order(EnableVip(H1))
+        late = agent.give(EnableVip(H1))
         await closing
         assert held(host) == set()
         assert agent.events[-1] == CommandFailed(late, "the LCA of host1 is stopping")
@@ -228,9 +228,9 @@ def test_the_neighbour_s_cache_follows(wired, with_lca, eventually):
 def test_commands_for_the_vip_are_carried_out_in_order_of_arrival(host, with_lca, eventually):
     async def scenario(lca: Lca, agent: Agent) -> None:
         for _ in range(5):
-            agent.order(EnableVip(H1))
-            agent.order(AnnounceVip(H1))
-            agent.order(DisableVip(H1))
+            agent.give(EnableVip(H1))
+            agent.give(AnnounceVip(H1))
+            agent.give(DisableVip(H1))
         await eventually(lambda: len(agent.events) == 15)
         assert agent.events == [CommandSucceeded(number) for number in range(1, 16)]
         assert held(host) == set()
@@ -290,7 +290,7 @@ def test_a_vip_that_was_not_announced_is_announced_at_the_next_look(wired, liste
     host, _ = wired
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        number = agent.order(EnableVip(H1), deadline_ms=1000)
+        number = agent.give(EnableVip(H1), deadline_ms=1000)
         await eventually(lambda: CommandTimedOut(number, "not done within 1000 ms") in agent.events)
         assert held(host) == set(VIP)
         listener.take()

@@ -63,7 +63,7 @@ def test_a_mode_changed_from_outside_is_reported_once(host, with_lca, applicatio
     async def scenario(lca: Lca, agent: Agent) -> None:
         await agent.result(Promote(H1, A1))
         assert A1 in (await lca.report()).primary_for_ms
-        application.says("backup")
+        application.set_status("backup")
         await eventually(lambda: agent.reports() == [ApplicationReported(A1, Mode.BACKUP)])
         assert await lca.report() == HostReport({A1: Mode.BACKUP}, vip_held=False, primary_for_ms={})
         await asyncio.sleep(0.2)
@@ -76,7 +76,7 @@ def test_an_unreadable_or_missing_answer_changes_nothing(host, with_lca, applica
     application.run("primary")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
-        application.says("in transition")
+        application.set_status("in transition")
         await asyncio.sleep(0.3)
         application.spoil("hanging")
         assert isinstance(await agent.result(LookAt(H1, A1), 200), CommandTimedOut)
@@ -119,7 +119,7 @@ def test_a_command_does_not_wait_for_a_status_check_and_checks_go_on_after_it(ho
         application.spoil("hanging")
         asked = len(application.calls(status=True))
         await eventually(lambda: len(application.calls(status=True)) > asked)
-        number = agent.order(Promote(H1, A1))
+        number = agent.give(Promote(H1, A1))
         await eventually(lambda: application.calls() == ["primary"])
         (application.directory / "hanging").unlink()
         await eventually(lambda: agent.events == [CommandSucceeded(number)])

@@ -223,8 +223,8 @@ def test_a_goodbye_before_the_welcome_is_a_loss(site: Site, eventually):
 
     async def scenario():
         async with Peer(site, "host1", "agent") as lca, running(site.host_link()):
-            await lca.hear(Hello)
-            await lca.say(Goodbye())
+            await lca.receive(Hello)
+            await lca.send(Goodbye())
             await eventually(lambda: site.events)
 
     asyncio.run(scenario())
@@ -239,7 +239,7 @@ def test_a_long_queue_is_carried_out_in_order(site: Site, eventually):
         async with running(site.lca_link()), Peer(site, "agent", "host1") as agent:
             await agent.join(detection_ms=60_000)
             for command in commands:
-                await agent.say(Order(command, 1000))
+                await agent.send(Order(command, 1000))
             await eventually(lambda: len(site.executed) == len(commands))
 
     asyncio.run(scenario())

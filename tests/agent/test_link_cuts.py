@@ -197,14 +197,14 @@ def test_a_network_cut_in_one_direction_counts_as_cut(site: Site, eventually):
 
     async def keep_saying(lca: Peer):
         while LOST not in site.events:
-            await lca.say(Heartbeat(hearing=False))
+            await lca.send(Heartbeat(hearing=False))
             await asyncio.sleep(0.02)
 
     async def scenario():
         async with Peer(site, "host1", "agent") as lca, running(site.host_link()):
-            await lca.hear(Hello)
-            await lca.say(Heartbeat(hearing=True))
-            await lca.say(Welcome(REPORT))
+            await lca.receive(Hello)
+            await lca.send(Heartbeat(hearing=True))
+            await lca.send(Welcome(REPORT))
             await eventually(lambda: CONNECTED in site.events)
             await asyncio.wait_for(keep_saying(lca), PATIENCE_S)
 

@@ -100,9 +100,9 @@ def test_the_newest_agent_wins(site: Site, eventually):
         async with running(site.lca_link()), Peer(site, "agent", "host1") as old, Peer(site, "agent", "host1") as new:
             await old.join()
             await new.join()
-            await old.say(Order(EnableVip("host1", id=1), 1000))
-            await new.fresh()
-            await new.say(Order(EnableVip("host1", id=2), 1000))
+            await old.send(Order(EnableVip("host1", id=1), 1000))
+            await new.catch_up()
+            await new.send(Order(EnableVip("host1", id=2), 1000))
             await eventually(lambda: site.executed)
             await asyncio.sleep(0.1)
 
@@ -117,7 +117,7 @@ def test_a_second_agent_is_refused_while_the_first_is_heard(site: Site, eventual
         agent = site.host_link()
         async with running(site.lca_link(), agent), Peer(site, "agent", "host1") as second:
             await eventually(lambda: site.events)
-            await second.say(Hello(DETECTION_MS, "another one"))
+            await second.send(Hello(DETECTION_MS, "another one"))
             await eventually(lambda: "second agent: 127.0.0.1 says hello while the agent at 127.0.0.1" in refusals())
             agent.send(ENABLE, 1000)
             await eventually(lambda: site.executed)
@@ -133,8 +133,8 @@ def test_a_hello_alone_replaces_no_session(site: Site, eventually):
         agent = site.host_link()
         async with running(site.lca_link(), agent), Peer(site, "agent", "host1") as late:
             await eventually(lambda: site.events)
-            await late.say(Hello(DETECTION_MS, THIS_AGENT))
-            await late.hear(Heartbeat)
+            await late.send(Hello(DETECTION_MS, THIS_AGENT))
+            await late.receive(Heartbeat)
             await asyncio.sleep(2 * DETECTION_MS / 1000)
             agent.send(ENABLE, 1000)
             await eventually(lambda: site.executed)
@@ -153,7 +153,7 @@ def changed(peer: Peer, **changes: object) -> bytes:
 
 async def replay(peer: Peer) -> bytes:
     """Send a message, and return its bytes so that they can be sent again."""
-    return await peer.say(Heartbeat(hearing=True))
+    return await peer.send(Heartbeat(hearing=True))
 
 
 async def wait_until_stale(peer: Peer) -> bytes:
@@ -184,13 +184,13 @@ def test_the_lca_refuses_invalid_messages(site: Site, eventually, refusals, reas
     async def scenario():
         async with running(site.lca_link()), Peer(site, "agent", "host1") as agent:
             await agent.join()
-            await agent.fresh()
+            await agent.catch_up()
             data = REFUSED_BY_THE_LCA[reason](agent)
-            await agent.say_bytes(data if isinstance(data, bytes) else await data)
+            await agent.send_bytes(data if isinstance(data, bytes) else await data)
             await eventually(lambda: reason in refusals())
             assert site.executed == []
-            await agent.fresh()
-            await agent.say(Order(ENABLE, 1000))
+            await agent.catch_up()
+            await agent.send(Order(ENABLE, 1000))
             await eventually(lambda: site.executed)
 
     asyncio.run(scenario())
@@ -203,8 +203,8 @@ def test_a_command_that_is_too_old_fails(site: Site, refusals):
     async def scenario() -> Message:
         async with running(site.lca_link()), Peer(site, "agent", "host1") as agent:
             await agent.join()
-            await agent.say_bytes(await wait_until_stale(agent))
-            return await agent.hear(Notice)
+            await agent.send_bytes(await wait_until_stale(agent))
+            return await agent.receive(Notice)
 
     body = asyncio.run(scenario()).body
     assert isinstance(body, Notice)
@@ -220,7 +220,7 @@ def test_the_lca_survives_malformed_messages(site: Site, eventually, frames: tup
     async def scenario():
         async with running(site.lca_link()), Peer(site, "agent", "host1") as odd:
             await odd.join()
-            await odd.say_bytes(*frames)
+            await odd.send_bytes(*frames)
             async with running(site.host_link()):
                 await eventually(lambda: site.events)
 
@@ -243,10 +243,10 @@ def test_the_agent_refuses_invalid_messages(site: Site, eventually, refusals, re
 
     async def scenario():
         async with Peer(site, "host1", "agent") as lca, running(site.host_link()):
-            await lca.hear(Hello)
-            await lca.say(Heartbeat(hearing=True))
-            await lca.say(Welcome(REPORT))
-            await lca.say_bytes(*REFUSED_BY_THE_AGENT[reason](lca))
+            await lca.receive(Hello)
+            await lca.send(Heartbeat(hearing=True))
+            await lca.send(Welcome(REPORT))
+            await lca.send_bytes(*REFUSED_BY_THE_AGENT[reason](lca))
             await eventually(lambda: reason in refusals())
             await eventually(lambda: LOST in site.events)
 

@@ -45,7 +45,7 @@ class Site:
         self.state.update(changes)
         (self.directory / "state.json").write_text(json.dumps(self.state))
 
-    def says(self, words: str) -> None:
+    def set_status(self, words: str) -> None:
         """The status of the first application from now on."""
         self.write(applications=[{**FIRST, "mode": words}, SECOND])
 
@@ -99,13 +99,13 @@ def test_a_command_line_has_every_mandatory_parameter_and_one_operation(site: Si
 )
 def test_one_word_of_a_status_gives_the_mode(site: Site, words: str, mode: Mode):
     """Regardless of the application's name and the rest of the status."""
-    site.says(words)
+    site.set_status(words)
     assert asyncio.run(site.mlcmd().mode("SIP Server (Primary)", AMPLE_MS)) is mode
 
 
 @pytest.mark.parametrize("words", ["", "unknown", "primaries", "non-primary", "primary or backup", "backup: stopped"])
 def test_a_status_without_exactly_one_mode_is_unreadable_and_nothing_is_switched(site: Site, words: str):
-    site.says(words)
+    site.set_status(words)
     with pytest.raises(UnreadableError, match=r"should name one of primary, backup, stopped, down: 'application"):
         asyncio.run(site.mlcmd().to_primary("SIP Server (Primary)", AMPLE_MS))
     assert site.operations() == [f"{STATUS} SIP Server (Primary)"]

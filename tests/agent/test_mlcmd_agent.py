@@ -1,4 +1,4 @@
-"""A whole agent with modes read and changed through mlcmd: its start, switchovers and takeovers."""
+"""An agent with modes read and changed through mlcmd: its start, switchovers and takeovers."""
 
 import asyncio
 import functools
@@ -88,7 +88,7 @@ class Lca:
     """A host that reports all its applications as backup, and runs VIP scripts at once."""
 
     name: str
-    hear: Callable[[Event], None]
+    deliver: Callable[[Event], None]
     modes: Mapping[str, Mode]
     vip_held: bool = False
     scripts: list[str] = field(factory=list)
@@ -96,7 +96,7 @@ class Lca:
 
     def start(self) -> None:
         report = HostReport(self.modes, self.vip_held)
-        asyncio.get_running_loop().call_soon(self.hear, HostConnected(self.name, report))
+        asyncio.get_running_loop().call_soon(self.deliver, HostConnected(self.name, report))
 
     async def close(self) -> None:
         pass
@@ -104,11 +104,11 @@ class Lca:
     def send(self, command: HostCommand, deadline_ms: int) -> None:
         assert isinstance(command, EnableVip | DisableVip | AnnounceVip)
         self.scripts.append(type(command).__name__)
-        asyncio.get_running_loop().call_soon(self.hear, CommandSucceeded(command.id))
+        asyncio.get_running_loop().call_soon(self.deliver, CommandSucceeded(command.id))
 
 
 @define(eq=False)
-class Whole:
+class MlcmdAgentHarness:
     """An agent with both hosts, and mlcmd for the pair."""
 
     site: Site
@@ -116,15 +116,15 @@ class Whole:
     hosts: dict[str, Lca]
     eventually: Eventually
 
-    def ends(self) -> tuple[str, str, tuple]:
+    def state(self) -> tuple[str, str, tuple]:
         state = self.agent.solution.state
         return state.pairs[0].state, state.vip, state.pending
 
-    async def rests(self, pair: str, vip: str) -> None:
-        await self.eventually(lambda: self.ends() == (pair, vip, ()))
+    async def come_to_rest(self, pair: str, vip: str) -> None:
+        await self.eventually(lambda: self.state() == (pair, vip, ()))
 
-    def shown(self) -> list[bytes]:
-        """All that people can see."""
+    def visible(self) -> list[bytes]:
+        """All that operators can see: the files of the journal, and the status."""
         files = [path.read_bytes() for path in self.site.directory.glob("journal.sqlite*")]
         return [*files, json.dumps(status(self.agent)).encode()]
 
@@ -136,17 +136,19 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture
 def on_site(site: Site, eventually: Eventually, caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
-    """Runs a scenario with an agent of a site whose VIP is on a host; the password is shown nowhere."""
+    """Runs a scenario with an agent of a site whose VIP is on a host; the password appears nowhere."""
 
-    async def with_agent(scenario: Callable[[Whole], Coroutine[Any, Any, None]], vip: str, deadline_ms: int) -> None:
+    async def with_agent(
+        scenario: Callable[[MlcmdAgentHarness], Coroutine[Any, Any, None]], vip: str, deadline_ms: int
+    ) -> None:
         values = {"directory": site.directory, "program": json.dumps(site.program), "deadline_ms": deadline_ms}
         file = site.directory / "switchover.toml"
         file.write_text(HEAD.format(**values) + "".join(MEMBER.format(**values, number=number) for number in (1, 2)))
         configuration, hosts = load(file), {}
         together: list[MlcmdConnection] = []
 
-        def link(name: str, hear: Callable[[Event], None]) -> Lca:
-            hosts[name] = Lca(name, hear, {A1 if name == H1 else A2: B}, name == vip)
+        def link(name: str, deliver: Callable[[Event], None]) -> Lca:
+            hosts[name] = Lca(name, deliver, {A1 if name == H1 else A2: B}, name == vip)
             return hosts[name]
 
         def connect(name: str, deliver: Callable[[Event], None]) -> MlcmdConnection:
@@ -156,17 +158,17 @@ def on_site(site: Site, eventually: Eventually, caplog: pytest.LogCaptureFixture
         upset: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: upset.append(context))
         journal = Journal(configuration.agent.journal)
-        whole = Whole(site, Agent(configuration, journal, connect), hosts, eventually)
-        whole.agent.start()
+        harness = MlcmdAgentHarness(site, Agent(configuration, journal, connect), hosts, eventually)
+        harness.agent.start()
         try:
-            await asyncio.wait_for(scenario(whole), 90)
-            shown = whole.shown()
+            await asyncio.wait_for(scenario(harness), 90)
+            visible = harness.visible()
         finally:
-            await asyncio.wait_for(whole.agent.close(), 20)
+            await asyncio.wait_for(harness.agent.close(), 20)
             journal.close()
         await eventually(no_child_is_left)
         assert upset == []
-        assert not [text for text in (*shown, *whole.shown(), caplog.text.encode()) if b"xyzzy" in text]
+        assert not [text for text in (*visible, *harness.visible(), caplog.text.encode()) if b"xyzzy" in text]
         assert not [entry.text for _, entry in read(configuration.agent.journal) if entry.kind == "refused"]
 
     caplog.set_level(logging.DEBUG, "switchover")
@@ -181,12 +183,12 @@ ANSWERS = ["succeed", "fail", "echo", "say_bytes", "linger", "die"]
 def test_an_agent_that_starts_switches_nothing(on_site, primary: str, vip: str, first: str):
     """Both LCAs report backup, and mlcmd may need some time to report the modes."""
 
-    async def scenario(whole: Whole) -> None:
-        whole.site.is_primary(primary, status=[first, first, "succeed"])
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        harness.site.is_primary(primary, status=[first, first, "succeed"])
         side = vip[-1]
-        await whole.rests(f"redundant_{side}", f"held_{side}")
-        assert whole.site.operations() == []
-        assert {host: lca.scripts for host, lca in whole.hosts.items() if lca.scripts} in ({vip: ["AnnounceVip"]}, {})
+        await harness.come_to_rest(f"redundant_{side}", f"held_{side}")
+        assert harness.site.operations() == []
+        assert {host: lca.scripts for host, lca in harness.hosts.items() if lca.scripts} in ({vip: ["AnnounceVip"]}, {})
 
     on_site(scenario, vip, SHORT_MS if first == "hang" else AMPLE_MS)
 
@@ -195,24 +197,24 @@ def test_an_agent_that_starts_switches_nothing(on_site, primary: str, vip: str, 
 def test_a_manual_switchover_takes_one_operation(on_site, how: str):
     """The old primary becomes backup when the other one becomes primary."""
 
-    async def scenario(whole: Whole) -> None:
-        await whole.rests("redundant_1", "held_1")
-        whole.site.is_primary(A1, switchover=[how])
-        whole.agent.switch(A2)
-        await whole.rests("redundant_2", "held_2")
-        assert whole.site.operations() == [f"{SWITCHOVER} 102"]
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        await harness.come_to_rest("redundant_1", "held_1")
+        harness.site.is_primary(A1, switchover=[how])
+        harness.agent.switch(A2)
+        await harness.come_to_rest("redundant_2", "held_2")
+        assert harness.site.operations() == [f"{SWITCHOVER} 102"]
 
     on_site(scenario)
 
 
 def test_a_primary_that_fails_is_replaced_and_comes_back_as_backup(on_site):
-    async def scenario(whole: Whole) -> None:
-        await whole.rests("redundant_1", "held_1")
-        whole.hosts[H1].hear(ApplicationReported(A1, D))
-        await whole.rests("no_redundancy_2", "held_2")
-        whole.hosts[H1].hear(ApplicationReported(A1, B))
-        await whole.rests("redundant_2", "held_2")
-        assert whole.site.operations() == [f"{SWITCHOVER} 102"]
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        await harness.come_to_rest("redundant_1", "held_1")
+        harness.hosts[H1].deliver(ApplicationReported(A1, D))
+        await harness.come_to_rest("no_redundancy_2", "held_2")
+        harness.hosts[H1].deliver(ApplicationReported(A1, B))
+        await harness.come_to_rest("redundant_2", "held_2")
+        assert harness.site.operations() == [f"{SWITCHOVER} 102"]
 
     on_site(scenario)
 
@@ -221,27 +223,27 @@ def test_a_primary_that_fails_is_replaced_and_comes_back_as_backup(on_site):
 def test_where_the_scs_has_switched_by_itself_no_operation_is_run(on_site, lost: Event):
     """It is primary already, so the promotion succeeds, and the VIP follows."""
 
-    async def scenario(whole: Whole) -> None:
-        await whole.rests("redundant_1", "held_1")
-        whole.site.is_primary(A2)
-        whole.hosts[H1].hear(lost)
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        await harness.come_to_rest("redundant_1", "held_1")
+        harness.site.is_primary(A2)
+        harness.hosts[H1].deliver(lost)
         pair, vip = ("no_redundancy_2", "held_2") if lost == ApplicationReported(A1, D) else ("peer_lost_2", "owed_2")
-        await whole.rests(pair, vip)
-        assert whole.site.operations() == []
-        assert "EnableVip" in whole.hosts[H2].scripts
+        await harness.come_to_rest(pair, vip)
+        assert harness.site.operations() == []
+        assert "EnableVip" in harness.hosts[H2].scripts
 
     on_site(scenario)
 
 
 def test_a_primary_that_returns_is_demoted_or_turns_out_to_be_backup(on_site):
-    async def scenario(whole: Whole) -> None:
-        await whole.rests("redundant_1", "held_1")
-        whole.hosts[H1].hear(HostLost(H1))
-        await whole.rests("peer_lost_2", "owed_2")
-        whole.hosts[H1].vip_held = True
-        whole.hosts[H1].start()
-        await whole.rests("redundant_2", "held_2")
-        assert whole.site.operations() == [f"{SWITCHOVER} 102"]
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        await harness.come_to_rest("redundant_1", "held_1")
+        harness.hosts[H1].deliver(HostLost(H1))
+        await harness.come_to_rest("peer_lost_2", "owed_2")
+        harness.hosts[H1].vip_held = True
+        harness.hosts[H1].start()
+        await harness.come_to_rest("redundant_2", "held_2")
+        assert harness.site.operations() == [f"{SWITCHOVER} 102"]
 
     on_site(scenario)
 
@@ -255,13 +257,13 @@ TROUBLE += [{"status": ["succeed", how, how, "succeed"]} for how in ("fail", "ec
 def test_a_takeover_succeeds_whatever_is_wrong_with_mlcmd(on_site, behaviour: dict[str, list[str]]):
     """A failed command is tried again; after an unclear one, the mode is read first."""
 
-    async def scenario(whole: Whole) -> None:
-        await whole.rests("redundant_1", "held_1")
-        whole.site.is_primary(A1, **behaviour)
-        whole.hosts[H1].hear(ApplicationReported(A1, D))
-        await whole.rests("no_redundancy_2", "held_2")
-        assert set(whole.site.operations()) == {f"{SWITCHOVER} 102"}
-        texts = [entry.text for _, entry in read(whole.agent.configuration.agent.journal)]
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        await harness.come_to_rest("redundant_1", "held_1")
+        harness.site.is_primary(A1, **behaviour)
+        harness.hosts[H1].deliver(ApplicationReported(A1, D))
+        await harness.come_to_rest("no_redundancy_2", "held_2")
+        assert set(harness.site.operations()) == {f"{SWITCHOVER} 102"}
+        texts = [entry.text for _, entry in read(harness.agent.configuration.agent.journal)]
         is_looked_at = any(text.startswith(("timed out", "unclear")) for text in texts)
         assert ("look at SIP_Server_2" in texts) is is_looked_at
 
@@ -273,13 +275,13 @@ def test_a_takeover_succeeds_whatever_is_wrong_with_mlcmd(on_site, behaviour: di
 def test_a_switchover_is_made_or_given_up_whatever_is_wrong_with_mlcmd(on_site, behaviour: dict[str, list[str]]):
     """The VIP is where the primary is, and mlcmd agrees."""
 
-    async def scenario(whole: Whole) -> None:
-        await whole.rests("redundant_1", "held_1")
-        whole.site.is_primary(A1, **behaviour)
-        whole.agent.switch(A2)
-        await whole.eventually(lambda: whole.ends() in [(f"redundant_{s}", f"held_{s}", ()) for s in (1, 2)])
-        pair, _, _ = whole.ends()
-        applications = json.loads((whole.site.directory / "state.json").read_text())["applications"]
+    async def scenario(harness: MlcmdAgentHarness) -> None:
+        await harness.come_to_rest("redundant_1", "held_1")
+        harness.site.is_primary(A1, **behaviour)
+        harness.agent.switch(A2)
+        await harness.eventually(lambda: harness.state() in [(f"redundant_{s}", f"held_{s}", ()) for s in (1, 2)])
+        pair, _, _ = harness.state()
+        applications = json.loads((harness.site.directory / "state.json").read_text())["applications"]
         assert [each["mode"] for each in applications] == (
             ["primary", "backup"] if pair == "redundant_1" else ["backup", "primary"]
         )

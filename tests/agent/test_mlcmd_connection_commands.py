@@ -74,7 +74,7 @@ def test_mlcmd_carries_out_what_it_controls(play, known: Mode, primary, command,
         harness.connection.send(command, AMPLE_MS)
         # Never from within `send`: the agent is busy with the event that led to the command.
         assert harness.events == []
-        await harness.comes(*reports, CommandSucceeded(7))
+        await harness.expect(*reports, CommandSucceeded(7))
         assert (harness.site.operations(), harness.host.sent) == (operations, [])
 
     play(scenario)
@@ -85,8 +85,8 @@ def test_commands_that_mlcmd_does_not_control_go_to_the_host(play, command: Host
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
         harness.connection.send(command, 1234)
-        harness.host.hear(CommandSucceeded(7))
-        await harness.comes(CommandSucceeded(7))
+        harness.host.deliver(CommandSucceeded(7))
+        await harness.expect(CommandSucceeded(7))
         assert harness.host.sent == [(command, 1234)]
 
     play(scenario)
@@ -98,9 +98,9 @@ def test_commands_for_a_host_that_is_not_connected_are_passed_on(play, command: 
 
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
-        harness.host.hear(HostLost(H1))
+        harness.host.deliver(HostLost(H1))
         harness.connection.send(command, 1234)
-        await harness.comes(HostLost(H1))
+        await harness.expect(HostLost(H1))
         assert harness.host.sent == [(command, 1234)]
         assert harness.site.runs() == [f"{STATUS} 101"]
 
@@ -139,7 +139,7 @@ def test_commands_for_one_application_wait_for_each_other_within_their_deadlines
         await harness.connect(B)
         harness.site.is_primary(A2, switchover=["hang"])
         harness.connection.send(Promote(H1, A1, 7), AMPLE_MS)
-        await harness.runs(f"{SWITCHOVER} 101")
+        await harness.wait_for_run(f"{SWITCHOVER} 101")
         harness.connection.send(LookAt(H1, A1, 8), 50)
         await harness.eventually(lambda: harness.events)
         assert harness.events == [CommandTimedOut(8, "SIP_Server_1 was busy for 50 ms")]
@@ -153,7 +153,7 @@ def test_commands_for_an_application_that_is_down_go_to_its_host(play):
         for command in (Promote(H1, A1, 7), Demote(H1, A1, 8), LookAt(H1, A1, 9)):
             harness.connection.send(command, AMPLE_MS)
         failed = [CommandFailed(number, "SIP_Server_1 is down") for number in (7, 8)]
-        await harness.comes(*failed, ApplicationReported(A1, D), CommandSucceeded(9))
+        await harness.expect(*failed, ApplicationReported(A1, D), CommandSucceeded(9))
         assert harness.site.runs() == []
 
     play(scenario)
@@ -173,9 +173,9 @@ def test_a_command_for_an_application_that_goes_down_fails(play, command: HostCo
         down, failed = ApplicationReported(A1, D), CommandFailed(7, "SIP_Server_1 went down")
         mode = P if isinstance(command, Promote) else B
         for event in (down, ApplicationReported(A1, B))[: 1 + is_up_again]:
-            harness.host.hear(event)
+            harness.host.deliver(event)
         await harness.eventually(lambda: failed in harness.events)
-        await harness.comes(down, failed, *[ApplicationReported(A1, mode)][:is_up_again])
+        await harness.expect(down, failed, *[ApplicationReported(A1, mode)][:is_up_again])
 
     play(scenario)
 
@@ -194,8 +194,8 @@ def test_after_a_host_is_lost_nothing_is_delivered_and_mlcmd_is_ended(
         harness.connection.send(command, AMPLE_MS)
         await harness.eventually(lambda: len(harness.site.runs()) == 2)
         if parting:
-            harness.host.hear(parting)
-            await harness.comes(parting)
+            harness.host.deliver(parting)
+            await harness.expect(parting)
 
     play(scenario)
 
@@ -205,11 +205,11 @@ def test_an_unexpected_error_is_logged_and_counts_as_unclear(play, caplog: pytes
 
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
-        harness.host.hear(ApplicationReported(A1, B))
+        harness.host.deliver(ApplicationReported(A1, B))
         await harness.eventually(lambda: harness.events)
         harness.connection.send(Promote(H1, A1, 7), AMPLE_MS)
         unclear = CommandUnclear(7, "UnicodeEncodeError in mlcmd's driver: see the agent's log")
-        await harness.comes(ApplicationReported(A1, B), unclear)
+        await harness.expect(ApplicationReported(A1, B), unclear)
         await harness.eventually(lambda: caplog.text.count("SIP_Server_1 has no known mode") >= 2)  # it is asked again
 
     play(scenario, csuser="\ud800")

@@ -59,11 +59,11 @@ def test_a_host_is_connected_once_mlcmd_reports_and_its_events_follow(play):
     async def scenario(harness: MlcmdHarness) -> None:
         meanwhile = [HostFellSilent(H1), VipReported(H1, held=True), HostHeard(H1), ApplicationReported(RM, D)]
         for event in (connected(B, RM_1=UP), *meanwhile):
-            harness.host.hear(event)
+            harness.host.deliver(event)
         assert harness.events == []
-        await harness.comes(connected(P, RM_1=UP), *meanwhile)
-        harness.host.hear(HostFellSilent(H1))
-        await harness.comes(connected(P, RM_1=UP), *meanwhile, HostFellSilent(H1))
+        await harness.expect(connected(P, RM_1=UP), *meanwhile)
+        harness.host.deliver(HostFellSilent(H1))
+        await harness.expect(connected(P, RM_1=UP), *meanwhile, HostFellSilent(H1))
         assert harness.site.runs() == [f"{STATUS} 101"]
 
     play(scenario)
@@ -71,7 +71,7 @@ def test_a_host_is_connected_once_mlcmd_reports_and_its_events_follow(play):
 
 def test_a_host_whose_applications_are_down_is_connected_at_once(play):
     async def scenario(harness: MlcmdHarness) -> None:
-        harness.host.hear(connected(D))
+        harness.host.deliver(connected(D))
         assert harness.events == [connected(D)]
         assert harness.site.runs() == []
 
@@ -84,11 +84,11 @@ def test_an_application_that_fails_while_mlcmd_is_asked_is_down(play, behaviour:
 
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1, status=[behaviour])
-        harness.host.hear(connected())
-        await harness.runs(f"{STATUS} 101")
-        harness.host.hear(ApplicationReported(A1, D))
+        harness.host.deliver(connected())
+        await harness.wait_for_run(f"{STATUS} 101")
+        harness.host.deliver(ApplicationReported(A1, D))
         assert harness.events == [connected(D)]
-        await harness.comes(connected(D))
+        await harness.expect(connected(D))
 
     play(scenario)
 
@@ -100,13 +100,13 @@ def test_a_host_that_is_lost_while_mlcmd_is_asked_was_never_connected(play, part
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1, status=["hang"])
         for _ in range(2):
-            harness.host.hear(connected())
-            await harness.runs(f"{STATUS} 101")
-            harness.host.hear(parting)
-            await harness.comes(parting)
+            harness.host.deliver(connected())
+            await harness.wait_for_run(f"{STATUS} 101")
+            harness.host.deliver(parting)
+            await harness.expect(parting)
         harness.site.is_primary(A1)
-        harness.host.hear(connected())
-        await harness.comes(parting, connected(P))
+        harness.host.deliver(connected())
+        await harness.expect(parting, connected(P))
 
     play(scenario)
 
@@ -116,25 +116,25 @@ def test_nothing_is_reported_of_a_host_that_is_not_connected(play):
         speech = [HostFellSilent(H1), HostHeard(H1), VipReported(H1, held=True)]
         speech += [ApplicationReported(A1, B), ApplicationReported(A1, D), ApplicationReported(RM, D)]
         for event in speech:
-            harness.host.hear(event)
-        harness.host.hear(connected())
-        harness.host.hear(HostLost(H1))
+            harness.host.deliver(event)
+        harness.host.deliver(connected())
+        harness.host.deliver(HostLost(H1))
         for event in speech:
-            harness.host.hear(event)
-        await harness.comes(HostLost(H1))
+            harness.host.deliver(event)
+        await harness.expect(HostLost(H1))
 
     play(scenario)
 
 
 def test_of_two_connections_the_newer_one_counts(play):
     async def scenario(harness: MlcmdHarness) -> None:
-        harness.host.hear(connected(B, RM_1=UP))
-        harness.host.hear(VipReported(H1, held=True))
-        harness.host.hear(connected(B, RM_1=D))
-        await harness.comes(connected(P, RM_1=D))
+        harness.host.deliver(connected(B, RM_1=UP))
+        harness.host.deliver(VipReported(H1, held=True))
+        harness.host.deliver(connected(B, RM_1=D))
+        await harness.expect(connected(P, RM_1=D))
         harness.site.is_primary(A2)
-        harness.host.hear(connected(B, RM_1=UP))
-        await harness.comes(connected(P, RM_1=D), connected(B, RM_1=UP))
+        harness.host.deliver(connected(B, RM_1=UP))
+        await harness.expect(connected(P, RM_1=D), connected(B, RM_1=UP))
 
     play(scenario)
 
@@ -145,8 +145,8 @@ def test_a_host_is_not_connected_before_mlcmd_has_reported_its_modes(play, behav
 
     async def scenario(harness: MlcmdHarness) -> None:
         harness.site.is_primary(A1, status=[behaviour, "fail", "succeed"])
-        harness.host.hear(connected())
-        await harness.comes(connected(P))
+        harness.host.deliver(connected())
+        await harness.expect(connected(P))
         assert harness.site.runs() == [f"{STATUS} 101"] * 3
 
     play(scenario, deadline_ms=SHORT_MS)
@@ -155,12 +155,12 @@ def test_a_host_is_not_connected_before_mlcmd_has_reported_its_modes(play, behav
 def test_the_known_mode_is_used_until_mlcmd_reports_another_one(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(P)
-        harness.host.hear(HostLost(H1))
+        harness.host.deliver(HostLost(H1))
         harness.site.is_primary(A2, status=["fail", "fail", "succeed"])
-        harness.host.hear(connected())
-        await harness.comes(HostLost(H1), connected(P))
+        harness.host.deliver(connected())
+        await harness.expect(HostLost(H1), connected(P))
         await harness.eventually(lambda: len(harness.events) == 3)
-        await harness.comes(HostLost(H1), connected(P), ApplicationReported(A1, B))
+        await harness.expect(HostLost(H1), connected(P), ApplicationReported(A1, B))
 
     play(scenario)
 
@@ -178,12 +178,12 @@ def test_a_host_waits_for_the_modes_on_the_other_host(
         first, second = (
             MlcmdHarness.of(site, eventually, together, dbids=dbids) for dbids in (("999", "102"), ("102", "101"))
         )
-        first.host.hear(connected())
-        second.host.hear(connected())
-        second.host.hear(VipReported(H1, held=True))
+        first.host.deliver(connected())
+        second.host.deliver(connected())
+        second.host.deliver(VipReported(H1, held=True))
         await eventually(lambda: len(site.runs()) >= 5)
         assert first.events + second.events == []
-        first.host.hear(released_by)
+        first.host.deliver(released_by)
         assert first.events == [expected]
         assert second.events == [connected(B), VipReported(H1, held=True)]
         for harness in (first, second):
@@ -201,9 +201,9 @@ def test_the_mode_of_an_application_that_is_up_again_is_read(play, mode: Mode):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect()
         harness.site.is_primary(A1 if mode is P else A2)
-        harness.host.hear(ApplicationReported(A1, D))
-        harness.host.hear(ApplicationReported(A1, B))
-        await harness.comes(ApplicationReported(A1, D), ApplicationReported(A1, mode))
+        harness.host.deliver(ApplicationReported(A1, D))
+        harness.host.deliver(ApplicationReported(A1, B))
+        await harness.expect(ApplicationReported(A1, D), ApplicationReported(A1, mode))
 
     play(scenario)
 
@@ -212,10 +212,10 @@ def test_an_application_up_again_counts_as_backup_until_mlcmd_says_otherwise(pla
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
         harness.site.is_primary(A1, status=["fail", "fail", "succeed"])
-        harness.host.hear(ApplicationReported(A1, B))
-        await harness.comes(ApplicationReported(A1, B))
+        harness.host.deliver(ApplicationReported(A1, B))
+        await harness.expect(ApplicationReported(A1, B))
         await harness.eventually(lambda: len(harness.events) == 2)
-        await harness.comes(ApplicationReported(A1, B), ApplicationReported(A1, P))
+        await harness.expect(ApplicationReported(A1, B), ApplicationReported(A1, P))
 
     play(scenario)
 
@@ -226,11 +226,11 @@ def test_the_result_of_a_command_replaces_an_assumed_mode(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
         harness.site.is_primary(A2, status=["fail", "succeed", "succeed", "fail"])
-        harness.host.hear(ApplicationReported(A1, B))
+        harness.host.deliver(ApplicationReported(A1, B))
         await harness.eventually(lambda: harness.events)
         harness.connection.send(Promote(H1, A1, 7), AMPLE_MS)
         await harness.eventually(lambda: len(harness.site.runs()) >= 6)
-        await harness.comes(ApplicationReported(A1, B), CommandSucceeded(7))
+        await harness.expect(ApplicationReported(A1, B), CommandSucceeded(7))
         assert harness.site.operations() == [f"{SWITCHOVER} 101"]
 
     play(scenario)
@@ -240,11 +240,11 @@ def test_a_late_answer_does_not_revive_an_application(play):
     async def scenario(harness: MlcmdHarness) -> None:
         await harness.connect(D)
         harness.site.is_primary(A1, status=["linger"])
-        harness.host.hear(ApplicationReported(A1, B))
-        await harness.runs(f"{STATUS} 101")
+        harness.host.deliver(ApplicationReported(A1, B))
+        await harness.wait_for_run(f"{STATUS} 101")
         harness.connection.send(LookAt(H1, A1, 7), AMPLE_MS)
-        harness.host.hear(ApplicationReported(A1, D))
-        await harness.comes(ApplicationReported(A1, D), CommandSucceeded(7))
+        harness.host.deliver(ApplicationReported(A1, D))
+        await harness.expect(ApplicationReported(A1, D), CommandSucceeded(7))
 
     play(scenario)
 
@@ -257,6 +257,6 @@ def test_a_status_of_stopped_for_a_running_application_is_not_a_mode(play, mode:
         harness.site.is_primary(A2, others="stopped")
         harness.connection.send(LookAt(H1, A1, 7), AMPLE_MS)
         reason = "mlcmd says that SIP_Server_1 is stopped, and its host says that it runs"
-        await harness.comes(CommandUnclear(7, reason))
+        await harness.expect(CommandUnclear(7, reason))
 
     play(scenario)

@@ -33,16 +33,16 @@ class Systemd:
         self.listening.bind(self.address.replace("@", "\0", 1))
         self.listening.settimeout(PATIENCE_S)
 
-    def hears(self) -> str:
+    def receive(self) -> str:
         """The next datagram."""
         return self.listening.recv(65536).decode()
 
-    def hears_besides_beats(self) -> str:
-        while (message := self.hears()) == BEAT:
+    def receive_other_than_beats(self) -> str:
+        while (message := self.receive()) == BEAT:
             pass
         return message
 
-    def hears_nothing(self) -> bool:
+    def is_quiet(self) -> bool:
         self.listening.setblocking(False)
         try:
             self.listening.recv(65536)
@@ -86,8 +86,8 @@ def test_without_a_watchdog_for_this_process_no_beat_is_sent(systemd, watchdog):
         manager.stopping()
 
     asyncio.run(main())
-    assert [systemd.hears(), systemd.hears()] == ["READY=1\nSTATUS=serves", "STOPPING=1"]
-    assert systemd.hears_nothing()
+    assert [systemd.receive(), systemd.receive()] == ["READY=1\nSTATUS=serves", "STOPPING=1"]
+    assert systemd.is_quiet()
 
 
 def test_a_changed_status_is_sent_once_and_an_unchanged_one_never(systemd):
@@ -106,9 +106,9 @@ def test_a_changed_status_is_sent_once_and_an_unchanged_one_never(systemd):
         await asyncio.sleep(2 * STATUS_AT_MOST_EVERY_S)
 
     asyncio.run(main())
-    messages = [systemd.hears() for _ in range(3)]
+    messages = [systemd.receive() for _ in range(3)]
     assert messages == ["READY=1\nSTATUS=serves", "STATUS=host2 lost", "STOPPING=1"]
-    assert systemd.hears_nothing()
+    assert systemd.is_quiet()
     assert next(statuses) == "unheard of"
 
 
@@ -129,20 +129,20 @@ def test_a_loop_that_hangs_sends_no_beat_until_it_runs_again(systemd):
 
     daemon = threading.Thread(target=asyncio.run, args=[main()])
     daemon.start()
-    assert systemd.hears() == "READY=1\nSTATUS=serves"
-    assert [systemd.hears() for _ in range(3)] == [BEAT] * 3
+    assert systemd.receive() == "READY=1\nSTATUS=serves"
+    assert [systemd.receive() for _ in range(3)] == [BEAT] * 3
     hang.set()
     assert hangs.wait(PATIENCE_S)
-    while not systemd.hears_nothing():
+    while not systemd.is_quiet():
         pass
     systemd.listening.settimeout(0.2)  # ten periods of the watchdog
     with pytest.raises(TimeoutError):
-        systemd.hears()
+        systemd.receive()
     systemd.listening.settimeout(PATIENCE_S)
     go_on.set()
-    assert systemd.hears() == BEAT
+    assert systemd.receive() == BEAT
     hang.clear()
-    assert systemd.hears_besides_beats() == "STOPPING=1"
+    assert systemd.receive_other_than_beats() == "STOPPING=1"
     daemon.join(PATIENCE_S)
 
 
@@ -177,29 +177,29 @@ def test_an_agent_sends_readiness_status_beats_and_its_stop(systemd, file):
     daemon = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True)  # noqa: S603
     try:
         begins = "solution lab: NOT as it should be; no redundancy; VIP out_of_sight; host1"
-        assert systemd.hears() == f"READY=1\nSTATUS={begins} unknown, host2 unknown"
+        assert systemd.receive() == f"READY=1\nSTATUS={begins} unknown, host2 unknown"
         assert ask(file.parent / "state" / "agent.sock", {"do": "status"})["ok"]
-        messages = {systemd.hears() for _ in range(20)}
+        messages = {systemd.receive() for _ in range(20)}
         assert messages == {BEAT, f"STATUS={begins} lost, host2 lost"}
         daemon.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, daemon.pid, os.WSTOPPED | os.WNOWAIT)
-        while not systemd.hears_nothing():
+        while not systemd.is_quiet():
             pass
         systemd.listening.settimeout(1)  # five periods of the watchdog
         with pytest.raises(TimeoutError):
-            systemd.hears()
+            systemd.receive()
         systemd.listening.settimeout(PATIENCE_S)
         daemon.send_signal(signal.SIGCONT)
-        assert systemd.hears() == BEAT
+        assert systemd.receive() == BEAT
         daemon.send_signal(signal.SIGTERM)
-        assert systemd.hears_besides_beats() == "STOPPING=1"
+        assert systemd.receive_other_than_beats() == "STOPPING=1"
         errors = daemon.communicate(timeout=PATIENCE_S)[1]
     finally:
         daemon.kill()
         daemon.wait()
     assert daemon.returncode == 0
     assert "not told" not in errors
-    assert systemd.hears_nothing()
+    assert systemd.is_quiet()
 
 
 def test_an_agent_that_cannot_start_does_not_report_readiness(systemd, file):
@@ -208,4 +208,4 @@ def test_an_agent_that_cannot_start_does_not_report_readiness(systemd, file):
     environment = {**os.environ, "NOTIFY_SOCKET": systemd.address}
     done = subprocess.run(argv, env=environment, stderr=subprocess.PIPE, timeout=60, check=False)  # noqa: S603
     assert done.returncode == 1
-    assert systemd.hears_nothing()
+    assert systemd.is_quiet()

@@ -76,8 +76,8 @@ def test_applications_are_started_and_stopped_once(play, eventually):
         state = harness.agent.solution.state
         for do, done, already in (("stop", "stopped", "it does not run"), ("start", "started", "it runs already")):
             count = len(harness.hosts[H2].commands)
-            wished = {"ok": True, "moved": True, "text": f"an operator asked for it: it is {done}"}
-            assert await harness.ask(do=do, application="RM_2") == wished
+            expected = {"ok": True, "moved": True, "text": f"an operator asked for it: it is {done}"}
+            assert await harness.ask(do=do, application="RM_2") == expected
             await eventually(lambda: not harness.agent.solution.state.pending)
             assert await harness.ask(do=do, application="RM_2") == {"ok": True, "moved": False, "text": already}
             assert len(harness.hosts[H2].commands) == count + 1

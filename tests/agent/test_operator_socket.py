@@ -33,7 +33,7 @@ UNKNOWN = [
 @pytest.mark.parametrize("request_", UNKNOWN, ids=str)
 def test_an_unknown_request_is_answered(play, request_):
     async def scenario(harness: AgentHarness) -> None:
-        reply = json.loads(await harness.say(json.dumps(request_).encode() + b"\n"))
+        reply = json.loads(await harness.send_bytes(json.dumps(request_).encode() + b"\n"))
         assert reply == {"ok": False, "text": "unknown request"}
 
     play(scenario)
@@ -53,7 +53,7 @@ def test_an_unknown_request_is_answered(play, request_):
 )
 def test_garbage_is_refused_and_the_agent_goes_on(play, line):
     async def scenario(harness: AgentHarness) -> None:
-        reply = json.loads(await harness.say(line))
+        reply = json.loads(await harness.send_bytes(line))
         assert not reply["ok"]
         assert reply["text"].startswith("not JSON: ")
         assert (await harness.ask(do="switch", to=A2))["moved"]
@@ -65,9 +65,11 @@ def test_garbage_is_refused_and_the_agent_goes_on(play, line):
 def test_clients_that_send_too_much_or_nothing_or_leave_do_no_harm(play):
     async def scenario(harness: AgentHarness) -> None:
         silent = [await asyncio.open_unix_connection(harness.path) for _ in range(20)]
-        assert await harness.say(b"x" * (LONGEST_LINE * 2)) == b""
-        assert json.loads(await harness.say(b'{"do": "status"}', end=True))["ok"]  # the end of the line may not arrive
-        assert not json.loads(await harness.say(b"", end=True))["ok"]
+        assert await harness.send_bytes(b"x" * (LONGEST_LINE * 2)) == b""
+        assert json.loads(await harness.send_bytes(b'{"do": "status"}', end=True))[
+            "ok"
+        ]  # the end of the line may not arrive
+        assert not json.loads(await harness.send_bytes(b"", end=True))["ok"]
         for _ in range(20):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(harness.path))

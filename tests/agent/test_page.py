@@ -99,10 +99,10 @@ def test_a_ticket_is_for_one_request_only(stage):
     ticket = stage.ask("GET", "/plan?to=host1").json["ticket"]
     for request in ({"to": "host2", "ticket": ticket}, {"to": "host2", "ticket": ""}, {"to": "host2", "ticket": "é"}):
         assert stage.post("/switch", request).json["changed"] is True
-    asked = [
+    requests = [
         entry.text for _, entry in read(stage.agent.configuration.agent.journal) if entry.text.startswith("requested")
     ]
-    assert asked == []
+    assert requests == []
 
 
 @pytest.mark.parametrize("body", ["", "[]", '{"to": "host2"}', "x" * 5000])

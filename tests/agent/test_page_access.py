@@ -66,9 +66,9 @@ def test_a_program_can_send_the_token_in_a_header(locked):
     bearer = {"authorization": f"Bearer {TOKEN}"}
     assert locked.ask("GET", "/metrics", **bearer).status == 200
     ticket = locked.ask("GET", "/plan?to=host2", **bearer).json["ticket"]
-    wish = {"to": "host2", "ticket": ticket}
-    assert locked.ask("POST", "/switch", wish, origin="https://evil.example", **bearer).status == 403
-    assert locked.ask("POST", "/switch", wish, **bearer).status == 200
+    request = {"to": "host2", "ticket": ticket}
+    assert locked.ask("POST", "/switch", request, origin="https://evil.example", **bearer).status == 403
+    assert locked.ask("POST", "/switch", request, **bearer).status == 200
 
 
 def test_a_login_expires(token_file, monkeypatch):

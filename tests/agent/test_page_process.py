@@ -16,7 +16,7 @@ from switchover.agent.controller.operator_client import ask
 ROUNDS = 3
 
 
-class Beside:
+class PageSite:
     """A site whose agent and LCA run, with a page beside them."""
 
     def __init__(self, site: Site) -> None:
@@ -76,8 +76,8 @@ class Beside:
 
 
 @pytest.fixture
-def beside(site: Site) -> Beside:
-    return Beside(site)
+def page_site(site: Site) -> PageSite:
+    return PageSite(site)
 
 
 def state_of(process: subprocess.Popen[str]) -> str:
@@ -85,40 +85,40 @@ def state_of(process: subprocess.Popen[str]) -> str:
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_a_stopped_page_delays_nothing_and_then_shows_the_present_state(beside):
-    beside.hold(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{beside.port}\r\n\r\n".encode(), 4)
-    os.kill(beside.page.pid, signal.SIGSTOP)
-    until(lambda: state_of(beside.page) == "T")
-    beside.works()
-    assert state_of(beside.page) == "T"
-    os.kill(beside.page.pid, signal.SIGCONT)
-    beside.let_go()
-    until(beside.hears)
+def test_a_stopped_page_delays_nothing_and_then_shows_the_present_state(page_site):
+    page_site.hold(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{page_site.port}\r\n\r\n".encode(), 4)
+    os.kill(page_site.page.pid, signal.SIGSTOP)
+    until(lambda: state_of(page_site.page) == "T")
+    page_site.works()
+    assert state_of(page_site.page) == "T"
+    os.kill(page_site.page.pid, signal.SIGCONT)
+    page_site.let_go()
+    until(page_site.hears)
 
 
-def test_a_killed_page_delays_nothing_and_a_new_one_takes_its_place(beside):
-    beside.page.kill()
-    beside.page.wait()
-    beside.works()
-    beside.begin_page()
+def test_a_killed_page_delays_nothing_and_a_new_one_takes_its_place(page_site):
+    page_site.page.kill()
+    page_site.page.wait()
+    page_site.works()
+    page_site.begin_page()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nx: ", b"\xff" * 1000], ids=["nothing", "half", "junk"])
-def test_a_flooded_page_delays_nothing(beside, sent):
-    beside.hold(sent, 300)
-    beside.works()
-    beside.let_go()
-    until(beside.hears)
+def test_a_flooded_page_delays_nothing(page_site, sent):
+    page_site.hold(sent, 300)
+    page_site.works()
+    page_site.let_go()
+    until(page_site.hears)
 
 
-def test_a_restarted_agent_is_heard_again(beside):
-    agent = beside.site.processes[1]
+def test_a_restarted_agent_is_heard_again(page_site):
+    agent = page_site.site.processes[1]
     agent.kill()
     agent.wait()
-    until(lambda: "no agent answers" in beside.site.namespace.call(beside._health)["reason"])
-    beside.site.start("agent")
-    until(beside.hears)
-    beside.works()
+    until(lambda: "no agent answers" in page_site.site.namespace.call(page_site._health)["reason"])
+    page_site.site.start("agent")
+    until(page_site.hears)
+    page_site.works()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -259,12 +259,12 @@ def test_an_ideal_host_reports_nothing_that_is_unknown():
 
 
 def test_an_endless_exchange_between_hosts_and_core_is_ended(sip):
-    class Mad(IdealHosts):
+    class EndlessHosts(IdealHosts):
         def _next(self) -> Event:
             return ApplicationReported(A2, Mode.BACKUP)
 
     with pytest.raises(CoreError, match="not at rest after 500 events"):
-        Mad(Solution(TAKEOVER, sip), {}, {}).happen()
+        EndlessHosts(Solution(TAKEOVER, sip), {}, {}).happen()
 
 
 def test_a_state_survives_json_unchanged(sip):

@@ -106,7 +106,7 @@ class World:
             modes = {each: Mode.UP if each in monitored else Mode.BACKUP for each in applications}
             self.hosts.append(Host(name, modes, monitored))
 
-    def tell(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         self.story.append(f"{event}")
         for command in self.solution.handle(event):
             self.story.append(f"    {command}")
@@ -119,7 +119,7 @@ class World:
         """What can happen next without a fault: messages arrive, commands are carried out, links and timers work."""
         for host in self.hosts:
             if host.link != "down" and host.reachable and host.outbox:
-                yield lambda host=host: self.tell(host.outbox.popleft())
+                yield lambda host=host: self.handle(host.outbox.popleft())
             if host.inbox and (host.reachable or host.link == "down"):
                 yield lambda host=host: self.carry_out(host)
             if not host.reachable and host.link == "up":
@@ -131,19 +131,19 @@ class World:
             if host.reachable and host.link == "down":
                 yield lambda host=host: self.connect(host)
         for timer in list(self.timers):
-            yield lambda timer=timer: (self.timers.pop(timer), self.tell(TimerFired(timer)))
+            yield lambda timer=timer: (self.timers.pop(timer), self.handle(TimerFired(timer)))
 
     def faults(self):
         """What the outside world may do at any moment."""
         yield self.restart_agent
         message, application = self.chance.choice(list(LOG_MESSAGES)), self.chance.choice(self.topology.applications)
-        yield lambda: self.tell(LogMessageReceived(message, application))
+        yield lambda: self.handle(LogMessageReceived(message, application))
         for host in self.hosts:
             for application, mode in host.modes.items():
                 other = Mode.DOWN if mode is not Mode.DOWN else host.runs(application)
                 yield lambda host=host, name=application, mode=other: self.change_mode(host, name, mode)
                 if application not in host.monitored:
-                    yield lambda name=application: self.tell(SwitchoverRequested(name))
+                    yield lambda name=application: self.handle(SwitchoverRequested(name))
             yield lambda host=host: setattr(host, "reachable", not host.reachable)
             yield lambda host=host: self.change_vip(host)
             if host.inbox and host.reachable:
@@ -169,7 +169,7 @@ class World:
 
     def set_link(self, host: Host, link: str, event: Event) -> None:
         host.link = link
-        self.tell(event)
+        self.handle(event)
 
     def lose(self, host: Host) -> None:
         host.inbox.clear()  # commands waiting in a dropped connection are never carried out

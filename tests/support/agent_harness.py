@@ -31,7 +31,7 @@ class AgentHarness:
     async def ask(self, **request: object) -> dict[str, Any]:
         return await asyncio.to_thread(ask, self.path, request)
 
-    async def say(self, data: bytes, end: bool = False) -> bytes:
+    async def send_bytes(self, data: bytes, end: bool = False) -> bytes:
         """Send raw bytes and return all that comes back until the server hangs up."""
         reader, writer = await asyncio.open_unix_connection(self.path)
         writer.write(data)

@@ -61,7 +61,7 @@ class Application:
 
     def run(self, mode: str = "backup") -> None:
         self.process = subprocess.Popen(["sleep", "1000"])  # noqa: S607  # from PATH
-        self.says(mode)
+        self.set_status(mode)
         (self.directory / "pid").write_text(f"{self.process.pid}\n")
 
     def kill(self) -> None:
@@ -72,7 +72,7 @@ class Application:
     def spoil(self, how: str) -> None:
         (self.directory / how).touch()
 
-    def says(self, what: str) -> None:
+    def set_status(self, what: str) -> None:
         (self.directory / "mode").write_text(f"{what}\n")
 
     def calls(self, *, status: bool = False) -> list[str]:

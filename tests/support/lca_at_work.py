@@ -32,14 +32,14 @@ class Agent:
         self.events.append(event)
         self.on_event(event)
 
-    def order(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> int:
+    def give(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> int:
         self.count += 1
         self.lca.execute(evolve(command, id=self.count), deadline_ms)
         return self.count
 
     async def result(self, command: HostCommand, deadline_ms: int = DEADLINE_MS) -> HostEvent:
         """Give a command and wait for its result."""
-        number = self.order(command, deadline_ms)
+        number = self.give(command, deadline_ms)
         async with asyncio.timeout(20):
             while not (results := [event for event in self.events if getattr(event, "id", None) == number]):
                 await asyncio.sleep(0.002)

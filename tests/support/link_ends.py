@@ -122,15 +122,15 @@ class Peer:
             self.beating.cancel()
         self.context.destroy(linger=0)
 
-    async def say(self, body: Body) -> bytes:
+    async def send(self, body: Body) -> bytes:
         data = self.session.stamp(body)
         await self.socket.send_multipart([*self.route, data])
         return data
 
-    async def say_bytes(self, *frames: bytes) -> None:
+    async def send_bytes(self, *frames: bytes) -> None:
         await self.socket.send_multipart([*self.route, *frames])
 
-    async def hear(self, kind: type) -> Message:
+    async def receive(self, kind: type) -> Message:
         """Receive messages up to the next one of this kind; all of them count as heard."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -145,17 +145,17 @@ class Peer:
 
     async def join(self, detection_ms: int = DETECTION_MS) -> None:
         """Do as an agent does until the welcome."""
-        await self.say(Hello(detection_ms, THIS_AGENT))
-        await self.hear(Heartbeat)
-        await self.say(Heartbeat(hearing=True))
-        await self.hear(Welcome)
+        await self.send(Hello(detection_ms, THIS_AGENT))
+        await self.receive(Heartbeat)
+        await self.send(Heartbeat(hearing=True))
+        await self.receive(Welcome)
 
-    async def fresh(self) -> None:
+    async def catch_up(self) -> None:
         """Receive the newest heartbeat, so that the next message sent is up to date."""
         with suppress(zmq.Again):
             while True:
                 self.session.check_order(decode((await self.socket.recv_multipart(zmq.NOBLOCK))[-1]))
-        await self.hear(Heartbeat)
+        await self.receive(Heartbeat)
 
 
 def site_with_keys(directory: Path) -> Site:

@@ -22,7 +22,7 @@ from support.mlcmd_site import A1, AMPLE_MS, H1, B, D, Eventually, P, Site, no_c
 class Host:
     """The connection to the host itself; it records the commands sent to it."""
 
-    hear: Callable[[Event], None]
+    deliver: Callable[[Event], None]
     sent: list[tuple[HostCommand, int]] = field(factory=list)
     life: list[str] = field(factory=list)
 
@@ -31,8 +31,8 @@ class Host:
 
     async def close(self) -> None:
         self.life.append("closed")
-        self.hear(HostLost(H1))
-        self.hear(connected())
+        self.deliver(HostLost(H1))
+        self.deliver(connected())
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
         self.sent.append((command, deadline_ms))
@@ -52,8 +52,8 @@ class MlcmdHarness:
     def of(cls, site: Site, eventually: Eventually, together: list | None = None, **settings: Any) -> "MlcmdHarness":
         events, hosts = [], []
 
-        def connect(hear: Callable[[Event], None]) -> Host:
-            hosts.append(Host(hear))
+        def connect(deliver: Callable[[Event], None]) -> Host:
+            hosts.append(Host(deliver))
             return hosts[0]
 
         deadline_ms = settings.pop("deadline_ms", AMPLE_MS)
@@ -67,20 +67,20 @@ class MlcmdHarness:
 
     async def connect(self, mode: Mode = P) -> None:
         """Connect the host with A1 in this mode, and forget the events of the connection."""
-        self.host.hear(connected(D if mode is D else B))
+        self.host.deliver(connected(D if mode is D else B))
         await self.eventually(lambda: self.events)
         assert self.events == [connected(mode)]
         self.events.clear()
 
-    async def comes(self, *events: Event) -> None:
-        """Exactly these events are delivered, also after mlcmd has finished all its work."""
+    async def expect(self, *events: Event) -> None:
+        """Wait for exactly these events, also after mlcmd has finished all its work."""
         await self.eventually(lambda: len(self.events) >= len(events))
         await self.eventually(no_child_is_left)
         await asyncio.sleep(0)
         assert self.events == list(events)
 
-    async def runs(self, run: str) -> None:
-        """Wait until mlcmd runs."""
+    async def wait_for_run(self, run: str) -> None:
+        """Wait until mlcmd has been run with these arguments."""
         await self.eventually(lambda: run in self.site.runs())
 
 

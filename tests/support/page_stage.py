@@ -119,10 +119,10 @@ class PageStage:
     def status(self) -> dict[str, Any]:
         """The status that the agent sends."""
 
-        async def tell() -> dict[str, Any]:
+        async def read() -> dict[str, Any]:
             return status(self.agent)
 
-        return self.run(tell())
+        return self.run(read())
 
     def pause(self) -> threading.Event:
         """Stop the agent's loop until the event is set, as if the machine gave it no time."""
