@@ -74,7 +74,7 @@ def test_a_number_too_long_for_python_is_a_problem(file: Path) -> None:
 
 @pytest.mark.parametrize(("name", "reason"), [("none.toml", "No such file or directory"), (".", "Is a directory")])
 def test_a_file_that_cannot_be_read_has_no_place(tmp_path: Path, name: str, reason: str) -> None:
-    """There is no line to name, so none is named."""
+    """The error names the file and no line."""
     file = str(tmp_path / name)
     with pytest.raises(ConfigurationError) as caught:
         load(file)

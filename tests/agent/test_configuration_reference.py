@@ -32,7 +32,7 @@ def faults(table: str, values: dict[str, Any]) -> list[str]:
     return [fault.what for fault in Structurer(TYPES).structure(values, FOUND[table][0])[1]]
 
 
-def test_every_key_is_explained_and_nothing_else_is() -> None:
+def test_every_key_and_nothing_else_is_explained() -> None:
     assert {name: {key.name for key in keys} for name, (_, keys) in FOUND.items()} == {
         name: set(table.keys) for name, table in TABLES.items()
     }

@@ -12,10 +12,10 @@ import pytest
 from support.daemon_site import A1, A2, COMMAND, PATIENCE_S, VIP, Site, ended, until
 from switchover.agent.controller.operator_client import OperatorError
 
-# Refusals, before anything is touched
+# Refusals before any change
 
 
-def test_with_a_bad_configuration_nothing_is_touched(site):
+def test_with_a_bad_configuration_nothing_is_changed(site):
     site.hold()
     site.file.write_text("[solution]\nname = 'x'\n")
     for daemon in (("agent",), ("lca", "host1")):

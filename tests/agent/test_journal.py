@@ -98,7 +98,7 @@ def test_entries_are_written_all_or_none_and_a_failure_spoils_no_later_one(path,
     assert [text for _, _, text in lines(path)] == ["next"]
 
 
-def test_a_journal_goes_on_where_the_last_agent_ended(path):
+def test_a_new_agent_appends_to_the_journal(path):
     for text in ("first run", "second run"):
         journal = Journal(path)
         journal.write([Entry(START, text)])

@@ -46,7 +46,7 @@ def test_a_secret_that_others_may_read_is_refused(directory: Path):
 
 
 def test_existing_keys_are_not_overwritten(directory: Path):
-    """One name that exists already stops the whole run: not even the new name's keys are written."""
+    """One existing name stops the whole run: not even the keys of the new name are written."""
     before = {path: path.read_bytes() for path in directory.iterdir()}
     with pytest.raises(DriverError, match="exists already"):
         make_keys(directory, ["host3", "host2"])

@@ -1,4 +1,4 @@
-"""The LCA starts, stops and looks at an application alike, whether it is watched by its pidfile or by its status."""
+"""The LCA starts, stops and looks at an application in the same way, watched by its pidfile or by its status."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ def test_a_running_application_is_not_started_and_a_stopped_one_not_stopped(host
 
 
 @pytest.mark.parametrize(("command", "key"), [(Start(H1, A1), "start"), (Stop(H1, A1), "stop")])
-def test_without_a_command_for_it_the_failure_says_what_to_configure(host, with_lca, application, command, key):
+def test_a_start_or_stop_without_a_command_fails_and_says_what_to_configure(host, with_lca, application, command, key):
     if key == "stop":
         application.run()
 

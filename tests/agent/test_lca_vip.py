@@ -192,7 +192,7 @@ def test_a_vip_that_is_not_held_is_not_announced(wired, listener, with_lca):
     with_lca(host, scenario)
 
 
-def test_a_vip_enabled_in_part_is_announced_in_part_and_the_command_fails(wired, listener, with_lca):
+def test_a_partly_enabled_vip_is_announced_in_part_and_the_command_fails(wired, listener, with_lca):
     host, _ = wired
     host.call(Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text, "1")
 

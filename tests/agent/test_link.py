@@ -219,7 +219,7 @@ def test_a_host_says_goodbye_and_returns(site: Site, eventually):
 
 
 def test_a_goodbye_before_the_welcome_is_a_loss(site: Site, eventually):
-    """A host that never was connected cannot leave."""
+    """A host that was never connected cannot leave."""
 
     async def scenario():
         async with Peer(site, "host1", "agent") as lca, running(site.host_link()):

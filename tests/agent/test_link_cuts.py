@@ -34,7 +34,7 @@ from switchover.fsm.events import VipReported
 
 
 class Cable:
-    """A TCP proxy in front of the LCA that can stop forwarding, silently, and go on again."""
+    """A TCP proxy in front of the LCA that can silently stop forwarding and resume."""
 
     def __init__(self, to_port: int) -> None:
         self.port = free_port()
@@ -142,7 +142,7 @@ def test_a_silence_that_ends_in_time_loses_no_host(site: Site, eventually):
 
 
 def test_a_session_goes_on_over_another_connection(site: Site, eventually, refusals):
-    """Once the network is back in time nothing is lost, and nothing comes twice when the old connection wakes up."""
+    """If the network is back in time, nothing is lost, and nothing arrives twice when the old connection wakes up."""
     site.detection_ms = 4000
     happened = [VipReported("host1", held=False), VipReported("host1", held=True)]
     commands = [EnableVip("host1", id=number) for number in (1, 2, 3)]
@@ -212,8 +212,8 @@ def test_a_network_cut_in_one_direction_counts_as_cut(site: Site, eventually):
     assert site.events == [CONNECTED, SILENT, LOST]
 
 
-def test_a_stalled_agent_does_not_take_its_host_for_lost(site: Site, eventually):
-    """While the agent's own loop stands still for far longer than the detection time, the host goes on."""
+def test_a_stalled_agent_does_not_lose_its_host(site: Site, eventually):
+    """The agent's loop stands still for far longer than the detection time, while the host goes on."""
     stop = threading.Event()
 
     async def host_side():
@@ -259,7 +259,7 @@ def run(command: str) -> None:
 
 
 def cut_oneself_off(loop: asyncio.AbstractEventLoop) -> None:
-    """Part the host's bridge from its port: nothing passes, no carrier is lost, and the ARP cache is empty."""
+    """Separate the host's bridge from its port: nothing passes, no carrier is lost, and the ARP cache is empty."""
     run("bridge link set dev eth0 state 0")
     run("ip neigh flush dev bridge0")
     loop.call_later(CUT_S, run, "bridge link set dev eth0 state 3")

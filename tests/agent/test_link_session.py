@@ -1,4 +1,4 @@
-"""Sessions: order, age, and a log that nobody can flood."""
+"""Sessions: the order and age of messages, and a log that cannot be flooded."""
 
 import logging
 import time

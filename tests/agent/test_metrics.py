@@ -36,7 +36,7 @@ def of(measured: Samples, name: str) -> dict[tuple[str, ...], float]:
 
 
 def lit(measured: Samples, name: str) -> set[tuple[str, ...]]:
-    """The labels of a state's samples that are 1."""
+    """The labels of the samples of a state that are 1."""
     return {labels for labels, value in of(measured, name).items() if value == 1.0}
 
 

@@ -43,7 +43,7 @@ def dummy(agents, tmp_path) -> OcfControl:
 
 @pytest.fixture
 def scripted(tmp_path) -> Callable[[str], OcfControl]:
-    """Control by an agent that is this shell script."""
+    """Control by an agent with this shell script."""
 
     def write(script: str) -> OcfControl:
         agent = tmp_path / "agent"

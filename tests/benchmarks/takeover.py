@@ -29,7 +29,7 @@ def play(order: str, runs: int) -> list[dict]:
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603  # our own command
     outcomes = json.loads(done.stdout)
     wrong = [outcome for outcome in outcomes if not outcome["ok"]]
-    # Not as documented is also a client whose ARP cache, or whose last answer, is not the new primary's.
+    # A run also deviates if the client's ARP cache or last answer is not the new primary's.
     print(f"{order}: {len(outcomes)} runs, {len(wrong)} not as documented")
     return outcomes
 

@@ -88,7 +88,10 @@ def ends(state: SolutionState) -> tuple[str, str, tuple]:
 INCIDENTS = {
     "manual": [SwitchoverRequested(A2)],
     "failure": [ApplicationReported(A1, D)],
-    "reconnection": [HostLost(H1), HostConnected(H1, HostReport({A1: P}, vip_held=True))],  # once all is at rest
+    "reconnection": [
+        HostLost(H1),
+        HostConnected(H1, HostReport({A1: P}, vip_held=True)),
+    ],  # once at rest
 }
 
 
@@ -123,7 +126,7 @@ SCRIPTS = {
     ("disable-first", ENABLE): [DISABLE, f"{ENABLE} FAILS", RETRY, ENABLE],
     ("enable-first", ""): [ENABLE, DRAIN, DISABLE, ANNOUNCE],
     ("enable-first", DISABLE): [ENABLE, DRAIN, f"{DISABLE} FAILS", ANNOUNCE, RETRY, DISABLE, ANNOUNCE],
-    # The old holder keeps it until the new one has it.
+    # The old holder keeps the VIP until the new one has it.
     ("enable-first", ENABLE): [f"{ENABLE} FAILS", RETRY, ENABLE, DRAIN, DISABLE, ANNOUNCE],
 }
 

@@ -224,7 +224,7 @@ def test_once_the_faults_stop_the_solution_heals(name, seed, order):
 
 
 def assert_healed(world: World) -> None:
-    """Both hosts are whole: all primaries on one of them, and with them the VIP; the core knows, and nothing waits."""
+    """All primaries and the VIP are on one host, the core knows it, and nothing is pending."""
     state, topology = world.solution.state, world.topology
     side = state.pairs[0].state[-1]
     here, there = world.hosts[int(side) - 1], world.hosts[2 - int(side)]

@@ -127,7 +127,7 @@ def test_a_host_that_returns_whole_as_primary_gives_everything_up(old):
     assert f"announce_vip {names['new_host']}" in world.records
 
 
-# [S1]'s key notes: what the two other wirings do.
+# The key notes of [S1]: the effects of the two other wirings.
 
 
 @pytest.mark.parametrize("old", [1, 2])
@@ -189,7 +189,7 @@ def test_a_literal_alarm_that_is_latched_keeps_the_vip_from_moving_again(wiring,
     assert vip_after_two(ReactionPolicy.LITERAL) != f"held_{3 - old}"
 
 
-# What binds the pairs to one side when reactions are not enough.
+# The placement gathers the pairs where reactions are not enough.
 
 
 @pytest.mark.parametrize("old", [1, 2])

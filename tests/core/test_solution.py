@@ -71,7 +71,7 @@ def started(order: VipOrder = VipOrder.TOGETHER) -> Solution:
 
 
 def state(links: str, pair: str, modes: tuple, vip: str, held: tuple, *pending: Command) -> SolutionState:
-    """A state that `started` leads to before any cancel timeout is over; the alarms are those of `started`."""
+    """A state after `started`, before any cancel timeout is over; its alarms are those of `started`."""
     first, second = links.split()
     runs = {P: "up", B: "up", D: "down", None: "unknown" if pair == "out_of_sight" else "lost"}
     machine, _, side = pair.rpartition("_")

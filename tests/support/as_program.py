@@ -1,4 +1,4 @@
-"""Runs a test file as a program, which finds `support` as it does under pytest."""
+"""Runs a test file as a program that can import `support` as under pytest."""
 
 import runpy
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def command(file: str, *arguments: str) -> list[str]:
-    """The command that runs a test file as a program; a warning is an error there, too."""
+    """The command that runs a test file as a program; warnings are errors."""
     return [sys.executable, "-W", "error", __file__, file, *arguments]
 
 

@@ -38,7 +38,7 @@ STATUS: dict[str, Any] = {
 
 
 def with_hosts(*hosts: tuple[str, float | None], **changes: Any) -> dict[str, Any]:
-    """The status with other links and ages."""
+    """The status with these links and ages of the hosts."""
     links = [
         old | {"link": link, "heard_ms_ago": heard_ms_ago}
         for old, (link, heard_ms_ago) in zip(STATUS["hosts"], hosts, strict=True)

@@ -21,7 +21,7 @@ DEADLINE_MS = 10_000
 
 @define(eq=False)
 class Agent:
-    """The agent's end: it keeps the events of the LCA, and gives each command an id of its own."""
+    """The agent's end: it records the events of the LCA, and gives each command its own id."""
 
     lca: Lca
     on_event: Callable[[HostEvent], None] = lambda _: None

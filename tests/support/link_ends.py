@@ -144,7 +144,7 @@ class Peer:
                     return message
 
     async def join(self, detection_ms: int = DETECTION_MS) -> None:
-        """Do as an agent does until the welcome."""
+        """Open a session as an agent does, up to the welcome."""
         await self.send(Hello(detection_ms, THIS_AGENT))
         await self.receive(Heartbeat)
         await self.send(Heartbeat(hearing=True))

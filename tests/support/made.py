@@ -23,7 +23,7 @@ _PART = re.compile(r"(<!-- made by: (?P<name>\w+) -->\n).*?(<!-- end -->\n)", re
 
 
 def make(text: str) -> str:
-    """A document with all of these parts made anew."""
+    """A document with all of these parts regenerated."""
     return _PART.sub(lambda part: f"{part[1]}\n{MAKERS[part['name']]().strip()}\n\n{part[3]}", text)
 
 
@@ -52,7 +52,7 @@ def rooms() -> str:
 
 
 def room_of(folder: Path) -> str:
-    """The room as the picture has it: a folder right below a floor, or the floor itself."""
+    """The room in the picture: a folder right below a floor, or the floor itself."""
     return "/".join(folder.parts[:2])
 
 

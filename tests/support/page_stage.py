@@ -136,7 +136,7 @@ class PageStage:
         during: Callable[[], object] = lambda: None,
         is_last: Callable[[dict[str, Any]], object] = bool,
     ) -> list[dict[str, Any]]:
-        """The page's events without the greeting: `count`, or more until one is the last; after the first `during`."""
+        """The page's events: at least `count`, until one is the last. `during` runs after the first."""
         with socket.create_connection(("127.0.0.1", self.settings.port), PATIENCE_S) as connection:
             connection.sendall(f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{self.settings.port}\r\n\r\n".encode())
             events: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ def drawn(picture: str) -> Element:
 
 @define
 class Page(HTMLParser):
-    """A page, read strictly: every element is closed where it should be. Tables are kept as rows of texts."""
+    """A page, parsed strictly: every element must be closed in its place. Tables are kept as rows of texts."""
 
     stack: list[str] = field(factory=list[str])
     tags: set[str] = field(factory=set[str])
@@ -67,7 +67,7 @@ def pictures(text: str) -> list[str]:
 
 
 def assert_sound(text: str) -> None:
-    """Nothing is fetched from elsewhere, nothing runs, every element is closed, every picture is XML."""
+    """Check that nothing is fetched or executed, every element is closed, and every picture is XML."""
     page = read_page(text)
     assert not page.tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a", "image", "use"}
     assert not [

@@ -56,7 +56,7 @@ def triggers(work: Work) -> list[str]:
 
 
 def to_hosts(work: Work) -> list[Command]:
-    """The commands that hosts carry out."""
+    """The commands to hosts."""
     return [command for command in work.commands if isinstance(command, HostCommand)]
 
 
