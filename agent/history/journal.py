@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import cast
 
 from attrs import frozen
+from cattrs import BaseValidationError
 
 from ...fsm import (
     Command,
+    CoreError,
     Event,
     HostCommand,
     Solution,
@@ -148,7 +150,7 @@ def read(path: Path, after: int = 0) -> Iterator[tuple[int, Entry]]:
 @contextlib.contextmanager
 def _reading(path: Path) -> Generator[sqlite3.Connection]:
     try:
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        database = sqlite3.connect(_uri(path, "ro"), uri=True)
         try:
             yield database
         finally:
@@ -156,6 +158,10 @@ def _reading(path: Path) -> Generator[sqlite3.Connection]:
     except sqlite3.Error as error:
         what = "" if path.exists() else "; there is no such file: no agent has used it on this machine"
         raise JournalError(f"the journal {path} cannot be read: {error}{what}") from error
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def _advice(path: Path, error: Exception) -> str:
@@ -208,7 +214,19 @@ class Player:
         self._run, self._observes = 0, False
 
     def take(self, number: int, entry: Entry) -> Handled | None:
-        """What an entry's event leads to; None for an entry of another kind."""
+        """What an entry's event leads to; None for an entry of another kind.
+
+        Raises `JournalError` if the entry cannot be understood, or if its event cannot have come after those before it.
+        """
+        try:
+            return self._take(number, entry)
+        except (CoreError, ValueError, LookupError, TypeError, BaseValidationError) as error:
+            raise JournalError(
+                f"entry {number} of the journal, {entry.text!r}, cannot be replayed ({error}): entries before it are "
+                "missing, as after a full disk, or another version wrote it"
+            ) from error
+
+    def _take(self, number: int, entry: Entry) -> Handled | None:
         stamps = number, entry.wall_ns, entry.mono_ns, entry.text
         if entry.kind == START:
             data = json.loads(entry.data or "")
@@ -238,7 +256,9 @@ def last_start(path: Path) -> int:
 def _checkpoint(path: Path) -> None:
     """Over a connection of its own: a checkpoint of this kind keeps neither the writer nor readers waiting."""
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=0)) as database:
+        with contextlib.closing(
+            sqlite3.connect(_uri(path, "rw"), uri=True, timeout=0)
+        ) as database:  # makes no new file
             database.execute("PRAGMA wal_checkpoint(PASSIVE)")
     except sqlite3.Error as error:  # writing goes on; the write-ahead log grows until a later checkpoint succeeds
         LOG.warning("the journal %s cannot be tidied, trying again after the next event: %s", path, error)

@@ -34,6 +34,7 @@ from switchover.agent.lab.player import play
 from switchover.agent.lab.settings import LabSettings
 from switchover.agent.simulation.stage import SimulatedStage
 from switchover.fsm import (
+    ApplicationReported,
     Command,
     HostConnected,
     HostReport,
@@ -188,6 +189,16 @@ def test_a_failed_upkeep_is_a_warning(path, journal, caplog):
     assert caplog.messages[0].startswith(f"the journal {path.with_name('elsewhere')} cannot be tidied, trying again")
 
 
+def test_an_upkeep_makes_no_journal_in_the_place_of_one_that_was_removed(path, journal, caplog):
+    """An empty file there would hide from everybody that the journal is gone."""
+    path.unlink()
+    _checkpoint(path)
+    assert not path.exists()
+    assert caplog.messages == [
+        f"the journal {path} cannot be tidied, trying again after the next event: unable to open database file"
+    ]
+
+
 def test_a_closed_journal_accepts_no_entry(path):
     journal = Journal(path)
     journal.close()
@@ -210,6 +221,26 @@ def test_a_replay_restarts_with_every_start_and_leaves_out_refused_events(path, 
     assert (first.number, first.run, second.number, second.run) == (3, 2, 6, 5)
     assert first.topology == second.topology == TOPOLOGY
     assert (first.before, first.after) == (second.before, second.after)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (event_entry("up", ApplicationReported("SIP_Server_1", Mode.UP)), "host1 is not connected"),
+        (event_entry("up", ApplicationReported("Nobody", Mode.UP)), "Nobody"),
+        (Entry(EVENT, "odd", '{"type": "FromTheFuture"}'), "FromTheFuture"),
+        (Entry(EVENT, "odd", '{"type": "HostLost"}'), ""),
+        (Entry(EVENT, "odd", "[]"), ""),
+        (Entry(EVENT, "odd", "{"), "Expecting property name"),
+        (Entry(EVENT, "odd"), "Expecting value"),
+        (Entry(START, "odd", '{"hosts": 7}'), ""),
+    ],
+)
+def test_what_cannot_be_replayed_is_named(path, journal, entry, reason):
+    """Its event was refused, or cannot be understood; a journal lacks entries if the disk was full."""
+    journal.write([start_entry(TOPOLOGY), entry])
+    with pytest.raises(JournalError, match=rf"^entry 2 of the journal, '{entry.text}', cannot be replayed .*{reason}"):
+        list(replay(path))
 
 
 def recorded(path: Path) -> Iterator[tuple[str, list[str], list[str | None]]]:
