@@ -26,51 +26,59 @@ from .events import Mode
 from .timers import TimerKind, kind_of, subject_of
 
 
+class _Described:
+    """What every command says of itself, for logs and for people."""
+
+    __slots__ = ()
+
+    verb: ClassVar[str]
+
+    @property
+    def record(self) -> str:
+        """Its line in logs and in the journal: its verb, and what it acts on."""
+        return self.verb
+
+    @property
+    def words(self) -> str:
+        """Its line for people."""
+        return self.record
+
+
+class _OnHost(_Described):
+    """What the commands that a host carries out say besides."""
+
+    __slots__ = ()
+
+    output: ClassVar[str]
+    doing: ClassVar[str] = ""
+    effect: ClassVar[str] = ""
+
+
 @frozen
-class _OnApplication:
+class _OnApplication(_OnHost):
     """What all commands for one application have."""
 
     host: str
     application: str
     id: int = field(default=0, eq=False)
 
-    output: ClassVar[str]
-    verb: ClassVar[str]
-    doing: ClassVar[str] = ""
-    effect: ClassVar[str] = ""
-
     @property
     def record(self) -> str:
         """Its line in logs and in the journal."""
         return f"{self.verb} {self.application}"
 
-    @property
-    def words(self) -> str:
-        """Its line for people."""
-        return self.record
-
 
 @frozen
-class _OnVip:
+class _OnVip(_OnHost):
     """What all commands for the Virtual IP have."""
 
     host: str
     id: int = field(default=0, eq=False)
 
-    output: ClassVar[str]
-    verb: ClassVar[str]
-    doing: ClassVar[str] = ""
-    effect: ClassVar[str] = ""
-
     @property
     def record(self) -> str:
         """Its line in logs and in the journal."""
         return f"{self.verb} {self.host}"
-
-    @property
-    def words(self) -> str:
-        """Its line for people."""
-        return self.record
 
 
 @frozen
@@ -157,7 +165,7 @@ class LookAtVip(_OnVip):
 
 
 @frozen
-class WriteLog:
+class WriteLog(_Described):
     """Write a log message under its event id, where operators and alarm conditions look for it."""
 
     event_id: str
@@ -178,7 +186,7 @@ class WriteLog:
 
 
 @frozen
-class ActivateAlarm:
+class ActivateAlarm(_Described):
     """Show an alarm condition as active: the event that it waits for came for its application."""
 
     alarm: str
@@ -192,14 +200,9 @@ class ActivateAlarm:
         """Its line in logs and in the journal."""
         return f"{self.verb} {self.alarm}"
 
-    @property
-    def words(self) -> str:
-        """Its line for people."""
-        return self.record
-
 
 @frozen
-class TriggerReaction:
+class TriggerReaction(_Described):
     """Show that an active alarm triggers one of its reactions, e.g. `disable_vip` on a host, its `target`."""
 
     alarm: str
@@ -220,7 +223,7 @@ class TriggerReaction:
 
 
 @frozen
-class StartTimer:
+class StartTimer(_Described):
     """Send `TimerFired(timer)` after `after_ms` milliseconds; a running timer of that name starts anew."""
 
     timer: str
@@ -242,11 +245,6 @@ class StartTimer:
     def record(self) -> str:
         """Its line in logs and in the journal."""
         return f"{self.verb} {self.timer}: {self.after_ms} ms"
-
-    @property
-    def words(self) -> str:
-        """Its line for people."""
-        return self.record
 
 
 ModeCommand = Promote | Demote
