@@ -92,9 +92,10 @@ class _Names:
             if not word.isupper():
                 yield word
             elif word in self._groups:
-                yield from self.states(self._groups[word]).split()
+                others = {name: states for name, states in self._groups.items() if name != word}
+                yield from _Names(self._sided, others).states(self._groups[word]).split()
             else:
-                raise CoreError(f"there is no group {word}")
+                raise CoreError(f"there is no group {word}, or it contains itself")
 
 
 def _moves(text: str, names: _Names) -> Iterator[Row]:

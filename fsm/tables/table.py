@@ -26,7 +26,7 @@ and every thread would remember the same. So no lock is needed: at worst, two th
 import functools
 import itertools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, cast
@@ -148,7 +148,7 @@ class Table:
     @cached_property
     def all_states(self) -> tuple[str, ...]:
         """Every state of the machine, expanded, in the order of declaration."""
-        return tuple(state for name in self.states.split() for state in _both(name.replace("*", "_{}")))
+        return tuple(state for name in self.states.split() for state in _both(name))
 
     @cached_property
     def all_triggers(self) -> tuple[str, ...]:
@@ -158,6 +158,7 @@ class Table:
     @cached_property
     def decisions(self) -> Decisions:
         """The decisions of every (state, trigger), expanded and checked; `CoreError` if the table is wrong."""
+        _check_names(self)
         expanded: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
         for row in self.rows:
             for decision in _expand(row, self.sided):
@@ -171,6 +172,7 @@ class Table:
         """The live machine. It has no model of its own: every decision brings one."""
         from transitions import Machine  # here, because it takes as long to import as the rest of the core
 
+        decisions = tuple(self.every_decision())
         machine = Machine(
             None,
             states=list(self.all_states),
@@ -179,7 +181,7 @@ class Table:
             queued=False,
             send_event=True,
         )
-        for decision in self.every_decision():
+        for decision in decisions:
             if decision.possible:
                 machine.add_transition(  # pyright: ignore[reportUnknownMemberType]  # transitions' stub leaves lists open
                     decision.trigger,
@@ -224,9 +226,9 @@ class Table:
 
     def every_decision(self) -> Iterator[Decision]:
         """All decisions, in the order of states and triggers."""
-        for state in self.all_states:
-            for trigger in self.all_triggers:
-                yield from self.decisions[state, trigger]
+        decisions = self.decisions
+        for key in itertools.product(self.all_states, self.all_triggers):
+            yield from decisions[key]
 
     def _decide(self, state: str, trigger: str) -> Mapping[str, Decision]:
         """Let the machine decide in `state` on `trigger`, once for each guard, and remember it."""
@@ -262,7 +264,7 @@ def _number(word: str, this: int) -> int:
 
 
 def _both(name: str) -> Iterable[str]:
-    return (name.format(1), name.format(2)) if "{}" in name else (name,)
+    return (f"{name[:-1]}_1", f"{name[:-1]}_2") if name.endswith("*") else (name,)
 
 
 def _expand(row: AnyRow, sided: Collection[str]) -> Iterator[Decision]:
@@ -283,6 +285,8 @@ def _decide(row: AnyRow, source: str, trigger: str, this: int, sided: Collection
         return Decision(state, side(trigger, this), "", None, (), "", row.reason, isinstance(row, Ignored))
     name = source if row.destination == "=" else row.destination.removeprefix("~")
     to = 3 - this if row.destination.startswith("~") else this
+    if row.destination.startswith("~") and name not in sided:
+        raise CoreError(f"{name} has no side: write {name} instead of {row.destination}")
     target = f"{name}_{to}" if name in sided else name
     outputs = tuple(_output(text.strip(), this) for text in row.outputs.split(";") if text.strip())
     return Decision(state, side(trigger, this), side(row.guard, this), target, outputs, row.cite, row.reason)
@@ -293,6 +297,19 @@ def _output(text: str, this: int) -> Output:
     if who not in ("", "this", "other"):
         raise CoreError(f"an output concerns this or other, not {who!r}")
     return Output(verb, _number(who, this) if who else None)
+
+
+def _check_names(table: Table) -> None:
+    """Raises `CoreError` for names that cannot stand in a row, or that are declared twice."""
+    states, triggers = table.states.split(), table.triggers.split()
+    problems = [f"{name} cannot name a state" for name in states if not re.fullmatch(r"[A-Za-z]\w*\*?", name)]
+    problems += [f"{name} cannot name a trigger" for name in triggers if not re.fullmatch(r"(?!state$)[a-z]\w*", name)]
+    for names in (table.all_states, triggers):
+        problems += [f"{name} is declared twice" for name, count in Counter(names).items() if count > 1]
+    if table.initial not in table.all_states:
+        problems.append(f"the initial state {table.initial} is not declared")
+    if problems:
+        raise CoreError(f"the table of the {table.name} is wrong: " + "; ".join(problems))
 
 
 def _check(table: Table, decisions: Decisions) -> None:

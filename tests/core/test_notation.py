@@ -64,13 +64,15 @@ def test_a_group_of_states_can_be_named(written, states):
         ("off:\n  on [a b]  -> lit  light  lit", "", "line 2, .*: a row is"),
         ("off:\n  on  -> lit  it is lit", "", "line 2, .*: there are 3 columns instead of 4"),
         ("DARK:\n  on  -> lit  light  lit", "", "line 1, 'DARK:': there is no group DARK"),
+        ("LOOP:\n  on  -> lit  light  lit", "", "line 1, 'LOOP:': there is no group LOOP, or it contains itself"),
+        ("", "on  in POOL  it is lit", "line 1, .*: there is no group POOL, or it contains itself"),
         ("", "on  lit  it is lit", "line 1, .*: states stand after the word `in`"),
         ("", "on  in * but off  it is lit", "line 1, .*: off cannot be left out of *"),
     ],
 )
 def test_a_text_that_cannot_be_read_is_refused_with_its_line(moves, ignored, problem):
     with pytest.raises(CoreError, match=problem):
-        rows("off lit*", moves, ignored)
+        rows("off lit*", moves, ignored, groups={"LOOP": "off POOL", "POOL": "* but LOOP"})
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

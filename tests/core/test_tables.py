@@ -195,6 +195,10 @@ def test_a_sound_table_is_accepted():
         ((SOUND[0], Row("lit", "other_on", "wram", "~lit", "", "rule", "x"), *SOUND[2:]), "unknown guard wram"),
         ((Ignored("off", "this_on", "never lit"), *SOUND[1:]), "lit_1 cannot be reached"),
         ((*SOUND, Ignored("off", "other_on", "no side")), "has no side"),
+        (
+            (*SOUND[:4], Row("lit", "out", "", "~off", "", "rule: dark", "it is out"), SOUND[5]),
+            "off has no side: write off instead of ~off",
+        ),
     ],
 )
 def test_a_table_that_is_wrong_is_refused_before_it_decides(rows, complaint):
@@ -202,3 +206,22 @@ def test_a_table_that_is_wrong_is_refused_before_it_decides(rows, complaint):
         lamp(*rows).checked()
     with pytest.raises(CoreError, match=complaint):
         lamp(*rows).step("off", "side1_on")
+
+
+@pytest.mark.parametrize(
+    ("declared", "complaint"),
+    [
+        ({"states": "off lit* of{f"}, "of{f cannot name a state"),
+        ({"states": "off lit* o*ff"}, r"o\*ff cannot name a state"),
+        ({"states": "off lit* lit_1"}, "lit_1 is declared twice"),
+        ({"triggers": "this_on out out"}, "out is declared twice"),
+        ({"triggers": "this_on out state"}, "state cannot name a trigger"),
+        ({"triggers": "this_on out Out"}, "Out cannot name a trigger"),
+        ({"initial": "dark"}, "the initial state dark is not declared"),
+        ({"initial": "lit"}, "the initial state lit is not declared"),
+        ({"states": "", "triggers": "", "rows": ()}, "the initial state off is not declared"),
+    ],
+)
+def test_names_that_no_row_can_use_are_refused(declared, complaint):
+    with pytest.raises(CoreError, match=rf"^the table of the lamp is wrong: .*{complaint}"):
+        evolve(lamp(*SOUND), **declared).checked()
