@@ -7,12 +7,13 @@ silent. So a backup that fails is an incident although nothing is moved, and so 
 Its id is the number of its first event in the journal. Reading the journal again gives the same incidents.
 """
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from ...fsm import (
     AnnounceVip,
@@ -44,6 +45,15 @@ _REQUESTS = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disa
 _HAS_VIP = ("held", "owed")
 _NOT_SEEN = ("out_of_sight", "first_seen_")
 
+_DONE = {
+    "demoted": (Demote,),
+    "promoted": (Promote,),
+    "VIP down": (DisableVip,),
+    "VIP up": (EnableVip,),
+    "announced": (EnableVip, AnnounceVip),
+}
+_PHASES = ("detected", "decided", *_DONE, "served")
+
 
 @frozen
 class Phase:
@@ -55,10 +65,16 @@ class Phase:
 
 @define(eq=False)
 class Incident:
-    """The events of an incident in order, at least one; `is_over` once the solution is at rest again."""
+    """The events of an incident in order, at least one; `is_over` once the solution is at rest again.
+
+    Events are only ever appended. An incident can go on for days (a script that fails is tried again and again), so the
+    phases are kept, and only new events are looked at.
+    """
 
     handled: list[Handled]
     is_over: bool = False
+    _ended: dict[str, Handled] = field(init=False, repr=False, factory=dict)
+    _looked_at: int = field(init=False, repr=False, default=0)
 
     @property
     def id(self) -> int:
@@ -90,8 +106,10 @@ class Incident:
         first = self.handled[0]
         if isinstance(first.event, _ASKING):
             return event_in_words(first.event, first.before)
-        steps = [step for each in self.handled for step in each.steps if step.machine != ALARM.name]
-        step = next((step for step in steps if step.moved and step.machine != LINK.name), None) or steps[0]
+        steps = (step for each in self.handled for step in each.steps if step.machine != ALARM.name)
+        begin = next(steps)
+        moved = (step for step in itertools.chain([begin], steps) if step.moved and step.machine != LINK.name)
+        step = next(moved, begin)
         return f"{step.subject}: {step.decision.reason}"
 
     @property
@@ -118,25 +136,22 @@ class Incident:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The phases of a switchover, as the agent heard of them."""
-        ended = {
-            "detected": next((each for each in self.handled if _is_detection(each)), None),
-            "decided": next((each for each in self.handled if any(map(_changes, each.commands))), None),
-            "demoted": self._last_done(Demote),
-            "promoted": self._last_done(Promote),
-            "VIP down": self._last_done(DisableVip),
-            "VIP up": self._last_done(EnableVip),
-            "announced": self._last_done(EnableVip, AnnounceVip),
-            "served": self._served_again(),
-        }
-        return tuple(Phase(name, None if each is None else self.at_ms(each)) for name, each in ended.items())
+        for each in self.handled[self._looked_at :]:
+            self._look_at(each)
+        self._looked_at = len(self.handled)
+        ended = ((name, self._ended.get(name)) for name in _PHASES)
+        return tuple(Phase(name, None if each is None else self.at_ms(each)) for name, each in ended)
 
-    def _last_done(self, *kinds: type[HostCommand]) -> Handled | None:
-        return next((each for each in reversed(self.handled) if isinstance(result_of(each), kinds)), None)
-
-    def _served_again(self) -> Handled | None:
-        """When service was restored for the last time; None if it was never interrupted or never restored."""
-        served = [each for each in self.handled if is_served(each.topology, each.after)]
-        return next((each for each in reversed(served) if not is_served(each.topology, each.before)), None)
+    def _look_at(self, handled: Handled) -> None:
+        """Keep what ends with this event: the first two phases with the first such event, the others with the last."""
+        if _is_detection(handled):
+            self._ended.setdefault("detected", handled)
+        if any(map(_changes, handled.commands)):
+            self._ended.setdefault("decided", handled)
+        command = result_of(handled)
+        self._ended |= {name: handled for name, kinds in _DONE.items() if isinstance(command, kinds)}
+        if is_served(handled.topology, handled.after) and not is_served(handled.topology, handled.before):
+            self._ended["served"] = handled
 
 
 class Tracker:
