@@ -67,6 +67,11 @@ class TextFormatter(logging.Formatter):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
         return f"{stamp}.{record.msecs:03.0f} {super().format(record)}"
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it so
+        """The message in one line: what came from outside can neither forge a line nor command a terminal."""
+        line = super().formatMessage(record)
+        return line if line.isprintable() else "".join(map(_printable, line))
+
 
 class JsonFormatter(logging.Formatter):
     """One object a line: `time` (RFC 3339, UTC), `level`, `logger`, `message`; `incident` and `exception` if any."""
@@ -98,6 +103,10 @@ class Prioritised(logging.Formatter):
         """As many lines as the other formatter makes."""
         priority = next((found for level, found in _PRIORITIES.items() if record.levelno >= level), 7)
         return "\n".join(f"<{priority}>{line}" for line in self._inner.format(record).splitlines())
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def _incident(record: logging.LogRecord) -> int | None:

@@ -205,3 +205,15 @@ def test_the_daemons_log_in_the_requested_format(file, form):
     else:
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} WARNING switchover .*reactions is 'literal'", lines[0])
     assert lines[1].startswith("switchover: cannot read the key ")
+
+
+@pytest.mark.parametrize("is_read_by_the_journal", [False, True])
+def test_a_message_is_one_line_of_text_and_commands_no_terminal(is_read_by_the_journal):
+    """Part of it may come from outside: an event's id, an application's name."""
+    forged = record(
+        "refused: received x\n2026-01-01T00:00:00.000 INFO switchover.agent event: \x1b[31m\u2028lost host1 é"
+    )
+    line = formatter("text", is_journal=is_read_by_the_journal).format(forged)
+    expected = r"refused: received x\n2026-01-01T00:00:00.000 INFO switchover.agent event: \x1b[31m\u2028lost host1 é"
+    assert line.endswith(f"INFO switchover.agent {expected}")
+    assert len(line.splitlines()) == 1
