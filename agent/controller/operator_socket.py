@@ -92,7 +92,7 @@ class OperatorServer:
         try:
             async with asyncio.timeout(WITHIN_S):
                 request, refusal = _parsed(await reader.readline())
-                follows = request == {"do": "follow"} and not self._followers.is_full
+                follows = _asks_to_follow(request) and not self._followers.is_full
                 if not follows:
                     writer.write(json.dumps(refusal or answer(self._agent, request)).encode() + b"\n")
                     await writer.drain()
@@ -114,6 +114,14 @@ def _parsed(line: bytes) -> tuple[object, Reply | None]:
     except (ValueError, RecursionError) as error:
         return None, {"ok": False, "text": f"not JSON: {error}"}
     return request, None
+
+
+def _asks_to_follow(request: object) -> bool:
+    match request:
+        case {"do": "follow"}:
+            return True
+        case _:
+            return False
 
 
 def answer(agent: Agent, request: object) -> Reply:

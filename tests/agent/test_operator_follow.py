@@ -136,6 +136,18 @@ def test_nothing_remains_of_a_client_that_was_hung_up_on(play, monkeypatch, even
     play(scenario)
 
 
+def test_a_request_to_follow_may_say_more_than_that(play):
+    """As every other request may: a later version could add a key."""
+
+    async def scenario(harness: AgentHarness) -> None:
+        reader, writer = await asyncio.open_unix_connection(harness.path, limit=2**16)
+        writer.write(b'{"do": "follow", "of": "all"}\n')
+        assert [(await line_of(reader))["ok"], (await line_of(reader))["ok"]] == [True, True]
+        writer.close()
+
+    play(scenario)
+
+
 def descriptors() -> int:
     """How many file descriptors this process has."""
     return len(os.listdir("/proc/self/fd"))
