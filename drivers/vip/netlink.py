@@ -45,6 +45,9 @@ ATTRIBUTE = struct.Struct("=HH")
 ERROR = struct.Struct("=i")
 """The last message of an answer: 0, or minus the number of the error."""
 
+KERNEL = 0
+"""The kernel's port number, as the sender of an answer."""
+
 ANSWER_S = 1
 """Seconds after which a missing answer is an error; the kernel drops answers when it has no memory for them."""
 
@@ -68,6 +71,7 @@ class Netlink:
 
     def __init__(self) -> None:
         self._kernel: socket.socket | None = None
+        self._sequence = 0
 
     def close(self) -> None:
         """Close the socket; the addresses stay as they are."""
@@ -138,11 +142,17 @@ class Netlink:
         """Send a request; return what the kernel lists in its answer, and whether that changed in the meantime."""
         try:
             self._kernel = kernel = self._kernel or _connect()
-            kernel.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, 0, 0) + body)
+            self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+            kernel.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, self._sequence, 0) + body)
             listed: list[bytes] = []
             changed = False
             while True:
-                for answer_kind, answer_flags, answer in _messages(kernel.recv(65536)):
+                data, (port, _) = kernel.recvfrom(65536)
+                if port != KERNEL:
+                    continue  # from another program with CAP_NET_ADMIN
+                for answer_kind, answer_flags, sequence, answer in _messages(data):
+                    if sequence != self._sequence:
+                        continue
                     changed = changed or bool(answer_flags & NLM_F_DUMP_INTR)
                     if answer_kind in (NLMSG_ERROR, NLMSG_DONE):
                         _raise_refusal(answer_kind, answer_flags, answer)
@@ -172,12 +182,12 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Type, flags and body of each message that was received."""
+def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Type, flags, sequence number and body of each message that was received."""
     at = 0
     while at < len(data):
-        length, kind, flags, _, _ = HEADER.unpack_from(data, at)
-        yield kind, flags, data[at + HEADER.size : at + length]
+        length, kind, flags, sequence, _ = HEADER.unpack_from(data, at)
+        yield kind, flags, sequence, data[at + HEADER.size : at + length]
         at += -length % 4 + length
 
 

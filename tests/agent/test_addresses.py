@@ -22,7 +22,15 @@ from switchover.drivers.vip.address_templates import (
     TemplateAddresses,
 )
 from switchover.drivers.vip.addresses import AddressWatch, NetlinkAddresses, parse_addresses
-from switchover.drivers.vip.netlink import Netlink
+from switchover.drivers.vip.netlink import (
+    HEADER,
+    NLM_F_ACK,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    RTM_DELADDR,
+    Netlink,
+)
 
 IPV4, IPV6 = "198.51.100.10/24", "2001:db8::10/64"
 VIP = (IPV4, IPV6)
@@ -292,6 +300,41 @@ def test_a_socket_that_fails_is_replaced(host):
         listed = netlink.addresses("eth0")
         netlink.close()
         return set(map(str, listed))
+
+    assert host.call(scenario) == OWN
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HEADER.pack(20, NLMSG_ERROR, 0, 3, 0) + bytes(4),  # as if the next request had been carried out
+        HEADER.pack(0, NLMSG_DONE, 0, 3, 0),
+        b"short",
+    ],
+)
+def test_a_message_of_another_program_is_no_answer(host, message):
+    def scenario():
+        netlink = Netlink()
+        netlink.addresses("lo")
+        netlink.addresses("lo")
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as other:
+            other.sendto(message, netlink._kernel.getsockname())
+        found = netlink.addresses("eth0")
+        assert found == netlink.addresses("eth0")
+        netlink.close()
+        return set(map(str, found))
+
+    assert host.call(scenario) == OWN
+
+
+def test_an_answer_to_an_earlier_request_is_no_answer_to_a_later_one(host):
+    def scenario():
+        netlink = Netlink()
+        netlink.addresses("lo")
+        netlink._kernel.send(HEADER.pack(24, RTM_DELADDR, NLM_F_REQUEST | NLM_F_ACK, 4711, 0) + bytes(8))  # refused
+        found = netlink.addresses("eth0")
+        netlink.close()
+        return set(map(str, found))
 
     assert host.call(scenario) == OWN
 
