@@ -62,7 +62,6 @@ LOG = logging.getLogger("switchover.agent")
 ANSWER_MARGIN_MS = 500
 """How long after a command's deadline, in ms, the agent still waits for the host to say that it failed."""
 
-
 INCIDENTS_KEPT = 50
 """How many incidents the agent keeps in memory; the journal has them all."""
 
@@ -121,7 +120,7 @@ class Agent:
         self.incidents = deque[Incident](maxlen=INCIDENTS_KEPT)
         self.listeners = list[Listener]()
         self._tracker = Tracker()
-        self._run = self._number = 0  # in the journal: of the entry with which this began, and of the last event
+        self._run = self._number = 0  # entries of the journal: the agent's start, and the last event
         self._journal = journal
         self._clock = clock
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -273,7 +272,7 @@ class Agent:
     def _carry_out(self, command: Command) -> None:
         match command:
             case WriteLog() | ActivateAlarm() | TriggerReaction():
-                pass  # to be seen in the log and in the journal, like every command
+                pass  # nothing to do: the log and the journal show it, like every command
             case StartTimer():
                 self._start_timer(command.timer, command.after_ms, TimerFired(command.timer))
             case _ if self.observe:
@@ -313,12 +312,12 @@ class Agent:
     def _fire(self, name: str, event: TimerFired | CommandTimedOut) -> None:
         del self._timers[name]
         if event is NOBODY_DID_IT:
-            self._give_up_wishes()
+            self._give_up_withheld()
         elif isinstance(event, TimerFired) or any(command.id == event.id for command in self.solution.state.pending):
             self._take(event)
 
-    def _give_up_wishes(self) -> None:
-        """Observing: the time in which another hand might have done what was withheld is over."""
+    def _give_up_withheld(self) -> None:
+        """Observing: nobody carried out the withheld commands in the time that they may take."""
         before = self.solution.state
         self.solution.state = as_reported(self.solution.topology, before)
         if self.solution.state != before:

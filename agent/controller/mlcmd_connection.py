@@ -22,13 +22,10 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from attrs import define, evolve, field, frozen
 
 from ...drivers.control.mlcmd import Mlcmd
-from ...drivers.errors import DriverError, TimedOutError, UnreadableError
+from ...drivers.errors import DriverError, TimedOutError, UnreadableError, failure
 from ...fsm import (
     ApplicationReported,
-    CommandFailed,
     CommandSucceeded,
-    CommandTimedOut,
-    CommandUnclear,
     Demote,
     Event,
     HostConnected,
@@ -185,9 +182,7 @@ class MlcmdConnection:
             await self._carry_out(command, deadline_ms)
             self._deliver(CommandSucceeded(command.id))
         except DriverError as error:
-            late, unclear = isinstance(error, TimedOutError), isinstance(error, UnreadableError)
-            kind = CommandTimedOut if late else CommandUnclear if unclear else CommandFailed
-            self._deliver(kind(command.id, str(error)))
+            self._deliver(failure(command.id, error))
 
     async def _carry_out(self, command: Promote | Demote | LookAt, deadline_ms: int) -> None:
         name, found = command.application, self._controlled[command.application]

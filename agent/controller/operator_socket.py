@@ -177,7 +177,7 @@ def _is(agent: Agent, application: str, condition: str) -> bool:
 
 
 def _decided(steps: Iterable[tuple[Step, bool]]) -> Reply:
-    """What became of a wish: it is granted if a row moved, or if what was wished for is so or under way already."""
+    """The reply to a request: `ok` if a row moved, or if what is asked for is so or under way already."""
     decisions = [(step.moved, so_already, step.decision.reason) for step, so_already in steps]
     return {
         "ok": all(moved or so_already for moved, so_already, _ in decisions),

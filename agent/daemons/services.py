@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 
 from ...drivers.control.mlcmd import Mlcmd
 from ...drivers.errors import DriverError
-from ...drivers.link.agent_end import HostLink, LcaLink, LinkTiming
+from ...drivers.link.agent_end import HostLink
 from ...drivers.link.keys import AGENT, load_identity, load_public
+from ...drivers.link.lca_end import LcaLink
+from ...drivers.link.silence import LinkTiming
 from ...drivers.vip.address_templates import NETSH, SUBINTERFACE, TemplateAddresses
 from ...drivers.vip.addresses import NetlinkAddresses, VirtualIp
 from ...fsm import Event

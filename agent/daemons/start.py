@@ -3,7 +3,8 @@
 import argparse
 import logging
 
-from ..configuration.load import Configuration, check
+from ..configuration.load import check
+from ..configuration.settings import Configuration
 from . import logs
 
 

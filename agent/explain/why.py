@@ -17,8 +17,6 @@ from ..history.incidents import Incident, has_redundancy, incidents
 from ..history.wording import what_is_missing
 from .meanings import PAIR, VIP, fact_of
 
-__all__ = ["ChainLink", "as_json", "as_line", "as_text", "chain", "run_why"]
-
 _DONE, _BAD_INPUT = 0, 2
 
 

@@ -12,14 +12,13 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
-from ...drivers.errors import DriverError, TimedOutError, UnreadableError
+from ...drivers.errors import DriverError, failure
 from ...drivers.link.wire import HostEvent
 from ...drivers.vip.addresses import AddressWatch, VirtualIp
 from ...drivers.vip.announce import Announcer
 from ...drivers.vip.claims import ClaimWatch
 from ...fsm import (
     AnnounceVip,
-    CommandFailed,
     CommandSucceeded,
     DisableVip,
     EnableVip,
@@ -30,7 +29,7 @@ from ...fsm import (
     VipReported,
 )
 from ...fsm.commands import ApplicationCommand
-from ...fsm.events import CommandResult, CommandTimedOut, CommandUnclear
+from ...fsm.events import CommandResult, CommandTimedOut
 from ...fsm.records import describe_command
 from ..configuration.settings import Configuration, Host
 from .applications import Application
@@ -173,12 +172,8 @@ class Lca:
                         await self._carry_out(command)
         except TimeoutError:
             return CommandTimedOut(command.id, f"not done within {deadline_ms} ms")
-        except TimedOutError as error:
-            return CommandTimedOut(command.id, str(error))
-        except UnreadableError as error:
-            return CommandUnclear(command.id, str(error))
         except DriverError as error:
-            return CommandFailed(command.id, str(error))
+            return failure(command.id, error)
         return CommandSucceeded(command.id)
 
     def _here(self, command: HostCommand, name: str, target: T | None) -> T:

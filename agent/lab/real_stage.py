@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ...drivers.link.keys import make_keys
 from ...fsm import Topology
-from ..configuration.load import Configuration, load
+from ..configuration.load import load
+from ..configuration.settings import Configuration
 from ..controller import operator_client
 from ..controller.operator_client import OperatorError, Reply
 from .network.calls import Caller

@@ -180,8 +180,8 @@ class Page:
         if not self._access.may_switch(request):
             return JSONResponse({"text": "without a token only root and the agent's own user may do this"}, 403)
         try:
-            wish = json.loads(await _body(request))
-            to, ticket = str(wish["to"]), str(wish["ticket"])
+            asked = json.loads(await _body(request))
+            to, ticket = str(asked["to"]), str(asked["ticket"])
         except (ValueError, TypeError, KeyError):
             return JSONResponse({"text": "a JSON object with `to` and `ticket` is expected"}, 400)
         try:

@@ -23,7 +23,7 @@ _NICE = 19
 
 
 class Drawings:
-    """The pictures that were drawn so far."""
+    """The pictures that were drawn so far. One is drawn at a time, and each only once."""
 
     def __init__(self, helpers: Helpers) -> None:
         self._drawn: dict[tuple[str, str], str] = {}

@@ -13,29 +13,27 @@ WITHIN_S = 120.0
 
 
 class Helpers:
-    """Runs modules of this package as processes, one at a time of each module."""
+    """Runs modules of this package as processes."""
 
     def __init__(self) -> None:
         self._running: set[Process] = set()
-        self._turns: dict[str, asyncio.Lock] = {}
         self._is_closed = False
 
     async def run(self, module: str, *arguments: str) -> str | None:
         """What the module writes to standard output; None, and a line in the log, if it fails."""
-        async with self._turns.setdefault(module, asyncio.Lock()):
-            if self._is_closed:
-                return None
-            command = [sys.executable, "-m", module, *arguments]
-            child = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
-            self._running.add(child)
-            try:
-                return await self._hear_out(child, " ".join(command[2:]))
-            finally:
-                self._running.discard(child)
-                _kill(child)
-                await child.wait()
+        if self._is_closed:
+            return None
+        command = [sys.executable, "-m", module, *arguments]
+        child = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        self._running.add(child)
+        try:
+            return await self._output(child, " ".join(command[2:]))
+        finally:
+            self._running.discard(child)
+            _kill(child)
+            await child.wait()
 
-    async def _hear_out(self, child: Process, what: str) -> str | None:
+    async def _output(self, child: Process, what: str) -> str | None:
         try:
             async with asyncio.timeout(WITHIN_S):
                 output, errors = await child.communicate()

@@ -12,7 +12,8 @@ from attrs import evolve
 
 from ...fsm import Event, Mode, voicemail_topology
 from ...fsm.facts import pair_of_the_vip
-from ..configuration.load import Configuration, load
+from ..configuration.load import load
+from ..configuration.settings import Configuration
 from ..controller.agent import Agent
 from ..controller.clock import CLOCK, Clock
 from ..controller.operator_client import Reply

@@ -38,7 +38,6 @@ from ...fsm.events import (
 )
 from .curve import Context, Frames, LinkSocket, dial, endpoint_of
 from .keys import Identity
-from .lca_end import LcaLink
 from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session
 from .silence import RECONNECT_MS, LinkTiming, SilenceWatch
 from .wire import (
@@ -54,8 +53,6 @@ from .wire import (
     WireError,
     decode,
 )
-
-__all__ = ["HostLink", "LcaLink", "LinkTiming"]
 
 _FIRST_ANSWER_MS = 300
 _CALL_AFRESH_S = 1.0

@@ -21,7 +21,7 @@ from support.link_ends import (
 )
 from support.ports import free_port
 from switchover.drivers.errors import DriverError
-from switchover.drivers.link.agent_end import LcaLink
+from switchover.drivers.link.lca_end import LcaLink
 from switchover.drivers.link.wire import Goodbye, Hello, Order
 from switchover.fsm.commands import EnableVip, HostCommand
 from switchover.fsm.events import (

@@ -11,9 +11,11 @@ import pytest
 import zmq
 import zmq.asyncio
 from switchover.drivers.errors import DriverError
-from switchover.drivers.link.agent_end import THIS_AGENT, HostLink, LcaLink, LinkTiming
+from switchover.drivers.link.agent_end import THIS_AGENT, HostLink
 from switchover.drivers.link.keys import Identity, load_identity, load_public, make_keys
+from switchover.drivers.link.lca_end import LcaLink
 from switchover.drivers.link.session import Session
+from switchover.drivers.link.silence import LinkTiming
 from switchover.drivers.link.wire import Body, Heartbeat, Hello, Message, Welcome, decode
 from switchover.fsm.commands import EnableVip, HostCommand
 from switchover.fsm.events import (
