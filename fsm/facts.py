@@ -15,7 +15,7 @@ A guard is a name for a fact; what follows from it stands in the tables. What th
     being demoted, and the VIP is not to be put where there will be no primary.
 33. What was seen of the VIP is compared with its state only where no command for it is without a result. Until then it
     may still change, and the first difference, on the state's own side, is the one that counts.
-34. What an alarm told of is over when its application is not so any more: not in that mode, not failed, not running. Of
+34. The cause of an alarm is over when its application is no longer in that mode, no longer failed, or not running. Of
     an application outside, or of the mode of one that has none, nothing is known, and it is never over.
 35. The joint view is `busy` while one pair is being switched, whatever the others are: it would not last. With
     primaries on both sides and no side better, the others follow the pair that the VIP follows.
@@ -134,7 +134,7 @@ def better_side(topology: Topology, state: SolutionState) -> int | None:
 
 
 def is_over(topology: Topology, state: SolutionState, alarm: Alarm) -> bool:
-    """Whether what an alarm's detect event told of has ended (rule 34)."""
+    """Whether the cause of an alarm, which its detect event reported, is over (rule 34)."""
     if alarm.application in topology.outside:
         return False
     happening = HAPPENINGS[event_id(alarm.detect)]

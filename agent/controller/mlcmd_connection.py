@@ -73,7 +73,7 @@ class MlcmdConnection:
     _arriving: HostConnected | None = field(init=False, default=None)  # not delivered to the agent yet
     _awaited: set[str] = field(init=False, factory=set[str])  # the applications whose modes it waits for
     _waiting: list[Event] = field(init=False, factory=list[Event])  # what the host has reported since then
-    _connected: bool | None = field(init=False, default=None)  # as delivered to the agent last; None: nothing so far
+    _connected: bool | None = field(init=False, default=None)  # as last delivered to the agent; None: nothing yet
     _closed: bool = field(init=False, default=False)
     _connection: HostConnection = field(init=False)
 

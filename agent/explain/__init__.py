@@ -1,1 +1,1 @@
-"""Explanations for people: why something was done, what would be done, what a state means."""
+"""What people are told: how the solution is, why something was done, what would be done, what a state means."""

@@ -94,12 +94,11 @@ def _result(link: ChainLink) -> str:
 
 
 def _phases(incident: Incident) -> list[str]:
-    happened = [(phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None]
-    in_order = sorted(happened, key=lambda phase: phase[0])  # those at the same moment stay in the order of phases
-    begins = [0.0, *(at_ms for at_ms, _ in in_order)]
+    ended = incident.ended_phases
+    begins = [0.0, *(at_ms for at_ms, _ in ended)]
     return ["", "phases, each with the time since the one before"] + [
         f"{at_ms:>9.1f} ms  {name:<10} +{at_ms - before:.1f} ms"
-        for (at_ms, name), before in zip(in_order, begins, strict=False)
+        for (at_ms, name), before in zip(ended, begins, strict=False)
     ]
 
 

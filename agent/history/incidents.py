@@ -142,11 +142,17 @@ class Incident:
         ended = ((name, self._ended.get(name)) for name in _PHASES)
         return tuple(Phase(name, None if each is None else self.at_ms(each)) for name, each in ended)
 
+    @property
+    def ended_phases(self) -> list[tuple[float, str]]:
+        """The phases that happened, in order of time: when each ended, in ms after the first event, and its name."""
+        ended = ((phase.at_ms, phase.name) for phase in self.phases if phase.at_ms is not None)
+        return sorted(ended, key=lambda each: each[0])  # those at the same moment stay in the order of `phases`
+
     def _look_at(self, handled: Handled) -> None:
         """Keep what ends with this event: the first two phases with the first such event, the others with the last."""
         if _is_detection(handled):
             self._ended.setdefault("detected", handled)
-        if any(map(_changes, handled.commands)):
+        if _moves_something(handled):
             self._ended.setdefault("decided", handled)
         command = result_of(handled)
         self._ended |= {name: handled for name, kinds in _DONE.items() if isinstance(command, kinds)}
@@ -259,5 +265,5 @@ def _is_detection(handled: Handled) -> bool:
     )
 
 
-def _changes(command: object) -> bool:
-    return isinstance(command, MovingCommand)
+def _moves_something(handled: Handled) -> bool:
+    return any(isinstance(command, MovingCommand) for command in handled.commands)

@@ -97,13 +97,11 @@ class Change:
 
 def timed_phases(incident: Incident) -> list[TimedPhase]:
     """The phases that happened, in order of time; each begins where the one before it ended."""
-    happened = sorted(
-        ((phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None), key=lambda each: each[0]
-    )
-    begins = [0.0, *(at_ms for at_ms, _ in happened)]
+    ended = incident.ended_phases
+    begins = [0.0, *(at_ms for at_ms, _ in ended)]
     return [
         TimedPhase(name, _MEANINGS.get(name, ""), begin, at_ms)
-        for begin, (at_ms, name) in zip(begins, happened, strict=False)
+        for begin, (at_ms, name) in zip(begins, ended, strict=False)
     ]
 
 

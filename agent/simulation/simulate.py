@@ -223,8 +223,7 @@ def _act_line(act: Act) -> str:
 
 def _incident_lines(incident: Incident) -> str:
     """The lines of an incident, to stand beside its time."""
-    happened = [(phase.at_ms, phase.name) for phase in incident.phases if phase.at_ms is not None]
-    reached = [f"{name} {at_ms:.1f}" for at_ms, name in sorted(happened, key=lambda phase: phase[0])]
+    reached = [f"{name} {at_ms:.1f}" for at_ms, name in incident.ended_phases]
     after = textwrap.wrap(f"after ms {', '.join(reached)}", _WIDTH - 18, subsequent_indent=" " * 9)
     return "\n".join(
         [

@@ -18,7 +18,7 @@ Arguments = TypeVarTuple("Arguments")
 
 _MOMENTS_KEPT = 1000
 
-_BEGINS_AT_S = 1000.0  # not 0, which means "now" to the journal
+_BEGINS_AT_S = 1000.0  # not 0, which the journal takes for "now"
 _WALL_NS = 946_684_800_000_000_000  # the first second of the year 2000: plainly no real time
 
 

@@ -3,9 +3,10 @@
 Rules of this module (numbered through the room, see `handling`):
 
 20. When a host connects, its report triggers the pairs first, then the VIP; then its commands without a result are
-    given up (rule 21). The VIP's guards ask which side is primary, and only the new commands tell which old one counts.
+    given up (rule 21). The VIP's guards ask which side is primary, and which old command still counts depends on the
+    new ones.
 21. A command without a result on a connection that was replaced has failed, unless the host's report led to the same
-    command, or to one that overtakes it (rule 7). Whether it was done, the report has told.
+    command, or to one that overtakes it (rule 7). The report has already said whether it was done.
 22. When a host is lost, what it reported and its commands are forgotten first; then its applications, the pairs and the
     VIP are triggered, in this order. No guard may read what a lost host said, and an application's failure is logged
     before a pair reacts to it.

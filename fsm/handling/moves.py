@@ -7,8 +7,8 @@ Rules of this module (numbered through the room, see `handling`):
     reaction is triggered, and all that a host reports is taken in before anything reacts to a part of it.
 16. The joint state is looked at only when nothing waits, and as far as it may have changed: first the alarms whose
     cause is over, then the placement, then what was seen of the VIP. In between, a pair may be where it does not stay.
-17. The placement is triggered only by another joint view than the last one, until it asks to look anew. Else an attempt
-    that came to nothing would be followed by another one at once.
+17. The placement is triggered only if the joint view differs from the last one, or if it has asked to look again.
+    Otherwise a failed attempt would be followed by another one at once.
 18. Where the loser of a split brain fails or cannot be demoted, the VIP is released there (`release_vip`) only if it
     follows this pair. Another pair's split brain says nothing about where the calls are to go.
 19. An event with more triggers than `TRIGGERS_AT_MOST` allows is refused: the tables would run in a circle for ever.
@@ -83,7 +83,7 @@ def handle_event(topology: Topology, state: SolutionState, event: Event, machine
 
 
 def _look_at_joint_state(work: Work) -> None:
-    """The joint state is a trigger, too, as far as it may have changed since it was looked at last (rule 16)."""
+    """Queue the triggers of the joint state, as far as it may have changed since it was last looked at (rule 16)."""
     topology, state = work.topology, work.state
     for index in sorted(work.alarms_to_look_at):
         if state.alarms[index] == "active" and is_over(topology, state, topology.alarms[index]):

@@ -1,4 +1,4 @@
-"""The work on one event: what is still to do, what has come of it so far, and how commands are given.
+"""The work on one event: what is still to be done, what it has led to so far, and how commands are given.
 
 Rules of this module (numbered through the room, see `handling`):
 
