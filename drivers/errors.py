@@ -1,4 +1,6 @@
-"""The drivers' errors: one base class, a class for each failure that callers tell apart, and their results."""
+"""The drivers' errors: one base class, a class for each failure that callers tell apart, and the results
+of commands that they stand for.
+"""
 
 from ..fsm.events import CommandFailed, CommandTimedOut, CommandUnclear
 

@@ -1,4 +1,4 @@
-"""The status of a solution, as the agent tells it to its clients."""
+"""The status of a solution, as the agent reports it to its clients."""
 
 from ...fsm.records import describe_command
 from ..history.incidents import has_redundancy

@@ -1,1 +1,1 @@
-"""The Virtual IP on a host: its addresses, their announcements, and the claims of other hosts."""
+"""The Virtual IP on a host: put on its interface, taken off, announced, and watched for claims by other hosts."""

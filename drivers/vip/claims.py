@@ -43,7 +43,7 @@ class ClaimWatch:
         self._on_claim = on_claim
         self._links: list[socket.socket] = []
         self._read_this_second = 0
-        self._said_deaf = False
+        self._has_warned = False
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -85,7 +85,7 @@ class ClaimWatch:
         except OSError as error:
             self._give_up_for_now(error)
             return
-        self._said_deaf = False
+        self._has_warned = False
         self._count()
         mac = _sender(frame)
         if mac != mac_of(link):
@@ -101,8 +101,8 @@ class ClaimWatch:
                 self._loop.remove_reader(link)
 
     def _give_up_for_now(self, error: OSError) -> None:
-        if not self._said_deaf:  # once, not for each failed attempt
-            self._said_deaf = True
+        if not self._has_warned:  # once, not for each failed attempt
+            self._has_warned = True
             LOG.warning(
                 "cannot listen on %s for claims of the Virtual IP: %s; trying again every second",
                 self._interface,

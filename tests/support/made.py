@@ -82,6 +82,10 @@ def _imported(folder: Path, node: ast.ImportFrom) -> Iterator[str]:
         yield room_of(place)
 
 
+_NOT_SHOWN = {"agent", "drivers"}
+"""Floors that have hardly a module of their own."""
+
+
 def picture() -> str:
     """The rooms and the directions of their imports, as Mermaid: an arrow is left out where a longer path shows it."""
     edges = imports()
@@ -94,9 +98,9 @@ def picture() -> str:
         lines.append("    end")
     for room, others in edges.items():
         for other in sorted(others):
-            if "/" not in room + other or {room, other} & {"agent", "drivers"}:
+            if "/" not in room + other or {room, other} & _NOT_SHOWN:
                 continue
-            if not any(other in _below(edges, third) for third in others - {other}):
+            if not any(other in _below(edges, third) for third in others - {other, *_NOT_SHOWN}):
                 lines.append(f"    {_id(room)} --> {_id(other)}")
     return "\n".join([*lines, "```"])
 
