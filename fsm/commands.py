@@ -10,7 +10,8 @@ Everything that others say about a command is read from its class:
 - `output` is its name in the rows of the tables.
 - `verb` is its name where a person types or reads it; its record begins with it.
 - `record` is its one line in logs, in the journal and in the marks of the documented workflows. It never changes.
-- `words` is the same line for people, with what the record leaves out.
+- `words` is the same line for people, with what the record leaves out. Both are made from the templates `in_record` and
+  `in_words`, in which `it` is the command; without the second, they are the same.
 - `doing` and `effect` are its labels in pictures: while it is pending, and when it is done. Empty: none is shown.
 - `mode`, of a command for an application, is the mode that it leads to (a redundant application that is started is `up`
   in backup mode); `held`, of one for the VIP, is whether its host holds the VIP afterwards. None: it changes nothing.
@@ -26,59 +27,51 @@ from .events import Mode
 from .timers import TimerKind, kind_of, subject_of
 
 
-class _Described:
-    """What every command says of itself, for logs and for people."""
+class _Command:
+    """What all commands have."""
 
     __slots__ = ()
 
     verb: ClassVar[str]
+    in_record: ClassVar[str]
+    in_words: ClassVar[str] = ""
 
     @property
     def record(self) -> str:
-        """Its line in logs and in the journal: its verb, and what it acts on."""
-        return self.verb
+        """Its line in logs and in the journal."""
+        return self.in_record.format(it=self)
 
     @property
     def words(self) -> str:
         """Its line for people."""
-        return self.record
-
-
-class _OnHost(_Described):
-    """What the commands that a host carries out say besides."""
-
-    __slots__ = ()
-
-    output: ClassVar[str]
-    doing: ClassVar[str] = ""
-    effect: ClassVar[str] = ""
+        return (self.in_words or self.in_record).format(it=self)
 
 
 @frozen
-class _OnApplication(_OnHost):
+class _OnApplication(_Command):
     """What all commands for one application have."""
 
     host: str
     application: str
     id: int = field(default=0, eq=False)
 
-    @property
-    def record(self) -> str:
-        """Its line in logs and in the journal."""
-        return f"{self.verb} {self.application}"
+    output: ClassVar[str]
+    doing: ClassVar[str] = ""
+    effect: ClassVar[str] = ""
+    in_record = "{it.verb} {it.application}"
 
 
 @frozen
-class _OnVip(_OnHost):
+class _OnVip(_Command):
     """What all commands for the Virtual IP have."""
 
     host: str
     id: int = field(default=0, eq=False)
 
-    @property
-    def record(self) -> str:
-        """Its line in logs and in the journal."""
-        return f"{self.verb} {self.host}"
+    output: ClassVar[str]
+    doing: ClassVar[str] = ""
+    effect: ClassVar[str] = ""
+    in_record = "{it.verb} {it.host}"
 
 
 @frozen
@@ -165,71 +158,52 @@ class LookAtVip(_OnVip):
 
 
 @frozen
-class WriteLog(_Described):
+class WriteLog(_Command):
     """Write a log message under its event id, where operators and alarm conditions look for it."""
 
     event_id: str
     application: str
     text: str = field(eq=False)
 
-    verb: ClassVar[str] = "log"
-
-    @property
-    def record(self) -> str:
-        """Its line in logs and in the journal."""
-        return f"{self.verb} {self.event_id} {self.application}"
-
-    @property
-    def words(self) -> str:
-        """Its line for people, with the message."""
-        return f"{self.verb} {self.event_id} {self.text}"
+    verb = "log"
+    in_record = "{it.verb} {it.event_id} {it.application}"
+    in_words = "{it.verb} {it.event_id} {it.text}"
 
 
 @frozen
-class ActivateAlarm(_Described):
+class ActivateAlarm(_Command):
     """Show an alarm condition as active: the event that it waits for came for its application."""
 
     alarm: str
     event_id: str
     application: str
 
-    verb: ClassVar[str] = "alarm"
-
-    @property
-    def record(self) -> str:
-        """Its line in logs and in the journal."""
-        return f"{self.verb} {self.alarm}"
+    verb = "alarm"
+    in_record = "{it.verb} {it.alarm}"
 
 
 @frozen
-class TriggerReaction(_Described):
+class TriggerReaction(_Command):
     """Show that an active alarm triggers one of its reactions, e.g. `disable_vip` on a host, its `target`."""
 
     alarm: str
     reaction: str
     target: str
 
-    verb: ClassVar[str] = "reaction"
-
-    @property
-    def record(self) -> str:
-        """Its line in logs and in the journal."""
-        return f"{self.verb} of {self.alarm}: {self.reaction} {self.target}"
-
-    @property
-    def words(self) -> str:
-        """Its line for people."""
-        return f"{self.verb} {self.reaction} {self.target}, of alarm {self.alarm}"
+    verb = "reaction"
+    in_record = "{it.verb} of {it.alarm}: {it.reaction} {it.target}"
+    in_words = "{it.verb} {it.reaction} {it.target}, of alarm {it.alarm}"
 
 
 @frozen
-class StartTimer(_Described):
+class StartTimer(_Command):
     """Send `TimerFired(timer)` after `after_ms` milliseconds; a running timer of that name starts anew."""
 
     timer: str
     after_ms: int
 
-    verb: ClassVar[str] = "start timer"
+    verb = "start timer"
+    in_record = "{it.verb} {it.timer}: {it.after_ms} ms"
 
     @property
     def kind(self) -> TimerKind | None:
@@ -240,11 +214,6 @@ class StartTimer(_Described):
     def subject(self) -> str:
         """Whose timer it is."""
         return subject_of(self.timer)
-
-    @property
-    def record(self) -> str:
-        """Its line in logs and in the journal."""
-        return f"{self.verb} {self.timer}: {self.after_ms} ms"
 
 
 ModeCommand = Promote | Demote
