@@ -246,6 +246,12 @@ class Player:
         return None
 
 
+def last_entry(path: Path) -> int:
+    """The number of the last entry; 0 if there is none. Raises `JournalError`."""
+    with _reading(path) as database:
+        return int(database.execute("SELECT MAX(id) FROM journal").fetchone()[0] or 0)
+
+
 def last_start(path: Path) -> int:
     """The number of the entry with which the latest run of the agent began; 0 if there is none."""
     with _reading(path) as database:

@@ -10,7 +10,7 @@ from ...fsm import ReactionPolicy
 from ...fsm.documented.scenarios import SCENARIOS
 from ...fsm.documented.workflows import WORKFLOWS, Workflow
 from ..controller.operator_client import Reply
-from ..history.journal import read
+from ..history.journal import last_entry, read
 from .network.namespaces import LabError
 from .report import Outcome
 from .stage import Stage
@@ -72,7 +72,7 @@ class _Player:
         workflow = (WORKFLOWS | SCENARIOS)[name.removeprefix(REVERSE)]
         title = f"{workflow.title}{', in the reverse direction' if name.startswith(REVERSE) else ''}{count}"
         run = Run(name, title, workflow, self._stage.topology, await self._prior_state_of(workflow, name))
-        first = self._shown = self._last_entry()
+        first = self._shown = last_entry(self._stage.journal)
         await self._stage.begin()
         await asyncio.sleep(_BEFORE_S)
         for number, act in enumerate(workflow.acts):
@@ -194,9 +194,6 @@ class _Player:
             self._show_new_entries(run)
             await asyncio.sleep(_LOOK_EVERY_S)
         self._show_new_entries(run)
-
-    def _last_entry(self) -> int:
-        return max((number for number, _ in read(self._stage.journal)), default=0)
 
     def _show_new_entries(self, run: Run) -> None:
         for number, entry in read(self._stage.journal, self._shown):

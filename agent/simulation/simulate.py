@@ -23,7 +23,7 @@ from ..controller.clock import Clock
 from ..explain.plan import PlanError
 from ..explain.why import as_json
 from ..history.incidents import Incident, incidents, is_at_rest, is_served
-from ..history.journal import read
+from ..history.journal import last_entry, read
 from ..lab.report import Outcome, summary_lines, title
 from ..lab.verdict import scripts_in
 from .host import CONTROL_MS, LINK_MS, SCRIPT_MS
@@ -115,7 +115,7 @@ async def _play(configuration: Configuration, name: str, acts: tuple[Act, ...]) 
     await simulation.start()
     try:
         await simulation.prepare()
-        began, first = loop.time(), simulation.last_entry()
+        began, first = loop.time(), last_entry(simulation.journal)
         await simulation.begin()
         for act in acts:
             await asyncio.sleep(began + act.at_ms / 1000 - loop.time())
@@ -157,10 +157,6 @@ class _Simulation(SimulatedSolution):
     def _is_whole(self) -> bool:
         state = self._agent.solution.state
         return is_at_rest(state) and is_served(self.topology, state)
-
-    def last_entry(self) -> int:
-        """The number of the journal's last entry."""
-        return max((number for number, _ in read(self.journal)), default=0)
 
     async def act(self, act: Act) -> None:
         """Let something happen outside."""
