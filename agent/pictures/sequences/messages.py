@@ -52,6 +52,7 @@ from ....fsm.machines.alarm import ALARM
 from ....fsm.machines.application import APPLICATION
 from ....fsm.machines.placement import PLACEMENT
 from ....fsm.timers import TimerKind
+from ...history.causal_chain import gives
 
 OPERATOR, SCS, CLIENTS, SCS_LOG = "Operator", "SCS side", "Clients", "SCS log"
 
@@ -138,25 +139,9 @@ def interleaved(topology: Topology, steps: Iterable[Step], commands: Iterable[Co
         while waiting and isinstance(waiting[0], TriggerReaction) and step.decision.trigger.endswith(_ASKED):
             yield waiting.popleft()
         yield step
-        while waiting and _comes_of(topology, waiting[0], step):
+        while waiting and not isinstance(waiting[0], TriggerReaction) and gives(topology, step, waiting[0]):
             yield waiting.popleft()
     yield from waiting
-
-
-def _comes_of(topology: Topology, command: Command, step: Step) -> bool:
-    verbs = {output.verb.partition("_")[0] for output in step.decision.outputs}
-    match command:
-        case WriteLog():
-            about = (command.application, *(p.name for p in topology.pairs if command.application in p.applications))
-            return "log" in verbs and step.subject in about
-        case ActivateAlarm():
-            return step.subject == command.alarm
-        case StartTimer():
-            return "start" in verbs
-        case TriggerReaction():
-            return False
-        case _:
-            return describe_command(command).split()[0].partition("_")[0] in verbs
 
 
 @frozen
