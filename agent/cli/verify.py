@@ -19,7 +19,7 @@ from ..verify.exploring.explorer import GIB, Bounds, Exploration, Verdict, explo
 from ..verify.promela.model import promela
 from ..verify.properties.always import AT_REST, DOCUMENTED, HEALED, REACHABLE, Property
 from ..verify.traces.file import load, save
-from ..verify.traces.plain import replay
+from ..verify.traces.replay import replay
 from ..verify.traces.text import as_sequence_diagram, as_text
 from ..verify.traces.trace import TraceError, trace_of
 from .progress import progress

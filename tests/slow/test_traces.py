@@ -11,7 +11,7 @@ from switchover.agent.verify.exploring.explorer import Bounds, explore
 from switchover.agent.verify.model.host import Fault
 from switchover.agent.verify.properties.always import AT_REST
 from switchover.agent.verify.traces.file import load, save
-from switchover.agent.verify.traces.plain import replay
+from switchover.agent.verify.traces.replay import replay
 from switchover.agent.verify.traces.text import as_sequence_diagram, as_text
 from switchover.agent.verify.traces.trace import COLD_START, TraceError, trace_of
 from switchover.fsm import ReactionPolicy, VipOrder, voicemail_topology

@@ -1,6 +1,6 @@
 """Traces: the steps that lead to a broken property.
 
-A trace contains everything needed to replay it through the real core (`plain.replay`), and the events, decisions and
+A trace contains everything needed to replay it through the real core (`replay`), and the events, decisions and
 commands on the way, so it can be read without a replay. It begins with a cold start. If that comes to rest in the
 healthy state, as it should, the text sums it up in one line and begins with the first fault.
 """
