@@ -70,7 +70,7 @@ class OperatorServer:
             raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror}{what}") from error
 
     async def close(self) -> None:
-        """Stop listening, hang up on whoever is connected, and remove the socket."""
+        """Stop listening, hang up on its clients, and remove the socket."""
         if self._server is not None:
             self._server.close()
             for client in self._clients:

@@ -1,1 +1,1 @@
-"""What people are told: how the solution is, why something was done, what would be done, what a state means."""
+"""Explanations for people: how the solution is, why something was done, what would be done, what a state means."""

@@ -1,4 +1,4 @@
-"""JSON for the values of the core, one form for the journal and for whoever asks the agent for its state.
+"""JSON for the values of the core, one form for the journal and for clients that ask the agent for its state.
 
 A command or an event carries its class's name as `type` beside its attributes, as on the wire (`drivers.link.wire`).
 """

@@ -1,4 +1,4 @@
-"""What the exploration numbers things with: sets of keys and of rows, and keys of worlds."""
+"""The numbering of worlds in the exploration: sets of keys and of rows, and keys of worlds."""
 
 import os
 import pickle

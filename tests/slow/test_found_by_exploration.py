@@ -1,7 +1,7 @@
 """What exploration found in the core, each as the way that led to it: the world must heal now, whatever comes next.
 
-A story is told in the words of a trace. It begins where a cold start has come to rest with host1 as primary. When it
-has been told no more faults come, and every way on is followed to its end.
+A story uses the words of a trace. It begins where a cold start has come to rest with host1 as primary. When it
+has been played, no more faults come, and every way on is followed to its end.
 """
 
 import attrs
@@ -181,7 +181,7 @@ STORIES = {
 
 
 def after(topology, story):
-    """The model, and the world when the story has been told from where a cold start came to rest on side 1."""
+    """The model, and the world after the story, which begins where a cold start came to rest on side 1."""
     model = PlainModel(topology, DEFAULT_FAULTS)
     world = next(end for end in endings(model, model.start()) if end.core.vip == "held_1")
     world = attrs.evolve(world, budget=3)

@@ -150,7 +150,7 @@ def test_what_the_outside_world_does_is_shown_when_it_does_it(capsys):
 
 
 class DisobedientHost(SimulatedHost):
-    """A host that never answers when it is told to enable the VIP, if its name is among these."""
+    """A host, if its name is among these, that never answers the command to enable the VIP."""
 
     names: tuple[str, ...] = ()
 

@@ -133,7 +133,7 @@ class Vip:
         await self._order(signal.SIGUSR2)
 
     async def done(self) -> None:
-        """Wait until it is ready, or has done what it was told."""
+        """Wait until it is ready, or has done its calls."""
         assert self._process.stdout is not None
         assert await asyncio.wait_for(self._process.stdout.readline(), 10) == b"done\n"
 

@@ -38,7 +38,7 @@ def test_no_network_is_built_in_the_machines_own_namespace() -> None:
 
 
 async def scenario_wait(net: Network, token: str) -> None:
-    """Run, with a process in a namespace that can be recognised from outside, until told to stop."""
+    """Run, with a process in a namespace that can be recognised from outside, until it is stopped."""
     await net.spawn("host1", [sys.executable, "-c", "import time; time.sleep(60)", token])
     print("ready", flush=True)
     try:

@@ -127,8 +127,8 @@ def _check_what_was_seen(
     requests: list[Request], events: list[AddressEvent], cuts: list[Cut], window: observers.Window
 ) -> None:
     backup, primary = "SIP_Server_1 (backup)", "SIP_Server_1 (primary)"
-    told = iter([request.server for request in requests])
-    assert all(server in told for server in (backup, primary, None, primary, None, backup))  # in this order
+    answers = iter([request.server for request in requests])
+    assert all(server in answers for server in (backup, primary, None, primary, None, backup))  # in this order
     summary = summarise(requests)
     assert (summary.recovered, summary.last_server) == (True, backup)
     assert 0 < summary.lost < summary.sent

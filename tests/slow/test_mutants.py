@@ -31,7 +31,7 @@ LITERAL = "takeover, together, literal, 1 fault"
 
 
 def test_every_table_has_so_many_mutants():
-    """Pinned: whoever changes a table looks at the score again."""
+    """Pinned, so that the score is looked at again when a table changes."""
     counts = Counter(mutant.machine for mutant in all_mutants().values())
     assert counts == {"link": 37, "application": 24, "pair": 340, "alarm": 19, "placement": 52, "vip": 389}
 

@@ -41,9 +41,9 @@ def test_every_scenario_is_shown_told_and_written(solution, tmp_path, capsys):
             assert shown["whole"]["words"].startswith("as it should be" if is_whole else "not as it should be"), name
             new = [each for each in stage.agent.incidents if each.id not in known]
             assert new, name
-            told = {each["id"]: (each["cause"], each["outcome"]) for each in shown["incidents"]}
+            shown_as = {each["id"]: (each["cause"], each["outcome"]) for each in shown["incidents"]}
             for each in new:
-                assert told[each.id] == (each.cause, each.outcome), name
+                assert shown_as[each.id] == (each.cause, each.outcome), name
                 assert stage.ask("GET", f"/incidents/{each.id}").body == as_text(each), name
             planned = stage.ask("GET", "/plan?to=host1").json
             assert set(planned) >= {"outcome", "commands"}, (name, planned)

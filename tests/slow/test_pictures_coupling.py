@@ -104,10 +104,10 @@ def test_an_application_that_no_alarm_condition_is_about_is_named_below():
     assert not any("no alarm condition" in text for text in texts(wiring_svg(TAKEOVER)))
 
 
-@pytest.mark.parametrize(("order", "told"), [(VipOrder.TOGETHER, False), (VipOrder.DISABLE_FIRST, True)])
-def test_the_order_of_the_scripts_is_told_where_it_is_not_that_of_the_reactions(order: VipOrder, told: bool):
+@pytest.mark.parametrize(("order", "is_noted"), [(VipOrder.TOGETHER, False), (VipOrder.DISABLE_FIRST, True)])
+def test_the_order_of_the_scripts_is_told_where_it_is_not_that_of_the_reactions(order: VipOrder, is_noted: bool):
     note = texts(wiring_svg(evolve(TAKEOVER, vip_order=order)))[-1]
-    assert (f"(of the VIP's scripts, {order})" in note) == told
+    assert (f"(of the VIP's scripts, {order})" in note) == is_noted
 
 
 def texts(picture: str) -> list[str]:

@@ -44,19 +44,19 @@ def test_the_main_view_shows_what_the_documents_describe(table: Table):
 
 
 def drawn_in(table: Table, view: View) -> set[tuple[str, str, str, str, str]]:
-    """What a view tells: from a state to a state, on a trigger with a guard, with commands; for both sides."""
+    """The decisions in a view: from state to state, on a trigger with a guard, with commands; for both sides."""
     nodes, edges = graph_of(table, view) if view.map else (dict(enumerate(listed(table, view))), ())
     found: set[tuple[str, str, str, str, str]] = set()
     for edge in edges:
         for state, label in itertools.product(nodes[edge.source].states, edge.labels):
-            found |= {(state, edge.target, *told) for told in told_by(label.triggers, label.commands)}
+            found |= {(state, edge.target, *drawn) for drawn in decisions_of(label.triggers, label.commands)}
     for node in nodes.values():
         for state, label in itertools.product(node.states, node.inside):
-            found |= {(state, state, *told) for told in told_by(label.triggers, label.commands)}
-    return found | {tuple(exchanged(text) for text in told) for told in found}  # type: ignore[misc]
+            found |= {(state, state, *drawn) for drawn in decisions_of(label.triggers, label.commands)}
+    return found | {tuple(exchanged(text) for text in drawn) for drawn in found}  # type: ignore[misc]
 
 
-def told_by(lines: tuple[str, ...], commands: str) -> set[tuple[str, str, str]]:
+def decisions_of(lines: tuple[str, ...], commands: str) -> set[tuple[str, str, str]]:
     """Each trigger of a label with each of its guards; `side2_held or enabled` are two triggers."""
     triggers, _, guards = " ".join(lines).partition("[")
     found: set[tuple[str, str, str]] = set()
@@ -83,13 +83,13 @@ def decided(decision: Decision) -> tuple[str, str, str, str, str]:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_the_pictures_show_exactly_the_decisions_that_do_something(table: Table):
-    told = set().union(*(drawn_in(table, view) for view in views(table)))
+    drawn = set().union(*(drawn_in(table, view) for view in views(table)))
     decisions = {
         decided(decision)
         for decision in table.every_decision()
         if decision.destination is not None and (decision.outputs or decision.destination != decision.source)
     }
-    assert told == decisions
+    assert drawn == decisions
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -139,7 +139,7 @@ def test_the_bytes_do_not_depend_on_the_order_of_sets():
         "import hashlib; from switchover.fsm import PAIR; from switchover.agent.pictures.states.svg import *;"
         "print(hashlib.sha256(state_svg(PAIR, views(PAIR)[0]).encode()).hexdigest())"
     )
-    told = {
+    digests = {
         subprocess.run(  # noqa: S603  # this Python, and a program of this file
             [sys.executable, "-c", program],
             capture_output=True,
@@ -148,7 +148,7 @@ def test_the_bytes_do_not_depend_on_the_order_of_sets():
         ).stdout
         for seed in (1, 2)
     }
-    assert len(told) == 1
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def built(found: Exploration, directory: Path) -> Path:
     return directory
 
 
-def told(command: tuple[str, ...], directory: Path) -> Report:
+def report_of(command: tuple[str, ...], directory: Path) -> Report:
     return read_report(subprocess.run(command, cwd=directory, capture_output=True, text=True).stdout)  # noqa: S603
 
 
@@ -102,8 +102,8 @@ def test_spin_finds_the_same_worlds_and_steps_and_comes_to_the_same_verdicts(nam
     found = explored(case)
     directory = built(found, tmp_path)
 
-    counted = told(search(found), directory)
-    judged = {prop.name: told(search(found, prop), directory).errors == 0 for prop in PROPERTIES}
+    counted = report_of(search(found), directory)
+    judged = {prop.name: report_of(search(found, prop), directory).errors == 0 for prop in PROPERTIES}
 
     assert (counted.states, counted.transitions) == (len(found.worlds), 1 + restarts(case) + found.transitions)
     verdicts = {verdict.property: verdict.holds for verdict in found.verdicts}

@@ -51,7 +51,7 @@ def with_step(trace, number, **changes):
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_replay_reproduces_every_trace(case):
-    """The core that runs, told the same, decides the same, and the world ends as the explorer says."""
+    """The real core, given the same events, decides the same, and the world ends as the explorer says."""
     assert traces(case)
     for trace in traces(case):
         played = replay(trace)
@@ -205,7 +205,7 @@ def test_an_ending_that_does_not_show_the_property_broken_is_not_reproduced():
 
 
 def test_a_trace_of_other_tables_is_not_reproduced_by_those_that_run():
-    """A trace is played through the tables that run: that of a flaw that has been mended is told to be none."""
+    """A trace is replayed through the present tables: the trace of a flaw that has been mended breaks nothing."""
     rows = [
         evolve(row, outputs="") if isinstance(row, Row) and "promote" in row.outputs else row
         for row in MACHINES.pair.rows

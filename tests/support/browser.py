@@ -19,7 +19,7 @@ PHONE_PX, DESK_PX = (360, 740), (1100, 900)
 
 
 def chromium() -> Chrome:
-    """A headless Chromium of this machine; what it is told of other machines, it does not ask for."""
+    """A headless Chromium of this machine, which asks no other machine for anything."""
     options = ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US"):
         options.add_argument(argument)
