@@ -241,7 +241,7 @@ def test_a_file_that_is_no_trace_is_refused(change, problem, tmp_path):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(TraceError) as refused:
         load(path)
-    assert re.fullmatch(re.escape(f"{path} is not a trace: ") + problem, str(refused.value))
+    assert re.fullmatch(re.escape(f"{path} is not a trace of this version: ") + problem, str(refused.value))
 
 
 @pytest.mark.parametrize("content", ["{", "\n\nnonsense", "\xff"])

@@ -28,9 +28,11 @@ def load(path: Path) -> Trace:
     except ValueError as error:
         raise TraceError(f"{path} is not JSON: {' '.join(str(error).split())}") from error
     except BaseValidationError as error:
-        raise TraceError(f"{path} is not a trace: {transform_error(error, 'trace', _wrong)[0]}") from error
+        raise TraceError(
+            f"{path} is not a trace of this version: {transform_error(error, 'trace', _wrong)[0]}"
+        ) from error
     except AttributeError as error:  # cattrs asks any value in an object's place for its keys
-        raise TraceError(f"{path} is not a trace: expected an object of names and values") from error
+        raise TraceError(f"{path} is not a trace of this version: expected an object of names and values") from error
 
 
 def _wrong(error: BaseException, _expected: type | None) -> str:
