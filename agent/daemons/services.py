@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import signal
 from collections.abc import Callable, Iterable
 
 from ...drivers.control.mlcmd import Mlcmd
@@ -25,14 +24,16 @@ from ..history.journal import Journal
 from ..host.lca import Lca
 from .priority import be_punctual
 from .service_manager import ServiceManager
+from .signals import stop_requests
 
 
 async def run_agent(configuration: Configuration, ready: Callable[[], None], *, observe: bool = False) -> None:
-    """Run the agent until SIGTERM, SIGINT or SIGHUP; `ready` is called when it answers operators.
+    """Run the agent until SIGTERM or SIGINT; `ready` is called when it answers operators.
 
     With `observe` it gives no command, and journals what it would have done.
     Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
     """
+    stop = stop_requests()
     manager = ServiceManager()
     keys = configuration.agent.keys
     identity = load_identity(keys, AGENT)
@@ -65,7 +66,7 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None], *, 
         ready()
         manager.ready(_in_one_line(agent))
         agent.listeners.append(manager.follow(lambda: _in_one_line(agent)))
-        await _asked_to_stop()
+        await stop.wait()
         manager.stopping()
     finally:
         await messages.close()
@@ -75,12 +76,13 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None], *, 
 
 
 async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None], *, observe: bool = False) -> None:
-    """Run the LCA of the host of this name until SIGTERM, SIGINT or SIGHUP; `ready` is called when it is reachable.
+    """Run the LCA of the host of this name until SIGTERM or SIGINT; `ready` is called when it is reachable.
 
     With `observe` it reports, and touches neither the VIP nor the applications.
 
     Raises `DriverError` if it cannot start.
     """
+    stop = stop_requests()
     manager = ServiceManager()
     host = _host(configuration.hosts, name)
     keys = configuration.agent.keys
@@ -99,19 +101,21 @@ async def run_lca(configuration: Configuration, name: str, ready: Callable[[], N
     released = False
     try:
         link.start()  # before anything is touched: a second LCA of this host ends here, and takes no VIP down
-        await _serve(lca, link, manager, ready)
+        await _serve(lca, link, manager, ready, stop)
         released = True
     finally:
         await link.close(goodbye=released)
 
 
-async def _serve(lca: Lca, link: LcaLink, manager: ServiceManager, ready: Callable[[], None]) -> None:
+async def _serve(
+    lca: Lca, link: LcaLink, manager: ServiceManager, ready: Callable[[], None], stop: asyncio.Event
+) -> None:
     try:
         lca.connect(link)
         await lca.start()
         ready()
         manager.ready("the agent can reach this host")
-        await _asked_to_stop()
+        await stop.wait()
         manager.stopping()
     finally:
         await lca.close()
@@ -138,11 +142,3 @@ def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
         return NetlinkAddresses(host.interface, addresses)
     template = SUBINTERFACE if configuration.vip.addresses_by is AddressesBy.SUBINTERFACE else NETSH
     return TemplateAddresses(host.interface, addresses, template, configuration.solution.command_deadline_ms)
-
-
-async def _asked_to_stop() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()

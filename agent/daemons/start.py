@@ -1,4 +1,4 @@
-"""How a daemon begins: it reads its configuration, and begins to log."""
+"""How a daemon begins: it survives a hangup, reads its configuration and begins to log."""
 
 import argparse
 import logging
@@ -6,10 +6,12 @@ import logging
 from ..configuration.load import check
 from ..configuration.settings import Configuration
 from . import logs
+from .signals import outlive_hangup
 
 
 def begin(options: argparse.Namespace) -> Configuration:
     """The configuration that `--config` names; its warnings are logged. Raises `ConfigurationError`."""
+    outlive_hangup()
     configuration, warnings = check(options.config)
     logs.configure(options.log_format, quiet=options.quiet)
     for warning in warnings:

@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 
 from ..configuration.settings import Configuration, PageSettings
 from ..daemons.service_manager import ServiceManager
+from ..daemons.signals import log_hangups
 from ..daemons.start import begin
 from .access import Access
 from .application import Page
@@ -54,11 +55,16 @@ def run_page(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _end)  # uvicorn ends in order, and then raises the signal again
     try:
         server = PageServer(configuration, configuration.page)
-        asyncio.run(server.serve())
+        asyncio.run(_serve(server))
     except PageError as error:
         print(f"switchover: {error}", file=sys.stderr)
         return _NOT_SO
     return _DONE
+
+
+async def _serve(server: "PageServer") -> None:
+    log_hangups()
+    await server.serve()
 
 
 class PageServer:
