@@ -2,10 +2,14 @@
 
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 Reply = dict[str, Any]
+
+CONNECT_AGAIN_S = 0.01
+"""How long after the agent's queue was full connecting is tried again, in seconds."""
 
 
 class OperatorError(Exception):
@@ -13,16 +17,35 @@ class OperatorError(Exception):
 
 
 def ask(path: Path, request: Reply, timeout_s: float = 10.0) -> Reply:
-    """Send one request to the agent behind this socket and return its reply. Raises `OperatorError`."""
+    """Send one request to the agent behind this socket and return its reply. Raises `OperatorError`.
+
+    `timeout_s` limits the wait for a place in the agent's queue, and then each wait for the agent, in seconds.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_s)
-            connection.connect(str(path))
+            _connect(connection, path, time.monotonic() + timeout_s)
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as answer:
-                return json.loads(answer.readline())
+                line = answer.readline()
+        if not line:
+            raise OperatorError(f"the agent at {path} closed the connection without an answer; its log says why")
+        return json.loads(line)
     except (OSError, ValueError) as error:
         raise unreachable(path, error) from error
+
+
+def _connect(connection: socket.socket, path: Path, until: float) -> None:
+    """Connect; while the agent's queue is full, try again until this time of `time.monotonic`. Raises `OSError`."""
+    while True:
+        try:
+            connection.connect(str(path))
+        except BlockingIOError:  # EAGAIN: a socket with a timeout is not queued up (unix(7))
+            if time.monotonic() >= until:
+                raise
+            time.sleep(CONNECT_AGAIN_S)
+        else:
+            return
 
 
 def unreachable(path: Path, error: Exception) -> OperatorError:

@@ -10,14 +10,15 @@ The socket belongs to the agent's user alone (mode 0600). A reply has `ok`, and 
     {"do": "start", "application": NAME}           start it on its host; likewise `stop`
     {"do": "event", "id": ID, "application": NAME}     a log message for the agent
 
-Every client is served by a task of its own, and none is waited for: a client has `WITHIN_S` to send its line and to
-read its reply, and beyond `CLIENTS` at a time one is hung up on at once.
+Every connection is served by a task of its own, and none is waited for: a client has `WITHIN_S` to send its line and to
+read its reply. How many connections there may be, and which one is closed if there are too many, `clients` decides.
 """
 
 import asyncio
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ...fsm import CoreError, Step
 from ..history.incidents import summary
 from ..history.json_format import as_json
 from .agent import Agent
+from .clients import Client, Clients, client_of
 from .followers import Followers
 from .operator_client import OperatorError, Reply, ask
 from .status import status
@@ -37,8 +39,8 @@ LONGEST_LINE = 16 * 1024
 WITHIN_S = 10.0
 """How long a client may take to send its request, and to read the reply, in seconds."""
 
-CLIENTS = 64
-"""How many clients may be connected at the same time."""
+BACKLOG = 32
+"""How many connections are accepted at a time: few, so that those accepted before are served in between."""
 
 
 class OperatorServer:
@@ -49,7 +51,7 @@ class OperatorServer:
         self._followers = Followers(agent)
         self._path = agent.configuration.agent.socket
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients = Clients()
 
     async def start(self) -> None:
         """Listen. Raises `OperatorError` if another agent listens there already, or the socket cannot be made."""
@@ -60,50 +62,45 @@ class OperatorServer:
             if self._path.exists() and not self._path.is_socket():
                 raise OperatorError(f"the socket {self._path} cannot be made: there is a file that is no socket")
             self._path.unlink(missing_ok=True)
-            before = os.umask(0o177)
-            try:
-                self._server = await asyncio.start_unix_server(self._let_in, self._path, limit=LONGEST_LINE)
-            finally:
-                os.umask(before)
+            self._server = await asyncio.start_unix_server(
+                self._let_in, sock=_bound(self._path), limit=LONGEST_LINE, backlog=BACKLOG
+            )
         except OSError as error:
             what = "; is this the agent's user?" if isinstance(error, PermissionError) else ""
-            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror}{what}") from error
+            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror or error}{what}") from error
 
     async def close(self) -> None:
         """Stop listening, hang up on its clients, and remove the socket."""
         if self._server is not None:
             self._server.close()
-            for client in self._clients:
-                client.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
+            await self._clients.close()
             self._path.unlink(missing_ok=True)
 
     def _let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._clients) >= CLIENTS:
-            LOG.warning("a client was hung up on: %d are connected already", CLIENTS)
-            writer.close()
-            return
-        client = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._clients.add(client)
-        client.add_done_callback(self._clients.discard)
+        client = client_of(writer)
+        task = asyncio.get_running_loop().create_task(self._serve(client, reader, writer))
+        self._clients.add(task, client)
+        task.add_done_callback(
+            lambda _: writer.transport.abort()
+        )  # whatever is not read yet
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         follows = False
+        writer.transport.set_write_buffer_limits(high=0)  # `drain` returns when the kernel has taken the whole reply
         try:
             async with asyncio.timeout(WITHIN_S):
                 request, refusal = _parsed(await reader.readline())
-                follows = _asks_to_follow(request) and not self._followers.is_full
+                has_room = not self._followers.is_full and self._clients.may_follow(client)
+                follows = _asks_to_follow(request) and has_room
                 if not follows:
                     writer.write(json.dumps(refusal or answer(self._agent, request)).encode() + b"\n")
                     await writer.drain()
             if follows:
+                self._clients.follows(asyncio.current_task())
                 await self._followers.serve(writer)
         except (OSError, ValueError) as error:  # the client went away, was silent for too long, or sent too long a line
             if not follows:
                 LOG.warning("a request was not answered: %s", error or type(error).__name__)
-            writer.transport.abort()  # `close` keeps the socket until the client has read the rest
-        finally:
-            writer.close()
 
 
 def _parsed(line: bytes) -> tuple[object, Reply | None]:
@@ -184,6 +181,18 @@ def _decided(steps: Iterable[tuple[Step, bool]]) -> Reply:
         "moved": any(moved for moved, _, _ in decisions),
         "text": "; ".join(reason for _, _, reason in decisions),
     }
+
+
+def _bound(path: Path) -> socket.socket:
+    """A Unix socket at this path, its owner's alone from the beginning. Raises `OSError`."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(bound.fileno(), 0o600)  # on Linux the file gets the mode of the socket, less the umask
+        bound.bind(str(path))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _answers(path: Path) -> bool:

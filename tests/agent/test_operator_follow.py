@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from support.agent_harness import A1, A2, H2, AgentHarness, play_in
-from switchover.agent.controller import followers, operator_socket
+from switchover.agent.controller import followers
 from switchover.agent.controller.followers import Followers
-from switchover.agent.controller.operator_client import OperatorError
 from switchover.fsm import LogMessageReceived
 
 FOLLOW = b'{"do": "follow"}\n'
@@ -151,21 +150,6 @@ def test_a_request_to_follow_may_say_more_than_that(play):
 def descriptors() -> int:
     """How many file descriptors this process has."""
     return len(os.listdir("/proc/self/fd"))
-
-
-def test_clients_beyond_the_limit_are_disconnected_without_a_reply(play, monkeypatch, caplog):
-    """`switchover event` then leaves its message in the spool."""
-    monkeypatch.setattr(operator_socket, "CLIENTS", 2)
-
-    async def scenario(harness: AgentHarness) -> None:
-        silent = [await asyncio.open_unix_connection(harness.path) for _ in range(2)]
-        with pytest.raises(OperatorError):
-            await harness.ask(do="status")
-        for _, writer in silent:
-            writer.close()
-
-    play(scenario)
-    assert "a client was hung up on: 2 are connected already" in caplog.messages
 
 
 def test_a_switchover_for_an_outdated_state_is_refused(play):

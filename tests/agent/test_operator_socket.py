@@ -109,6 +109,34 @@ def test_the_socket_belongs_to_the_user_alone_and_ends_with_the_agent(play, tmp_
     assert not (tmp_path / "agent.sock").exists()
 
 
+def test_files_that_are_made_while_the_socket_is_made_have_their_usual_mode(tmp_path):
+    """The umask belongs to the whole process: it must not be changed while anything else can run."""
+    settings = configuration(tmp_path)
+    modes: set[int] = set()
+
+    async def make_files() -> None:
+        for number in range(10_000):
+            (tmp_path / f"file{number}").touch()
+            modes.add(stat.S_IMODE((tmp_path / f"file{number}").stat().st_mode))
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        journal = Journal(settings.agent.journal)
+        server = OperatorServer(Agent(settings, journal, lambda name, deliver: WillingHost(name, {}, deliver)))
+        making = asyncio.create_task(make_files())
+        await server.start()
+        making.cancel()
+        await server.close()
+        journal.close()
+
+    before = os.umask(0o022)
+    try:
+        asyncio.run(scenario())
+    finally:
+        os.umask(before)
+    assert modes == {0o644}
+
+
 def test_a_socket_that_a_killed_agent_left_is_replaced(play, tmp_path):
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "agent.sock"))
