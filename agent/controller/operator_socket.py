@@ -80,9 +80,7 @@ class OperatorServer:
         client = client_of(writer)
         task = asyncio.get_running_loop().create_task(self._serve(client, reader, writer))
         self._clients.add(task, client)
-        task.add_done_callback(
-            lambda _: writer.transport.abort()
-        )  # whatever is not read yet
+        task.add_done_callback(lambda _: writer.transport.abort())  # whatever is not read yet
 
     async def _serve(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         follows = False

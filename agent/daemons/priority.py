@@ -18,8 +18,8 @@ SWITCH_S = 0.0005
 def be_punctual() -> None:
     """Ask the kernel to run this process ahead of ordinary ones, and keep the garbage collector out of the way.
 
-    Children and threads inherit it: the control commands stand in the path of a takeover too. Without the privilege
-    (CAP_SYS_NICE) the process stays an ordinary one; on a busy machine a detection time below 300 ms is then unwise.
+    Threads inherit it, child processes do not (see `drivers.control.scheduling`). Without the privilege (CAP_SYS_NICE)
+    the process stays an ordinary one; on a busy machine a detection time below 300 ms is then unwise.
     """
     gc.collect()
     gc.freeze()

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from ..errors import DriverError, ExitStatusError, TimedOutError
+from .scheduling import ordinary_children
 
 OUTPUT_LIMIT = 4096
 """How many bytes of a command's output are kept by default; the rest is read and dropped."""
@@ -155,14 +156,15 @@ def _spawn(argv: Sequence[str], environment: Mapping[str, str] | None) -> tuple[
     """Start a process; return it and the reading end of its output."""
     reading, writing = os.pipe()
     try:
-        process = subprocess.Popen(  # noqa: S603 - it runs what the configuration names, and no shell interprets it
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=writing,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
+        with ordinary_children():
+            process = subprocess.Popen(  # noqa: S603 - it runs what the configuration names, and no shell interprets it
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
     except OSError:
         os.close(reading)
         raise

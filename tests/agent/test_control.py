@@ -3,6 +3,8 @@
 import asyncio
 import doctest
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,3 +195,33 @@ def test_no_part_of_a_secret_remains_where_output_was_cut_off(limit):
 
 def test_the_examples_hold():
     assert doctest.testmod(control).failed == 0
+
+
+# Scheduling
+
+
+def policies_of_a_command(policy: int) -> tuple[int, int, int, int]:
+    """The policies of a command's child, of the command, of a thread that is started later, and of this process."""
+
+    def inside() -> tuple[int, int, int, int]:
+        os.sched_setscheduler(0, policy, os.sched_param(1 if policy else 0))
+        try:
+            script = "import os; print(os.sched_getscheduler(0), os.sched_getscheduler(os.getppid()))"
+            said = result_of("sh", "-c", f"{sys.executable} -c '{script}'; true").output.split()
+            with ThreadPoolExecutor(1) as later:
+                thread = later.submit(os.sched_getscheduler, 0).result()
+            return int(said[0]), int(said[1]), thread, os.sched_getscheduler(0)
+        finally:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(inside).result()
+
+
+@pytest.mark.parametrize("policy", [os.SCHED_OTHER, os.SCHED_RR, os.SCHED_FIFO], ids=["ordinary", "RR", "FIFO"])
+def test_a_command_of_a_real_time_process_is_an_ordinary_one(policy):
+    """Else a component that a command starts would stay ahead of everything else on its host, for as long as it runs.
+
+    The threads of the process itself stay what it is: the event loop may have to wait for one of them.
+    """
+    assert policies_of_a_command(policy) == (os.SCHED_OTHER, os.SCHED_OTHER, policy, policy)

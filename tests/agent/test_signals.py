@@ -1,5 +1,6 @@
-"""The signals that daemons take, each sent to real processes."""
+"""The signals that daemons take, and what their child processes inherit; with real processes."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -39,15 +40,26 @@ def test_a_hangup_ends_no_daemon_and_is_logged(daemons, arguments):
     assert ended(daemon, signal.SIGTERM) == (0, [])
 
 
-def test_what_an_lca_starts_does_not_ignore_a_hangup(site):
-    """An ignored signal would be inherited by every control command, and by the components that these start."""
+@pytest.fixture
+def component(site) -> int:
+    """A component that an LCA has started, by its process id."""
     site.configure_start_and_stop()
-    site.start("lca", "host1")
+    lca = site.start("lca", "host1")
+    assert os.sched_getscheduler(lca.pid) == os.SCHED_RR
     site.start("agent")
     until(lambda: site.states()[0] == "connected")
     assert site.run("start", "SIP_Server_1")[0] == 0
     until((site.directory / "pid").exists)
     until(lambda: (site.directory / "pid").read_text())
-    status = Path(f"/proc/{int((site.directory / 'pid').read_text())}/status").read_text()
+    return int((site.directory / "pid").read_text())
+
+
+def test_a_component_that_an_lca_starts_is_an_ordinary_process(component):
+    assert os.sched_getscheduler(component) == os.SCHED_OTHER
+
+
+def test_a_component_that_an_lca_starts_does_not_ignore_a_hangup(component):
+    """An ignored signal would be inherited by every control command, and by the components that these start."""
+    status = Path(f"/proc/{component}/status").read_text()
     ignored = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")), 16)
     assert not ignored & 1 << signal.SIGHUP - 1
