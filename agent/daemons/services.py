@@ -138,7 +138,9 @@ def _host(hosts: Iterable[Host], name: str) -> Host:
 
 def _virtual_ip(configuration: Configuration, host: Host) -> VirtualIp:
     addresses = [str(address) for address in configuration.vip.addresses]
+    deadline_ms = configuration.solution.command_deadline_ms
     if configuration.vip.addresses_by is AddressesBy.IP:
-        return NetlinkAddresses(host.interface, addresses)
+        # The half, so that a command whose call hangs can say what it waited for.
+        return NetlinkAddresses(host.interface, addresses, deadline_ms // 2)
     template = SUBINTERFACE if configuration.vip.addresses_by is AddressesBy.SUBINTERFACE else NETSH
-    return TemplateAddresses(host.interface, addresses, template, configuration.solution.command_deadline_ms)
+    return TemplateAddresses(host.interface, addresses, template, deadline_ms)

@@ -7,8 +7,9 @@ other than 0), so a failure is seen up to that much later.
 An answer that does not come in time, or that cannot be read, changes nothing: the last known mode stays. Known
 weakness: an application without a pidfile whose `status` hangs keeps its last known mode for as long as it hangs.
 
-Polling gives way to commands: a look that is under way when a command comes is cancelled, so that no takeover waits for
-a slow `status`. A mode that changed without a command is reported to the agent.
+Looks and commands do not wait for one another, so that no takeover waits for a slow `status`, and no report for a slow
+start. What a look finds does not count if a command began or ended meanwhile: the mode is then looked at again after
+the command. A mode that changed without a command is reported to the agent.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+from attrs import define, field
 
 from ...drivers.control.applications import Action, ApplicationControl, CommandControl
 from ...drivers.control.ocf import OcfControl
@@ -43,8 +46,8 @@ class Application:
     agent changes the mode through mlcmd, a running application counts as backup here; the agent asks mlcmd itself.
 
     `report` gets the changes that no command caused. `spawn` runs a coroutine in the background. `deadline_ms` limits
-    each look, in milliseconds. Looks and commands are carried out one at a time, commands in the order in which they
-    came.
+    each look, in milliseconds. Commands are carried out one at a time, in the order in which they came; only `LookAt`
+    does not wait for one that starts or stops the application.
     """
 
     def __init__(
@@ -58,6 +61,9 @@ class Application:
         self.name = member.application
         self.mode = Mode.DOWN
         self._lane = asyncio.Lock()
+        self._act: _Act | None = None
+        self._acts = self._looks_begun = self._newest_look = 0  # `_acts`: how often one began or ended
+        self._owes_report = self._owes_look = False
         self._member = member
         self._deadline_ms = deadline_ms
         self._report = report
@@ -81,8 +87,7 @@ class Application:
         """Find out its mode and start watching it."""
         if self._process is not None:
             self._process.start()
-        await self._look()
-        self._reported = self.mode
+        await self.look_for_report()
         self._resume_looks()
 
     def close(self) -> None:
@@ -93,10 +98,23 @@ class Application:
             self._process.close()
 
     async def look_for_report(self) -> None:
-        """Find out its mode, for the report of the host that the agent will get."""
-        async with self._lane:
-            await self._look()
-            self._reported = self.mode
+        """Find out its mode, for the report of the host that the agent will get.
+
+        While it is being started or stopped, which may take long, the mode that is known is reported, and the mode is
+        reported again after that. A change of its mode is waited for: it has the same short deadline as a look.
+        """
+        while self._act is None or not self._act.is_long:
+            if self._act is not None:
+                await self._act.over.wait()
+            elif await self._look():
+                self._reported = self.mode
+                return
+        self._owes_report = True
+
+    async def look_at_rest(self) -> None:
+        """Look whether the mode is still what it was last reported to be, unless it is polled anyway."""
+        if self._process is not None and self._process.running and self._asked:
+            await self._look_and_report()
 
     def primary_for_ms(self) -> int | None:
         """How long it has been primary, in milliseconds since it was promoted; None if this LCA did not promote it."""
@@ -119,18 +137,42 @@ class Application:
             await self._look_and_report()
 
     async def _look_and_report(self) -> None:
-        async with self._lane:
-            await self._look()
+        """Report the mode if it changed. During a command nothing is done: its end reports the mode."""
+        if self._act is not None:
+            self._owes_look = True
+        elif await self._look():
             self._report_mode()
 
-    async def _look(self) -> None:
-        """Find out its mode; if that fails, keep the last known one and log a warning."""
+    async def _look(self) -> bool:
+        """As `_look_once`, but if the mode cannot be found out, keep the last known one and log a warning."""
+        acts = self._acts
         try:
-            self._set_mode(await self._find(self._deadline_ms))
-        except DriverError as error:
+            return await self._look_once(self._deadline_ms)
+        except Exception as error:  # whatever it is, watching goes on
+            if acts != self._acts:
+                self._owes_look = True
+                return False
             if self.mode is Mode.DOWN and self._process is not None and self._process.running:
                 self._set_mode(self._running)
-            self._warn(f"the mode of {self.name} cannot be read, so it still counts as {self.mode}: {error}")
+            reason = str(error) if isinstance(error, DriverError) else f"a fault of this program, {error!r}"
+            self._warn(f"the mode of {self.name} cannot be read, so it still counts as {self.mode}: {reason}")
+            return True
+
+    async def _look_once(self, deadline_ms: int) -> bool:
+        """Find out its mode. Returns False, and keeps the last known mode, if a command began or ended meanwhile.
+
+        Of looks that overlap, the one that began last counts. Raises `DriverError` if the mode cannot be found out.
+        """
+        acts, self._looks_begun = self._acts, self._looks_begun + 1
+        number = self._looks_begun
+        mode = await self._find(deadline_ms)
+        if acts != self._acts:
+            self._owes_look = True
+            return False
+        if number > self._newest_look:
+            self._newest_look = number
+            self._set_mode(mode)
+        return True
 
     async def _find(self, deadline_ms: int) -> Mode:
         """Its real mode. Raises `DriverError` if that cannot be found out."""
@@ -185,6 +227,7 @@ class Application:
         """Report the mode if it changed, or in any case if `always`."""
         if always or self.mode is not self._reported:
             self._reported = self.mode
+            self._owes_report = False
             self._report(ApplicationReported(self.name, self.mode))
 
     # Commands
@@ -196,15 +239,41 @@ class Application:
         the result is not known. The caller limits the whole. However it ends, a mode that does not follow from the
         command's success is reported before this returns or raises.
         """
+        if isinstance(command, LookAt):
+            await self._look_as_commanded(deadline_ms)
+            return
         self._pause_looks()
         try:
             async with self._lane:
-                await self._do(command, deadline_ms)
+                await self._act_on(command, deadline_ms)
         finally:
-            self._report_mode()
             self._resume_looks()
 
-    async def _do(self, command: ApplicationCommand, deadline_ms: int) -> None:
+    async def _act_on(self, command: Promote | Demote | Start | Stop, deadline_ms: int) -> None:
+        self._act = act = _Act(is_long=isinstance(command, Start | Stop))
+        self._acts += 1
+        self._owes_look = False
+        try:
+            await self._do(command, deadline_ms)
+            self._owes_look = False  # it has just looked
+        finally:
+            self._act = None
+            self._acts += 1
+            act.over.set()
+            self._report_mode(always=self._owes_report)
+            if self._owes_look and not self._closed:
+                self._spawn(self._look_and_report())
+
+    async def _look_as_commanded(self, deadline_ms: int) -> None:
+        """Look while it is being started or stopped, which may take long, but not while its mode is being changed."""
+        while True:
+            if self._act is not None and not self._act.is_long:
+                await self._act.over.wait()
+            elif await self._look_once(deadline_ms):
+                self._report_mode(always=True)
+                return
+
+    async def _do(self, command: Promote | Demote | Start | Stop, deadline_ms: int) -> None:
         match command:
             case Promote() | Demote():
                 await self._change_mode(command.mode, deadline_ms)
@@ -212,9 +281,6 @@ class Application:
                 await self._start_or_stop(Action.START, deadline_ms)
             case Stop():
                 await self._start_or_stop(Action.STOP, deadline_ms)
-            case LookAt():
-                self._set_mode(await self._find(deadline_ms))
-                self._report_mode(always=True)
 
     async def _change_mode(self, mode: Mode, deadline_ms: int) -> None:
         if self._unchangeable:
@@ -254,6 +320,14 @@ class Application:
         while (self.mode is Mode.DOWN) is not wanted_down:
             await asyncio.sleep(LOOK_AGAIN_MS / 1000)
             await self._look()
+
+
+@define(eq=False)
+class _Act:
+    """A command that is being carried out. `is_long`: it starts or stops the application."""
+
+    is_long: bool
+    over: asyncio.Event = field(factory=asyncio.Event)
 
 
 def _why_unchangeable(member: Member, kind: PairKind) -> str:

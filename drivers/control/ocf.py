@@ -97,7 +97,10 @@ class OcfControl:
 
     async def _run(self, action: str, deadline_ms: int) -> control.Completed:
         environment = self._environment(action, deadline_ms)
-        return await control.run(self._command(action), deadline_ms, environment, _OUTPUT_LIMIT)
+        leave_running = action != "monitor"
+        return await control.run(
+            self._command(action), deadline_ms, environment, _OUTPUT_LIMIT, leave_running=leave_running
+        )
 
     def _command(self, action: str) -> list[str]:
         return [str(self.ocf.agent), action]

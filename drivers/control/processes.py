@@ -4,15 +4,19 @@ While the process lives, nothing is polled: the kernel makes its pidfd readable 
 pidfile is read every 100 ms.
 
 The kernel reuses process numbers. So once a pidfile's process has died, the same file (inode, time of change and
-number) is ignored, even if another process has that number. Known weakness: a pidfile that was stale before the watch
-began is trusted if another process has its number at that moment; keep pidfiles where a reboot removes them, e.g. in
-/run.
+number) is ignored, even if another process has that number. And a pidfile that is older than the process that it names
+(by more than `START_TOLERANCE_S`, because clocks are set) is stale: it was left behind by another process.
+
+Known weakness: after a clock was set forward by more than that, an application that was started before counts as down
+for an LCA that is started after. The log names the pidfile; write it again, or restart the application.
 """
 
 import asyncio
 import errno
+import logging
 import os
 import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +24,11 @@ from attrs import frozen
 
 LOOK_AGAIN_MS = 100
 """How often a pidfile is read while its process is down, in milliseconds."""
+
+START_TOLERANCE_S = 60.0
+"""How much later than its pidfile a process may seem to have started, in seconds."""
+
+LOG = logging.getLogger(__name__)
 
 
 @frozen
@@ -46,6 +55,7 @@ class ProcessWatch:
         self._disproved: _PidFile | None = None
         self._pidfd: int | None = None
         self._timer: asyncio.Handle | None = None
+        self._warned = ""
 
     @property
     def running(self) -> bool:
@@ -72,12 +82,39 @@ class ProcessWatch:
         found = _read(self._path)
         if found is None or found == self._disproved:
             return
-        self._pidfd = _open_living(found.pid)
+        try:
+            self._pidfd = self._process_of(found)
+        except OSError as error:  # such as no file descriptor left: the next look may succeed
+            self._warn(f"cannot watch the process of {self.name}, so it counts as down: {error.strerror}")
+            return
+        self._warned = ""
         if self._pidfd is None:
             self._disproved = found
         else:
             self._timer.cancel()
             self._loop.add_reader(self._pidfd, self._died, found)
+
+    def _process_of(self, pidfile: _PidFile) -> int | None:
+        """A pidfd of the process that wrote this pidfile, or for which it was written; None if it does not live."""
+        pidfd = _open_living(pidfile.pid)
+        if pidfd is None:
+            return None
+        started = _start_of(pidfile.pid)
+        late_s = 0.0 if started is None else started - pidfile.changed_ns / 1e9
+        if late_s <= START_TOLERANCE_S:
+            return pidfd
+        os.close(pidfd)
+        LOG.warning(
+            "%s is stale, so %s counts as down: process %d started %.0f s after the file was written",
+            *(self._path, self.name, pidfile.pid, late_s),
+        )
+        return None
+
+    def _warn(self, what: str) -> None:
+        """Log it; the same text again only after a look that succeeded."""
+        if what != self._warned:
+            self._warned = what
+            LOG.warning("%s", what)
 
     def _look_again(self) -> None:
         self._look()
@@ -126,3 +163,16 @@ def _open_living(pid: int) -> int | None:
         os.close(pidfd)
         return None
     return pidfd
+
+
+def _start_of(pid: int) -> float | None:
+    """When a process started, in seconds since the epoch by the current clock; None if that cannot be known.
+
+    The kernel counts from the boot, in the time that includes suspension (proc(5), /proc/PID/stat, field 22).
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        since_boot_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):  # it has just ended, or /proc hides it
+        return None
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot_s

@@ -1,8 +1,8 @@
 """Control commands: programs run without a shell, with limits on their time and output.
 
-A command gets a session of its own, so that its deadline ends everything that it started; a process that began another
-session (a daemon) is left alone on purpose. The event loop notices the command's end through a pidfd: no thread and no
-polling, unlike asyncio's own child watchers before Python 3.12.
+A command gets a session of its own, so that everything that it started ends with it, or at its deadline; a process that
+began another session (a daemon) is left alone on purpose. The event loop notices the command's end through a pidfd: no
+thread and no polling, unlike asyncio's own child watchers before Python 3.12.
 """
 
 import asyncio
@@ -47,32 +47,40 @@ async def run(
     environment: Mapping[str, str] | None = None,
     output_limit: int = OUTPUT_LIMIT,
     secret: str | None = None,
+    *,
+    leave_running: bool = False,
 ) -> Completed:
     """Run a command to its end and return its status, whatever it is, and its output.
+
+    What the command started is killed when it ends: a check that leaves a process behind at each look would fill the
+    host. With `leave_running` it goes on, and its output is read until its last writer ends, one open file for each
+    such command: that is for commands that start an application.
 
     `environment` is added to the variables of this process. The first `output_limit` bytes of output are kept. `secret`
     is an argument that no error shows. Raises `DriverError` if the command cannot be started, and `TimedOutError` if it
     has not ended within `deadline_ms` milliseconds; then, and when the caller is cancelled, the command and everything
     that it started are killed.
     """
-    child, output = _start(argv, environment, output_limit)
+    child, output = _start(argv, environment, output_limit, leave_running)
     try:
         async with asyncio.timeout(deadline_ms / 1000):
             await child.ended.wait()
+        output.read()  # the end may be noticed before the last output
     except TimeoutError:
         raise TimedOutError(f"{command_line(argv, secret)} did not end within {deadline_ms} ms") from None
     finally:
         await child.kill()
-    output.read()  # the end may be noticed before the last output
+        if not leave_running:
+            output.close()
     return Completed(child.status, output.text(), output.cut)
 
 
 async def check(argv: Sequence[str], deadline_ms: int) -> str:
-    """Run a command that must succeed, and return its output.
+    """Run a command that must succeed, and return its output. What it started goes on.
 
     Raises as `run` does, and `ExitStatusError` with the last line of its output if its exit status is not 0.
     """
-    completed = await run(argv, deadline_ms)
+    completed = await run(argv, deadline_ms, leave_running=True)
     require_success(argv, completed)
     return completed.output
 
@@ -113,11 +121,15 @@ def last_line(output: str) -> str:
 
 
 class Child:
-    """A process in a session of its own, until it is reaped. `status` is valid once `ended` is set."""
+    """A process in a session of its own, until it is reaped. `status` is valid once `ended` is set.
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    Raises `OSError` if it cannot be watched. Without `leave_running`, its session ends with it.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], *, leave_running: bool = True) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
+        self._leave_running = leave_running
         self._pidfd = os.pidfd_open(process.pid)
         self._loop.add_reader(self._pidfd, self._reap)
         self.ended = asyncio.Event()
@@ -126,8 +138,15 @@ class Child:
     def _reap(self) -> None:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        if not self._leave_running:
+            self._kill_session()
         self.status = self._process.wait()
         self.ended.set()
+
+    def _kill_session(self) -> None:
+        # The process is not reaped yet, so no other process can have its number.
+        with contextlib.suppress(PermissionError):  # only processes of other users are left in it
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def kill(self) -> None:
         """Kill the process and all of its session, unless it has ended.
@@ -136,20 +155,28 @@ class Child:
         """
         if self.ended.is_set():
             return
-        # The process is not reaped yet, so no other process can have its number.
-        os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill_session()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_GRACE_MS / 1000):
                 await self.ended.wait()
 
 
-def _start(argv: Sequence[str], environment: Mapping[str, str] | None, output_limit: int) -> tuple[Child, "_Output"]:
+def _start(
+    argv: Sequence[str], environment: Mapping[str, str] | None, output_limit: int, leave_running: bool
+) -> tuple[Child, "_Output"]:
     """Start a command and begin to read its output."""
     try:
         process, pipe = _spawn(argv, environment)
     except OSError as error:
         raise DriverError(f"{argv[0]} cannot be run: {error.strerror}") from error
-    return Child(process), _Output(pipe, output_limit)
+    try:
+        child = Child(process, leave_running=leave_running)
+    except OSError as error:  # no file descriptor is left
+        os.close(pipe)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise DriverError(f"{argv[0]} cannot be watched: {error.strerror}") from error
+    return child, _Output(pipe, output_limit)
 
 
 def _spawn(argv: Sequence[str], environment: Mapping[str, str] | None) -> tuple[subprocess.Popen[bytes], int]:
@@ -176,9 +203,9 @@ def _spawn(argv: Sequence[str], environment: Mapping[str, str] | None) -> tuple[
 class _Output:
     """A command's output, read as it comes, so that the command never waits for a reader.
 
-    The pipe is read until its last writer has closed it, which may be long after the command ended: a start command can
-    leave its application behind with this pipe as standard output, and closing it would kill the application when it
-    prints the next line.
+    The pipe is read until its last writer has closed it, or until `close`. The last writer may end long after the
+    command: a start command can leave its application behind with this pipe as standard output, and closing it would
+    kill the application when it prints the next line.
     """
 
     def __init__(self, pipe: int, limit: int) -> None:
@@ -202,6 +229,11 @@ class _Output:
         self._kept += data[:room]
         self.cut = self.cut or len(data) > room
         if not data:
+            self.close()
+
+    def close(self) -> None:
+        """Read no more, whoever still has the pipe open for writing."""
+        if self._pipe is not None:
             self._loop.remove_reader(self._pipe)
             os.close(self._pipe)
             self._pipe = None

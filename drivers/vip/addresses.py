@@ -1,4 +1,4 @@
-"""The Virtual IP's addresses on this host's interface: added, removed, listed and watched.
+"""The Virtual IP's addresses on this host's interface: added, removed and listed.
 
 `NetlinkAddresses` talks to the Linux kernel: adding two addresses and seeing them there takes 0.24 ms, and needs no
 process that could die or hang. Where there is no such kernel, `TemplateAddresses` (in `address_templates`) does the
@@ -7,26 +7,18 @@ same with commands.
 An address counts as present whatever its prefix length, because the host answers ARP for it all the same.
 """
 
-import asyncio
-import contextlib
-import errno
 import functools
 import ipaddress
 import logging
 import re
-import socket
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import DriverError
+from ..errors import DriverError, TimedOutError
+from .kernel_thread import KernelThread
 from .netlink import Address, Netlink, NoInterfaceError, RefusedError
-
-RTMGRP_IPV4_IFADDR = 0x10
-RTMGRP_IPV6_IFADDR = 0x100
-"""The rtnetlink groups that report changes of addresses (rtnetlink(7), linux/rtnetlink.h)."""
 
 Request = Callable[[], None]
 """One request of the kernel: to add an address, or to remove one. Raises `RefusedError`."""
@@ -35,7 +27,11 @@ LOG = logging.getLogger(__name__)
 
 
 class VirtualIp(Protocol):
-    """The Virtual IP on a host, by any means."""
+    """The Virtual IP on a host, by any means.
+
+    Every call returns within a time of its own: where the system does not answer, it raises `TimedOutError`, and what
+    was asked for may still happen later.
+    """
 
     async def start(self) -> None:
         """Prepare, so that a takeover waits for nothing."""
@@ -76,16 +72,17 @@ def parse_addresses(addresses: Sequence[str]) -> tuple[Address, ...]:
 class NetlinkAddresses:
     """The Virtual IP by requests to the Linux kernel. All calls may be repeated and may be cancelled.
 
-    The host should have an address of its own in each network of the Virtual IP. Raises `ValueError` for an invalid
-    interface name or address.
+    The host should have an address of its own in each network of the Virtual IP. A call that the kernel does not answer
+    within `deadline_ms` milliseconds raises `TimedOutError`. Raises `ValueError` for an invalid interface name or
+    address.
     """
 
-    def __init__(self, interface: str, addresses: Sequence[str]) -> None:
+    def __init__(self, interface: str, addresses: Sequence[str], deadline_ms: int = 1000) -> None:
         if not re.fullmatch(r"[^\s/]{1,15}", interface):  # the kernel allows no other name
             raise ValueError(f"{interface!r} cannot be the name of an interface")
         self._interface = interface
         self._addresses = parse_addresses(addresses)
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread = KernelThread("addresses", deadline_ms)
         self._netlink = Netlink()
 
     async def start(self) -> None:
@@ -95,10 +92,11 @@ class NetlinkAddresses:
 
     async def close(self) -> None:
         """Close the socket to the kernel; the addresses stay as they are."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(thread, self._netlink.close)
-            thread.shutdown(wait=False)
+        try:
+            await self._thread.call(lambda _: self._netlink.close())
+        except TimedOutError as error:
+            LOG.warning("the socket to the kernel stays open: %s", error)
+        self._thread.close()
 
     async def enable(self) -> None:
         """Add the addresses and check that they are there. Raises `DriverError` if they are not."""
@@ -127,16 +125,14 @@ class NetlinkAddresses:
         """Make the requests; return the interface's addresses afterwards, and the kernel's last refusal.
 
         Calls are carried out one after the other in a thread: a request waits while another program changes the network
-        configuration, and the links of this process must not fall silent meanwhile. When a call is cancelled, the
-        thread finishes the current request and makes no other.
+        configuration, and the links of this process must not fall silent meanwhile. When a call is cancelled or exceeds
+        its deadline, the thread finishes the current request and makes no other.
         """
-        self._thread = self._thread or ThreadPoolExecutor(max_workers=1, thread_name_prefix="addresses")
-        given_up = threading.Event()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, requests, given_up)
-        except asyncio.CancelledError:
-            given_up.set()
-            raise
+            return await self._thread.call(functools.partial(self._work, requests))
+        except TimedOutError as error:
+            reason = "its network configuration may be locked by another program"
+            raise TimedOutError(f"the addresses of {self._interface}: {error}; {reason}") from None
 
     def _work(self, requests: Callable[[], list[Request]], given_up: threading.Event) -> tuple[Sequence[Address], str]:
         refusal = "the kernel reported no error"
@@ -157,7 +153,16 @@ class NetlinkAddresses:
 
     def _removals(self) -> list[Request]:
         ours = self._ours(self._netlink.addresses(self._interface))
+        if ours:
+            self._protect_other_addresses()
         return [functools.partial(self._netlink.remove, self._interface, address) for address in ours]
+
+    def _protect_other_addresses(self) -> None:
+        """An interface that was made anew, or a network manager, may have reset what `start` has set."""
+        try:
+            _keep_secondary_addresses(self._interface)
+        except DriverError as error:
+            LOG.warning("removing the Virtual IP may remove other addresses: %s", error)
 
     def _ours(self, present: Sequence[Address]) -> list[Address]:
         """Those of the present addresses that belong to the Virtual IP, whatever their prefix length."""
@@ -194,78 +199,3 @@ def _keep_secondary_addresses(interface: str) -> None:
         raise DriverError(
             f"net.ipv4.conf.{interface}.promote_secondaries must be 1 and cannot be set from here: {error.strerror}"
         ) from error
-
-
-class AddressWatch:
-    """Calls `on_change(held)` whenever the whole Virtual IP has appeared on the interface, or is no longer whole.
-
-    It listens to the kernel (rtnetlink) and checks the Virtual IP whenever any address of the host changes; one check
-    may serve for several changes. Changes made by this process are reported too, unless it announces them (`expect`). A
-    check that fails is logged; the next change causes the next check.
-    """
-
-    def __init__(self, addresses: VirtualIp, on_change: Callable[[bool], None]) -> None:
-        self._addresses = addresses
-        self._on_change = on_change
-        self._kernel: socket.socket | None = None
-        self._look: asyncio.Task[None] | None = None
-        self._changed = False
-
-    async def start(self) -> None:
-        """Watch from now on; the state at the start causes no call. Raises `DriverError` if it cannot be read."""
-        self._loop = asyncio.get_running_loop()
-        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        try:
-            kernel.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
-            self._held = await self._addresses.held()
-        except BaseException:
-            kernel.close()
-            raise
-        self._kernel = kernel
-        self._loop.add_reader(kernel, self._drain, kernel)
-
-    def expect(self, held: bool) -> None:
-        """Announce a change that is made on purpose: from now on, what differs from it is reported.
-
-        Without this, an address that vanishes before the first check after it was added would never be missed, because
-        that check would find what the one before had found.
-        """
-        self._held = held
-
-    async def close(self) -> None:
-        """Stop watching, if it was started; there are no more calls."""
-        if self._kernel is not None:
-            self._loop.remove_reader(self._kernel)
-            self._kernel.close()
-            self._kernel = None
-        self._on_change = _ignore
-        if self._look is not None:
-            await self._look
-
-    def _drain(self, kernel: socket.socket) -> None:
-        try:
-            with contextlib.suppress(BlockingIOError):
-                while kernel.recv(65536):
-                    pass
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:  # more changes than fit into the buffer: check all the same
-                raise
-        self._changed = True
-        if self._look is None or self._look.done():
-            self._look = self._loop.create_task(self._look_again())
-
-    async def _look_again(self) -> None:
-        while self._changed:
-            self._changed = False
-            try:
-                held = await self._addresses.held()
-            except DriverError as error:
-                LOG.warning("the state of the Virtual IP cannot be read: %s", error)
-                return
-            if held != self._held:
-                self._held = held
-                self._on_change(held)
-
-
-def _ignore(held: bool) -> None:
-    """Called by a closed watch."""

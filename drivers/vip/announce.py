@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import DriverError
 from .addresses import parse_addresses
 from .frames import announcement, solicitation
-from .packets import mac_of, packet_socket
+from .packets import interface_of, mac_of, packet_socket
 from .schedule import AnnounceSchedule
 
 LOG = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ class Announcer:
     def start(self) -> None:
         """Open the socket and build the frames. Raises `DriverError` if there is no such interface."""
         self._frames(self._live_socket())
+
+    def mac(self) -> str:
+        """The current MAC address of the interface. Raises `DriverError` if there is no such interface."""
+        return mac_of(self._live_socket())
 
     def close(self) -> None:
         """Stop announcing and close the socket."""
@@ -62,6 +66,12 @@ class Announcer:
             timer.cancel()
         self._to_come = []
 
+    def retain(self, present: Collection[str]) -> None:
+        """Leave addresses that are no longer here out of the rest of an announcement; stop if none is left."""
+        self._announced = tuple(address for address in self._announced if address in present)
+        if not self._announced:
+            self.stop()
+
     def solicit(self, target_ip: str, own_ip: str) -> None:
         """Ask the network who has `target_ip`, from this host's own address `own_ip` (not from the Virtual IP).
 
@@ -84,12 +94,18 @@ class Announcer:
         return announcement(mac_of(link), self._announced, self._schedule.forms, _forwards_ipv6(self._interface))
 
     def _live_socket(self) -> socket.socket:
-        """The socket, opened again if the interface was removed (and made again): its old socket sends nothing."""
-        if self._socket is None or not mac_of(self._socket):
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = packet_socket(self._interface)
-        return self._socket
+        """The socket, opened again if its interface was removed or renamed: it would send nothing, or elsewhere.
+
+        The old socket is closed only when there is a new one.
+        """
+        old = self._socket
+        if old is not None and interface_of(old) == self._interface:
+            return old
+        self._socket = new = packet_socket(self._interface)
+        if old is not None:
+            old.close()
+            LOG.warning("interface %s was made anew; the Virtual IP is announced from the new one", self._interface)
+        return new
 
     def _send(self, link: socket.socket, frames: Sequence[bytes]) -> None:
         try:

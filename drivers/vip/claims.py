@@ -85,7 +85,6 @@ class ClaimWatch:
         except OSError as error:
             self._give_up_for_now(error)
             return
-        self._has_warned = False
         self._count()
         mac = _sender(frame)
         if mac != mac_of(link):
@@ -108,6 +107,9 @@ class ClaimWatch:
                 self._interface,
                 error.strerror,
             )
+        self._reopen_later()
+
+    def _reopen_later(self) -> None:
         self.close()
         self._timer = self._loop.call_later(REOPEN_AFTER_S, self._reopen)
 
@@ -115,8 +117,13 @@ class ClaimWatch:
         try:
             self.start()
         except DriverError:
-            # The interface is still missing; the log says so already.
-            self._timer = self._loop.call_later(REOPEN_AFTER_S, self._reopen)
+            self._reopen_later()  # the interface is still missing; the log says so already
+            return
+        if any(link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for link in self._links):
+            self._reopen_later()  # it is there, but down
+            return
+        self._has_warned = False
+        LOG.warning("listening on %s for claims of the Virtual IP again", self._interface)
 
 
 def _sender(frame: bytes) -> str:

@@ -36,11 +36,24 @@ def packet_socket(interface: str, ethertype: int = 0, bpf: tuple[Instruction, ..
 
 
 def mac_of(link: socket.socket) -> str:
-    """The current MAC address of a packet socket's interface; empty if the interface is gone.
+    """The current MAC address of a packet socket's interface; empty if the interface or the socket is gone.
 
     It is part of the socket's own name, which the kernel returns in 1 us.
     """
-    return bytes(link.getsockname()[4]).hex(":")
+    return _name_of(link)[1]
+
+
+def interface_of(link: socket.socket) -> str:
+    """The current name of a packet socket's interface; empty if the interface or the socket is gone."""
+    return _name_of(link)[0]
+
+
+def _name_of(link: socket.socket) -> tuple[str, str]:
+    try:
+        interface, _, _, _, mac = link.getsockname()
+    except OSError:  # it is closed
+        return "", ""
+    return interface, bytes(mac).hex(":")
 
 
 def _attach(link: socket.socket, bpf: tuple[Instruction, ...]) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import doctest
+import errno
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -135,10 +137,44 @@ def test_an_application_that_a_command_starts_keeps_running(tmp_path, eventually
 
     async def start_application():
         application = f"(sleep 0.2; echo started; echo ready; touch {done})"
-        assert await run(("sh", "-c", f"{application} & echo starting"), DEADLINE_MS) == Completed(0, "starting\n")
+        argv = ("sh", "-c", f"{application} & echo starting")
+        assert await run(argv, DEADLINE_MS, leave_running=True) == Completed(0, "starting\n")
         await eventually(done.exists)
 
     asyncio.run(start_application())
+
+
+@pytest.mark.parametrize("leaves", ["sleep 1000 &", "setsid sleep 1000 &"], ids=["its session", "another session"])
+def test_a_check_that_leaves_processes_behind_keeps_neither_them_nor_files(tmp_path, eventually, leaves):
+    """Such as a status command with a background process that keeps its output open."""
+    pids = tmp_path / "pids"
+
+    async def often():
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            argv = ("sh", "-c", f"{leaves} echo $! >> {pids}; echo primary")
+            assert await run(argv, DEADLINE_MS) == Completed(0, "primary\n")
+        return len(os.listdir("/proc/self/fd")) - before
+
+    assert asyncio.run(often()) == 0
+    left = [int(pid) for pid in pids.read_text().split() if lives(int(pid))]
+    if "setsid" in leaves:  # a daemon is left alone on purpose
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+    else:
+        asyncio.run(eventually(lambda: not any(lives(pid) for pid in left)))
+
+
+def test_a_command_that_cannot_be_watched_is_ended(monkeypatch):
+    def no_descriptor(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "pidfd_open", no_descriptor)
+    with pytest.raises(DriverError, match=r"^sleep cannot be watched: Too many open files$"):
+        result_of("sleep", "1000")
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert Path(f"/proc/self/task/{os.getpid()}/children").read_text() == ""
 
 
 def test_no_file_of_a_command_remains_open():

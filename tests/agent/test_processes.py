@@ -1,8 +1,10 @@
 """Processes that are watched by pidfile, with real processes."""
 
 import asyncio
+import errno
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,44 @@ def test_a_zombie_counts_as_dead_even_if_a_new_pidfile_names_it(pidfile, spawn, 
             assert watched.changes == [False]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("older_s", "running"), [(30, True), (3600, False)])
+def test_a_pidfile_older_than_its_process_is_stale(pidfile, spawn, eventually, caplog, older_s, running):
+    """It was left behind, and another process has the number now. Clocks are set, so a minute is allowed."""
+
+    async def scenario():
+        pidfile.write_text(str(spawn().pid))
+        os.utime(pidfile, (time.time() - older_s,) * 2)
+        async with Watched(pidfile) as watched:
+            assert watched.watch.running is running
+            await asyncio.sleep(SEVERAL_LOOKS_S)
+            assert watched.changes == []
+            pidfile.write_text(str(spawn().pid))
+            await eventually(lambda: running or watched.changes == [True])
+
+    asyncio.run(scenario())
+    assert [f"{pidfile} is stale, so sip_server counts as down" in line for line in caplog.messages] == [True] * (
+        not running
+    )
+
+
+def test_a_process_that_cannot_be_watched_yet_counts_as_down_until_it_can(
+    pidfile, spawn, eventually, monkeypatch, caplog
+):
+    def no_descriptor(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def scenario():
+        pidfile.write_text(str(spawn().pid))
+        monkeypatch.setattr(os, "pidfd_open", no_descriptor)
+        async with Watched(pidfile) as watched:
+            await asyncio.sleep(SEVERAL_LOOKS_S)
+            monkeypatch.undo()
+            await eventually(lambda: watched.changes == [True])
+
+    asyncio.run(scenario())
+    assert caplog.messages == ["cannot watch the process of sip_server, so it counts as down: Too many open files"]
 
 
 @pytest.mark.namespaces
