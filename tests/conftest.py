@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Where several processes share the tests, the slow ones come first, so that all processes end at about the same time.
     """
     for item in items:
-        if isinstance(item, pytest.Function) and {"host", "wired"} & set(item.fixturenames):
+        if isinstance(item, pytest.Function) and {"apart", "host", "wired"} & set(item.fixturenames):
             item.add_marker(pytest.mark.namespaces)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.path.parent.name != "slow")
@@ -133,6 +133,15 @@ def wired() -> Iterator[tuple[Namespace, Namespace]]:
     yield host, neighbour
     neighbour.close()
     host.close()
+
+
+@pytest.fixture
+def apart() -> Iterator[tuple[Namespace, Namespace]]:
+    """Two namespaces that nothing connects."""
+    first, second = _namespace_or_skip(), _namespace_or_skip()
+    yield first, second
+    second.close()
+    first.close()
 
 
 @pytest.fixture

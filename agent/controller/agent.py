@@ -60,7 +60,7 @@ from .clock import CLOCK, Clock
 LOG = logging.getLogger("switchover.agent")
 
 ANSWER_MARGIN_MS = 500
-"""How long after a command's deadline, in ms, the agent still waits for the host to say that it failed."""
+"""How long after a command's deadline, in ms, the agent still waits for the host's answer; or the detection time."""
 
 INCIDENTS_KEPT = 50
 """How many incidents the agent keeps in memory; the journal has them all."""
@@ -285,7 +285,8 @@ class Agent:
         slow = isinstance(command, Start | Stop)
         deadline_ms = solution.start_deadline_ms if slow else solution.command_deadline_ms
         silence = CommandTimedOut(command.id, f"no answer within {deadline_ms} ms")
-        self._start_timer(f"command {command.id}", deadline_ms + ANSWER_MARGIN_MS, silence)
+        margin_ms = max(ANSWER_MARGIN_MS, solution.detection_ms)
+        self._start_timer(f"command {command.id}", deadline_ms + margin_ms, silence)
         try:
             self._hosts[command.host].send(command, deadline_ms)
         except DriverError as error:

@@ -38,8 +38,8 @@ from ...fsm.events import (
 )
 from .curve import Context, Frames, LinkSocket, dial, endpoint_of
 from .keys import Identity
-from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session
-from .silence import RECONNECT_MS, LinkTiming, SilenceWatch
+from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session, clock_ms
+from .silence import RECONNECT_MS, LinkTiming, SilenceWatch, detection_ms_for
 from .wire import (
     Body,
     Goodbye,
@@ -55,7 +55,6 @@ from .wire import (
 )
 
 _FIRST_ANSWER_MS = 300
-_CALL_AFRESH_S = 1.0
 
 THIS_AGENT = secrets.token_hex(8)
 """A random name of this process, by which a host tells two agents apart."""
@@ -97,6 +96,7 @@ class HostLink:
         self._answered = False
         self._resuming = False
         self._silent = False
+        self._is_far = False
         self._connected: bool | None = None  # as last delivered; None: nothing delivered yet
 
     def start(self) -> None:
@@ -122,7 +122,8 @@ class HostLink:
     def send(self, command: HostCommand, deadline_ms: int) -> None:
         """Send the host a command with a deadline of `deadline_ms`; delivers `CommandFailed` if it cannot be sent."""
         if not self._connected or not self._send(Order(command, deadline_ms)):
-            failure = CommandFailed(command.id, f"not sent: there is no connection to host {self._host}")
+            what = "too many messages wait for" if self._session.is_full else "there is no connection to"
+            failure = CommandFailed(command.id, f"not sent: {what} host {self._host}")
             asyncio.get_running_loop().call_soon(self._deliver, failure)
 
     # Calling
@@ -169,7 +170,7 @@ class HostLink:
             self._say_resume()
         elif self._answered:
             self._send(Heartbeat(hearing=not self._silent))
-        elif self._loop.time() - self._called_at > _CALL_AFRESH_S:
+        elif self._loop.time() - self._called_at > self._timing.call_ms / 1000:
             self._call()  # libzmq never retries after a failed handshake, such as one with a wrong key
         else:
             self._say_hello()
@@ -255,10 +256,24 @@ class HostLink:
             self._resumed()
         if not self._answered:
             self._answered = True
+            self._check_distance(clock_ms() - message.echo_ms)
             self._restart_tick()
         if self._silent:
             self._silent = False
             self._deliver(HostHeard(self._host))
+
+    def _check_distance(self, round_trip_ms: int) -> None:
+        """Warn once of a host that is too far away for the detection time."""
+        if round_trip_ms > self._timing.round_trip_ms and not self._is_far:
+            self._is_far = True
+            LOGGER.warning(
+                "host %s: an answer took %d ms, which is more than a tenth of detection_ms (%d): "
+                "if that is usual, the host will be lost without a reason; set detection_ms to at least %d",
+                self._host,
+                round_trip_ms,
+                self._timing.detection_ms,
+                detection_ms_for(round_trip_ms),
+            )
 
     # Silence
 
@@ -280,6 +295,11 @@ class HostLink:
 
     def _not_answered(self) -> None:
         if not self._answered:
+            LOGGER.warning(
+                "%s does not answer: it is down, cut off, or farther away than %d ms, a fifth of detection_ms",
+                self._log.peer,
+                self._timing.connect_ms,
+            )
             self._tell_parting(HostLost(self._host))
 
     def _tell_parting(self, event: HostLost | HostLeft) -> None:

@@ -17,7 +17,7 @@ from zmq.utils.monitor import parse_monitor_message
 from ..errors import DriverError
 from .keys import Identity
 from .session import Refusal, RefusalLog
-from .silence import MAX_DETECTION_MS, RECONNECT_MS, LinkTiming
+from .silence import MAX_DETECTION_MS, LinkTiming
 from .wire import MAX_BYTES
 
 Socket = zmq.Socket[bytes]
@@ -26,7 +26,6 @@ Frames = Sequence[zmq.Frame]
 
 _DOMAIN = "switchover"
 _READS_AT_ONCE = 1000
-_HANDSHAKE_MS = 1000
 _REDIAL_MS = 8  # libzmq waits this long, and at random up to twice as long, before it dials again
 _MIN_UNACKNOWLEDGED_MS = 100
 _PING_IDLE_MS = 5000
@@ -140,14 +139,14 @@ class LinkSocket:
 def dial(context: Context, endpoint: str, identity: Identity, host_key: bytes, timing: LinkTiming) -> Socket:
     """A socket that dials the endpoint until it answers, and sends only over established connections.
 
-    The kernel repeats a lost SYN only after a second, so libzmq abandons an unanswered attempt and dials again every
-    `RECONNECT_MS`.
+    The kernel repeats a lost SYN only after a second, so libzmq abandons an attempt that is not answered within the
+    connection time, and dials again.
     """
     socket = context.socket(zmq.DEALER)
-    _configure(socket, endpoint, identity, timing.detection_ms)
+    _configure(socket, endpoint, identity, timing)
     socket.curve_serverkey = host_key
     socket.immediate = 1
-    socket.connect_timeout = RECONNECT_MS - 10
+    socket.connect_timeout = timing.connect_ms
     socket.reconnect_ivl = _REDIAL_MS
     socket.connect(endpoint)
     return socket
@@ -156,7 +155,7 @@ def dial(context: Context, endpoint: str, identity: Identity, host_key: bytes, t
 def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
     """A socket that accepts agents at the endpoint. Raises `DriverError` if it cannot listen there."""
     socket = context.socket(zmq.ROUTER)
-    _configure(socket, endpoint, identity, MAX_DETECTION_MS)
+    _configure(socket, endpoint, identity, LinkTiming(MAX_DETECTION_MS))
     socket.curve_server = 1
     socket.zap_domain = _DOMAIN.encode()
     socket.router_mandatory = 1
@@ -185,15 +184,15 @@ def endpoint_of(address: str, port: int) -> str:
     return f"tcp://{address}:{port}" if version == 4 else f"tcp://[{address}]:{port}"
 
 
-def _configure(socket: Socket, endpoint: str, identity: Identity, unacknowledged_ms: int) -> None:
+def _configure(socket: Socket, endpoint: str, identity: Identity, timing: LinkTiming) -> None:
     socket.linger = 0
     socket.ipv6 = "[" in endpoint
     socket.curve_publickey = identity.public
     socket.curve_secretkey = identity.secret
     socket.maxmsgsize = _HARD_LIMIT_BYTES
-    socket.handshake_ivl = _HANDSHAKE_MS
+    socket.handshake_ivl = timing.call_ms
     # TCP_USER_TIMEOUT: after this long without acknowledgement the kernel drops the connection and what is queued.
-    socket.tcp_maxrt = max(unacknowledged_ms, _MIN_UNACKNOWLEDGED_MS)
+    socket.tcp_maxrt = max(timing.detection_ms, _MIN_UNACKNOWLEDGED_MS)
 
 
 class Doorkeeper(AsyncioAuthenticator):

@@ -43,7 +43,7 @@ from .wire import (
 )
 
 _REPORT_LIMIT_S = 30.0
-_GOODBYE_LOOKS = 30
+_GOODBYE_S = 0.3
 _GOODBYE_LOOK_S = 0.01
 _HELD_BACK = 400
 _REASON_LENGTH = 1000
@@ -132,10 +132,9 @@ class LcaLink:
         await asyncio.to_thread(self._context.term)
 
     async def _wait_until_gone(self, visit: _Visit) -> None:
-        """Wait up to 0.3 s for the agent to hang up: what it has not read when this side hangs up is lost."""
-        for _ in range(_GOODBYE_LOOKS):
-            if not visit.route:
-                return
+        """Wait up to 0.3 s, or two heartbeats, for the agent to hang up: what it has not read by then is lost."""
+        end = self._loop.time() + max(_GOODBYE_S, 2 * visit.timing.heartbeat_ms / 1000)
+        while visit.route and self._loop.time() < end:
             await asyncio.sleep(_GOODBYE_LOOK_S)
             self._post(visit, Heartbeat(hearing=True))
 
@@ -270,7 +269,12 @@ class LcaLink:
             self._give_up("the report failed")
             return
         visit.welcomed = True
-        self._tell(visit, Welcome(report))
+        try:
+            self._tell(visit, Welcome(report))
+        except WireError as error:
+            LOGGER.error("host %s: the report for the agent is %s; name fewer applications", self._host, error)
+            self._give_up("the report cannot be sent")
+            return
         for event in visit.held_back:
             self._tell(visit, Notice(event))
         visit.held_back.clear()

@@ -127,7 +127,7 @@ class RefusalLog:
     """Warns of refused messages, at most three times in ten seconds for each reason: no peer floods the log."""
 
     def __init__(self, peer: str) -> None:
-        self._peer = peer
+        self.peer = peer
         self._windows: dict[Refusal, tuple[float, int]] = {}
 
     def warn(self, refusal: Refusal, reason: str) -> None:
@@ -141,4 +141,4 @@ class RefusalLog:
         self._windows[refusal] = since, count + 1
         if count < _WARNINGS_A_WINDOW:
             more = f" (and {unsaid} like it since the last warning)" if unsaid else ""
-            LOGGER.warning("%s: refused: %s: %s%s", self._peer, refusal, reason, more)
+            LOGGER.warning("%s: refused: %s: %s%s", self.peer, refusal, reason, more)

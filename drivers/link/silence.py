@@ -14,8 +14,11 @@ _SECOND_LOOK_S = 0.002
 _MAX_LOOKS = 10
 
 RECONNECT_MS = 35
-"""How often a lost host is called, in milliseconds. It limits the round trip time: a host that is farther
-away than 20 ms cannot be connected to."""
+"""How often a host that does not answer is called, in milliseconds."""
+
+_MIN_CONNECT_MS = RECONNECT_MS - 10
+_MIN_CALL_MS = 1000
+_ROUND_TRIPS = 10
 
 
 def _in_range(_: object, attribute: "Attribute[int]", value: int) -> None:
@@ -29,8 +32,8 @@ class LinkTiming:
     """The times of a link in milliseconds, derived from the detection time (30 to 60000 ms; else `DriverError`).
 
     >>> timing = LinkTiming(detection_ms=1000)
-    >>> timing.heartbeat_ms, timing.silent_ms
-    (200, 500)
+    >>> timing.heartbeat_ms, timing.silent_ms, timing.connect_ms, timing.call_ms, timing.round_trip_ms
+    (200, 500, 200, 1000, 100)
     """
 
     detection_ms: int = field(validator=_in_range)
@@ -41,9 +44,29 @@ class LinkTiming:
         return self.detection_ms // _HEARTBEATS
 
     @property
+    def connect_ms(self) -> int:
+        """How long the kernel may take to connect: the time of a heartbeat. A host farther away is never connected."""
+        return max(self.heartbeat_ms, _MIN_CONNECT_MS)
+
+    @property
+    def call_ms(self) -> int:
+        """How long a call may take, from the connection to the first answer; then the host is called anew."""
+        return max(self.detection_ms, _MIN_CALL_MS)
+
+    @property
+    def round_trip_ms(self) -> int:
+        """The longest round trip that is advisable: a call takes about six, and a lost frame some more."""
+        return self.detection_ms // _ROUND_TRIPS
+
+    @property
     def silent_ms(self) -> int:
         """After this long without a sign of life, a peer has fallen silent."""
         return self.detection_ms // 2
+
+
+def detection_ms_for(round_trip_ms: int) -> int:
+    """The shortest advisable detection time of a host with this round trip, in milliseconds."""
+    return _ROUND_TRIPS * round_trip_ms
 
 
 class SilenceWatch:
