@@ -82,24 +82,24 @@ class Clients:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _close_one(self, client: Client, reason: str) -> None:
-        """Close the client's oldest connection that does not follow the agent."""
-        task = next(task for task, each in self._connections.items() if each.client == client and not each.follows)
-        self._forget(task)
-        task.cancel()
-        self._warn(f"{client}: its oldest connection was closed for a new one, because {reason}")
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._connections.pop(task, None)
-
-    def _warn(self, text: str) -> None:
-        """Log that a connection was closed; at most once per `WARN_EVERY_S`, then with how many there were."""
+    def warn(self, text: str) -> None:
+        """Log why a connection was closed; at most once per `WARN_EVERY_S`, then with how many others there were."""
         if time.monotonic() - self._warned_at < WARN_EVERY_S:
             self._unsaid += 1
             return
         more = f" ({self._unsaid} others were closed since the last warning)" if self._unsaid else ""
         LOG.warning("%s%s", text, more)
         self._warned_at, self._unsaid = time.monotonic(), 0
+
+    def _close_one(self, client: Client, reason: str) -> None:
+        """Close the client's oldest connection that does not follow the agent."""
+        task = next(task for task, each in self._connections.items() if each.client == client and not each.follows)
+        self._forget(task)
+        task.cancel()
+        self.warn(f"{client}: its oldest connection was closed for a new one, because {reason}")
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task, None)
 
 
 def client_of(writer: asyncio.StreamWriter) -> Client:

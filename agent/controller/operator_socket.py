@@ -96,9 +96,14 @@ class OperatorServer:
             if follows:
                 self._clients.follows(asyncio.current_task())
                 await self._followers.serve(writer)
-        except (OSError, ValueError) as error:  # the client went away, was silent for too long, or sent too long a line
+        except TimeoutError:
             if not follows:
-                LOG.warning("a request was not answered: %s", error or type(error).__name__)
+                self._clients.warn(f"{client} sent nothing, or did not read the reply, for {WITHIN_S:g} s: closed")
+        except ValueError:
+            self._clients.warn(f"{client} sent a request of more than {LONGEST_LINE} bytes: closed unanswered")
+        except OSError as error:
+            if not follows:
+                self._clients.warn(f"{client} went away before the reply: {error.strerror or error}")
 
 
 def _parsed(line: bytes) -> tuple[object, Reply | None]:

@@ -8,7 +8,7 @@ from ...drivers.control.mlcmd import Mlcmd
 from ...drivers.errors import DriverError
 from ...drivers.link.agent_end import HostLink
 from ...drivers.link.keys import AGENT, load_identity, load_public
-from ...drivers.link.lca_end import LcaLink
+from ...drivers.link.lca_end import REPORT_MS, LcaLink
 from ...drivers.link.silence import LinkTiming
 from ...drivers.vip.address_templates import NETSH, SUBINTERFACE, TemplateAddresses
 from ...drivers.vip.addresses import NetlinkAddresses, VirtualIp
@@ -96,6 +96,7 @@ async def run_lca(configuration: Configuration, name: str, ready: Callable[[], N
         lca.report,
         lca.execute,
         solicit=lambda agent: lca.solicit(agent, str(host.address)),
+        report_ms=max(REPORT_MS, 2 * configuration.solution.command_deadline_ms),  # its looks have that deadline
     )
     be_punctual()
     released = False

@@ -295,7 +295,7 @@ class HostLink:
 
     def _not_answered(self) -> None:
         if not self._answered:
-            LOGGER.warning(
+            LOGGER.info(
                 "%s does not answer: it is down, cut off, or farther away than %d ms, a fifth of detection_ms",
                 self._log.peer,
                 self._timing.connect_ms,

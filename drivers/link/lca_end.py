@@ -42,10 +42,14 @@ from .wire import (
     decode,
 )
 
-_REPORT_LIMIT_S = 30.0
+REPORT_MS = 30_000
+"""How long the report of a host may take, in milliseconds, unless its LCA says otherwise."""
+
+HELD_BACK = 400
+"""How many events may wait for the report of a host to be ready."""
+
 _GOODBYE_S = 0.3
 _GOODBYE_LOOK_S = 0.01
-_HELD_BACK = 400
 _REASON_LENGTH = 1000
 _ROUTE_AND_MESSAGE = 2
 
@@ -69,11 +73,12 @@ class _Visit:
 class LcaLink:
     """Listens for the agent, passes its commands to `execute`, and sends it the host's events.
 
-    `report` is awaited at the start of each session; events sent meanwhile follow the report. `execute` gets each
-    command and its deadline in milliseconds, once, and answers with `send`; a `DriverError` that it raises is sent as
-    `CommandFailed`. `on_agent` is called with True when the agent is heard (again), and with False when it was not
-    heard for the detection time. Until it is heard again, `solicit` is called every 50 ms with its last address: it has
-    to broadcast an ARP request or a neighbour solicitation for it (see `solicit`).
+    `report` is awaited at the start of each session, for up to `report_ms` milliseconds; events sent meanwhile follow
+    the report. `execute` gets each command and its deadline in milliseconds, once, and answers with `send`; a
+    `DriverError` that it raises is sent as `CommandFailed`. `on_agent` is called with True when the agent is heard
+    (again), and with False when it was not heard for the detection time. Until it is heard again, `solicit` is called
+    every 50 ms with its last address: it has to broadcast an ARP request or a neighbour solicitation for it (see
+    `solicit`).
     """
 
     def __init__(
@@ -87,8 +92,10 @@ class LcaLink:
         execute: Callable[[HostCommand, int], None],
         solicit: Callable[[str], None] | None = None,
         on_agent: Callable[[bool], None] | None = None,
+        report_ms: int = REPORT_MS,
     ) -> None:
         self._host = host
+        self._report_ms = report_ms
         self._endpoint = endpoint_of(address, port)
         self._identity = identity
         self._agent_key = agent_public_key
@@ -147,7 +154,7 @@ class LcaLink:
             event = evolve(event, reason=_presentable(event.reason))
         if visit.welcomed:
             self._tell(visit, Notice(event))
-        elif len(visit.held_back) < _HELD_BACK:
+        elif len(visit.held_back) < HELD_BACK:
             visit.held_back.append(event)
         else:
             self._give_up("too many events before its report was ready")
@@ -263,7 +270,10 @@ class LcaLink:
 
     async def _welcome(self, visit: _Visit) -> None:
         try:
-            report = await asyncio.wait_for(self._report(), _REPORT_LIMIT_S)
+            report = await asyncio.wait_for(self._report(), self._report_ms / 1000)
+        except TimeoutError:
+            self._give_up(f"the report of this host took longer than {self._report_ms} ms")
+            return
         except Exception:  # any failure of the report ends the session; the log says why
             LOGGER.exception("host %s: no report for the agent", self._host)
             self._give_up("the report failed")

@@ -22,7 +22,8 @@ LOGGER = logging.getLogger("switchover.link")
 
 _WINDOW_S = 10.0
 _WARNINGS_A_WINDOW = 3
-_MAX_UNHEARD = 500
+MAX_UNHEARD = 500
+"""How many messages may wait to be acknowledged."""
 
 
 class Refusal(enum.StrEnum):
@@ -66,7 +67,7 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Whether so many messages are unacknowledged that no more should be sent."""
-        return len(self._unheard) >= _MAX_UNHEARD
+        return len(self._unheard) >= MAX_UNHEARD
 
     def stamp(self, body: Body) -> bytes:
         """The next message of this session, ready for the wire. Raises `WireError` if it is too long."""

@@ -34,7 +34,9 @@ LOOK_EVERY_S = 1.0
 BURST = 16
 """How many files are handled at a time; then the directory is read again."""
 
-_LARGEST = 4096
+LARGEST = 4096
+"""How many bytes a message may have."""
+
 _NAME = re.compile(r"(?P<put_ns>\d{20})-\d+-[0-9a-f]{8}\.message", re.ASCII)
 _UNFINISHED = ".new"
 _SET_ASIDE = ".junk"
@@ -74,8 +76,8 @@ def _make(directory: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    if len(data) > _LARGEST:
-        raise DriverError(f"the message has {len(data)} bytes; a spooled one has at most {_LARGEST}")
+    if len(data) > LARGEST:
+        raise DriverError(f"the message has {len(data)} bytes; a spooled one has at most {LARGEST}")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
         file.flush()
@@ -196,9 +198,9 @@ def _read(path: Path) -> tuple[str, str] | None:
     if not stat.S_ISREG(path.lstat().st_mode):
         return None
     with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
+        data = file.read(LARGEST + 1)
     try:
-        content = json.loads(data) if len(data) <= _LARGEST else None
+        content = json.loads(data) if len(data) <= LARGEST else None
         match content:
             case {"event": str(event), "application": str(application)}:
                 f"{event}{application}".encode()  # refuses half a surrogate pair, which no journal can hold

@@ -103,7 +103,9 @@ def test_a_host_that_is_too_far_away_for_the_detection_time_is_warned_of(site: S
     assert (int(took_ms) > 100, int(advised_ms)) == (True, 10 * int(took_ms))
 
 
-def test_a_host_that_does_not_answer_is_reported_with_the_limit_of_its_distance(site: Site, eventually, refusals):
+def test_a_host_that_does_not_answer_is_reported_with_the_limit_of_its_distance(site: Site, eventually, caplog):
+    caplog.set_level("INFO", "switchover.link")
+
     async def scenario() -> None:
         async with running(site.host_link()):
             await eventually(lambda: site.events == [LOST])
@@ -111,7 +113,7 @@ def test_a_host_that_does_not_answer_is_reported_with_the_limit_of_its_distance(
     asyncio.run(scenario())
     endpoint = f"tcp://127.0.0.1:{site.port}"
     limit = "farther away than 60 ms, a fifth of detection_ms"
-    assert f"host host1 at {endpoint} does not answer: it is down, cut off, or {limit}" in refusals()
+    assert f"host host1 at {endpoint} does not answer: it is down, cut off, or {limit}" in caplog.text
 
 
 def test_a_report_that_is_too_long_is_an_error_that_names_the_limit(site: Site, eventually, refusals):
@@ -126,6 +128,21 @@ def test_a_report_that_is_too_long_is_an_error_that_names_the_limit(site: Site, 
 
     asyncio.run(scenario())
     assert "host host1: the report for the agent is too long: " in refusals()
+
+
+def test_a_report_that_takes_too_long_ends_the_session_with_the_limit(site: Site, eventually, caplog):
+    caplog.set_level("INFO", "switchover.link")
+
+    async def never() -> HostReport:
+        await asyncio.sleep(PATIENCE_S)
+        raise AssertionError
+
+    async def scenario() -> None:
+        async with running(site.lca_link(report=never, report_ms=50), site.host_link()):
+            await eventually(lambda: "the report of this host took longer than 50 ms" in caplog.text)
+
+    asyncio.run(scenario())
+    assert "Traceback" not in caplog.text
 
 
 REPORTED = VipReported("host1", held=True)

@@ -13,7 +13,7 @@ import zmq.asyncio
 from switchover.drivers.errors import DriverError
 from switchover.drivers.link.agent_end import THIS_AGENT, HostLink
 from switchover.drivers.link.keys import Identity, load_identity, load_public, make_keys
-from switchover.drivers.link.lca_end import LcaLink
+from switchover.drivers.link.lca_end import REPORT_MS, LcaLink
 from switchover.drivers.link.session import Session
 from switchover.drivers.link.silence import LinkTiming
 from switchover.drivers.link.wire import Body, Heartbeat, Hello, Message, Welcome, decode
@@ -68,6 +68,7 @@ class Site:
         report: Callable[[], Awaitable[HostReport]] | None = None,
         solicit: Callable[[str], None] | None = None,
         execute: Callable[[HostCommand, int], None] | None = None,
+        report_ms: int = REPORT_MS,
     ) -> LcaLink:
         return LcaLink(
             "host1",
@@ -79,6 +80,7 @@ class Site:
             execute or (lambda command, _: self.executed.append(command)),
             solicit or self.solicited.append,
             self.heard.append,
+            report_ms,
         )
 
 
