@@ -26,6 +26,9 @@ from .toml_structure import label, shown, suggestion
 LATCHED_MS = 5000
 """The longest harmless cancel timeout, in ms: an alarm that stays active longer may block its own next reaction."""
 
+_LONGEST_MS, _MARGIN_MS = 60_000, 1000
+"""The longest `settle_ms`, and by how much more than another time it should be, in ms."""
+
 _INTERFACE = re.compile(r"[^\s/]{1,15}")
 
 
@@ -272,13 +275,7 @@ def warnings(configuration: Configuration) -> Iterator[Fault]:
     if configuration.solution.reactions is ReactionPolicy.LITERAL:
         text = "reactions is 'literal': alarms latch and scripts run needlessly, as with an SCS; for comparison only"
         yield Fault(("solution", "reactions"), text)
-    solution = configuration.solution
-    if configuration.mlcmd and solution.settle_ms <= solution.command_deadline_ms:
-        text = (
-            f"mlcmd may take {solution.command_deadline_ms} ms to report a mode, but the agent waits for a host only"
-            f" {solution.settle_ms} ms; make settle_ms greater than command_deadline_ms"
-        )
-        yield Fault(("mlcmd",), text)
+    yield from _contradicting_times(configuration)
     for path, pair, member in _members(configuration):
         if pair.kind is PairKind.MONITORED and member.pidfile and member.status:
             text = f"status is never used: {member.application!r} is only monitored, and its pidfile shows if it runs"
@@ -291,3 +288,55 @@ def warnings(configuration: Configuration) -> Iterator[Fault]:
                 f" not react to it again until then, so it may not switch back; {LATCHED_MS} ms are enough"
             )
             yield Fault(("alarms", index, "cancel_timeout_ms"), text)
+
+
+def _contradicting_times(configuration: Configuration) -> Iterator[Fault]:
+    """Times that only work if one is longer than the other. Each warning says what to write instead."""
+    times, members = configuration.solution, list(_members(configuration))
+    detection, settle, command = (("solution", key) for key in ("detection_ms", "settle_ms", "command_deadline_ms"))
+    if times.settle_ms <= times.command_deadline_ms and any(_is_asked(pair, member) for _, pair, member in members):
+        text = (
+            f"settle_ms is {times.settle_ms}, and a host may take command_deadline_ms, {times.command_deadline_ms} ms,"
+            f" to ask its applications for their modes: the agent may decide before that; write"
+        )
+        yield Fault(
+            settle, f"{text} {_longer('settle_ms', 'command_deadline_ms', times.command_deadline_ms)}", other=command
+        )
+    if times.settle_ms <= times.detection_ms:
+        text = (
+            f"settle_ms is {times.settle_ms}, and a host is lost only after detection_ms, {times.detection_ms} ms: the"
+            f" agent may decide while it cannot know yet whether the other host lives; write"
+        )
+        yield Fault(settle, f"{text} {_longer('settle_ms', 'detection_ms', times.detection_ms)}", other=detection)
+    if times.start_deadline_ms < times.command_deadline_ms and any(_is_started(member) for _, _, member in members):
+        text = (
+            f"start_deadline_ms is {times.start_deadline_ms}, less than command_deadline_ms,"
+            f" {times.command_deadline_ms} ms: a start ends before the look that shows its success; write"
+            f" start_deadline_ms = {times.command_deadline_ms} or more"
+        )
+        yield Fault(("solution", "start_deadline_ms"), text, other=command)
+    announce = configuration.vip.announce
+    first_ends_ms = (announce.count - 1) * announce.interval_ms
+    if announce.again_count and announce.again_after_ms <= first_ends_ms:
+        text = (
+            f"again_after_ms is {announce.again_after_ms}, but the first announcement takes {first_ends_ms} ms (count"
+            f" and interval_ms): the second begins before its end; write again_after_ms = {first_ends_ms + 1} or more"
+        )
+        yield Fault(("vip", "announce", "again_after_ms"), text, other=("vip", "announce", "interval_ms"))
+
+
+def _longer(key: str, other: str, other_ms: int) -> str:
+    """What to write so that one time is longer than another, within the range that both have."""
+    if other_ms + _MARGIN_MS <= _LONGEST_MS:
+        return f"{key} = {other_ms + _MARGIN_MS} or more"
+    return f"{key} = {_LONGEST_MS} and {other} = {_LONGEST_MS - _MARGIN_MS} or less"
+
+
+def _is_asked(pair: PairSettings, member: Member) -> bool:
+    """Whether a program is run to find out this application's mode."""
+    has_program = member.status is not None or member.ocf is not None
+    return member.mlcmd is not None or (has_program and (pair.kind is PairKind.REDUNDANT or member.pidfile is None))
+
+
+def _is_started(member: Member) -> bool:
+    return member.start is not None or member.stop is not None or member.ocf is not None

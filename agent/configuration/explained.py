@@ -54,7 +54,8 @@ TABLES: Mapping[str, Table] = {
             ),
             "settle_ms": Explained(
                 "After neither host was heard and one is back: how long the agent waits for the other one before it"
-                " decides who is primary.",
+                " decides who is primary. Longer than `detection_ms`, and than `command_deadline_ms`, which a host may"
+                " take to ask its applications for their modes.",
                 "12000",
             ),
             "retry_ms": Explained("How long after a command failed it is given again.", "5000"),

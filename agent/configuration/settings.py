@@ -149,7 +149,8 @@ class SolutionSettings:
     """`[solution]`: its name, and its times in milliseconds.
 
     `outside`, `reactions`: see `Topology`.
-    `detection_ms`: a host that was not heard for so long is lost. `settle_ms`, `retry_ms`: see `Topology`.
+    `detection_ms`: a host that was not heard for so long is lost. `settle_ms`, `retry_ms`: see `Topology`; to settle
+    takes longer than a host is silent before it is lost, and than it may take to report.
     `command_deadline_ms`: how long a control command or a VIP script may take before it counts as failed;
     `start_deadline_ms`: the same for starting and stopping an application.
     """
@@ -158,7 +159,7 @@ class SolutionSettings:
     outside: tuple[ComponentName, ...] = ()
     reactions: ReactionPolicy = ReactionPolicy.ONCE
     detection_ms: Annotated[int, _between(30, 60_000, "ms")] = 300
-    settle_ms: Annotated[int, _between(10, 60_000, "ms")] = 1000
+    settle_ms: Annotated[int, _between(10, 60_000, "ms")] = 3000
     retry_ms: Annotated[int, _between(10, 60_000, "ms")] = 1000
     command_deadline_ms: Annotated[int, _between(10, 60_000, "ms")] = 2000
     start_deadline_ms: Annotated[int, _between(10, 600_000, "ms")] = 60_000

@@ -58,11 +58,12 @@ class ConfigurationError(Exception):
 
 @frozen
 class Fault:
-    """A problem with the value at `path`, or with the key itself (`at_key`)."""
+    """A problem with the value at `path`, or with the key itself (`at_key`). `other`: the value that it contradicts."""
 
     path: TomlPath
     what: str
     at_key: bool = False
+    other: TomlPath = ()
 
 
 @frozen
@@ -75,8 +76,13 @@ class TomlSource:
     places: Mapping[TomlPath, Position]
 
     def problem(self, fault: Fault) -> Problem:
-        """The fault as a problem, with its position in the file."""
-        return Problem(self.file, self.position(fault.path, at_key=fault.at_key), fault.what)
+        """The fault as a problem, with its position in the file, and with that of the other value."""
+        what = fault.what
+        if fault.other:
+            place = self.keys.get(fault.other)
+            where = f"is at {self.file}:{place.line}:{place.column}" if place else "has its default"
+            what += f" ({fault.other[-1]} {where})"
+        return Problem(self.file, self.position(fault.path, at_key=fault.at_key), what)
 
     def position(self, path: TomlPath, *, at_key: bool = False) -> Position:
         """The position of the value or key at `path`; if it is not in the file, that of its enclosing table."""

@@ -1,10 +1,11 @@
 """What a sound configuration means, which other forms are allowed, and what it is warned of."""
 
+import re
 from pathlib import Path
 
 import pytest
 from attrs import evolve
-from support.configuration_texts import BARE, EXAMPLE, MEMBER_2, REACTIONS_1, STATUS, VIP, loaded
+from support.configuration_texts import BARE, COMPLETE, EXAMPLE, MEMBER_2, REACTIONS_1, STATUS, VIP, loaded
 from switchover.agent.configuration.examples import alarm_text
 from switchover.agent.configuration.load import check
 from switchover.fsm.alarms import (
@@ -60,6 +61,76 @@ def test_literal_reactions_cause_a_warning(file: Path) -> None:
     configuration, (warning,) = check(file)
     assert configuration.topology().reactions is ReactionPolicy.LITERAL
     assert str(warning).startswith(f"{file}:{text[: text.index('reactions =')].count(chr(10)) + 1}:13: reactions is ")
+
+
+CONTRADICTIONS = {
+    "settle below status": (
+        {"settle_ms": 1000, "command_deadline_ms": 2000},
+        "settle_ms",
+        "settle_ms is 1000, and a host may take command_deadline_ms, 2000 ms, to ask its applications for their modes:"
+        " the agent may decide before that; write settle_ms = 3000 or more",
+        "command_deadline_ms",
+    ),
+    "settle below the longest status": (
+        {"settle_ms": 60_000, "command_deadline_ms": 60_000},
+        "settle_ms",
+        "settle_ms is 60000, and a host may take command_deadline_ms, 60000 ms, to ask its applications for their"
+        " modes: the agent may decide before that; write settle_ms = 60000 and command_deadline_ms = 59000 or less",
+        "command_deadline_ms",
+    ),
+    "detection over settle": (
+        {"settle_ms": 3000, "detection_ms": 3000},
+        "settle_ms",
+        "settle_ms is 3000, and a host is lost only after detection_ms, 3000 ms: the agent may decide while it cannot"
+        " know yet whether the other host lives; write settle_ms = 4000 or more",
+        "detection_ms",
+    ),
+    "start below status": (
+        {"start_deadline_ms": 1999},
+        "start_deadline_ms",
+        "start_deadline_ms is 1999, less than command_deadline_ms, 2000 ms: a start ends before the look that shows its"
+        " success; write start_deadline_ms = 2000 or more",
+        "command_deadline_ms",
+    ),
+    "announcements that overlap": (
+        {"interval_ms": 2000},
+        "again_after_ms",
+        "again_after_ms is 5000, but the first announcement takes 8000 ms (count and interval_ms): the second begins"
+        " before its end; write again_after_ms = 8001 or more",
+        "interval_ms",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "at", "what", "other"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_times_that_contradict_each_other_cause_a_warning_that_names_both(
+    file: Path, changes: dict[str, int], at: str, what: str, other: str
+) -> None:
+    text = COMPLETE[: COMPLETE.index("[mlcmd]")] + COMPLETE[COMPLETE.index("[vip]") :]
+    text = re.sub(r"^(mlcmd|agent|parameters|ocf) = .*\n", "", text, flags=re.MULTILINE)
+    for key, value in changes.items():
+        text = re.sub(rf"^{key} = \d+$", f"{key} = {value}", text, flags=re.MULTILINE)
+    file.write_text(text)
+    _, warnings = check(file)
+
+    def place(key: str) -> tuple[int, int]:
+        line = next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key} = "))
+        return line, len(key) + 4
+
+    (line, column), (other_line, _) = place(at), place(other)
+    assert f"{file}:{line}:{column}: {what} ({other} is at {file}:{other_line}:1)" in map(str, warnings)
+
+
+def test_a_time_that_has_its_default_is_named_too(file: Path) -> None:
+    file.write_text(EXAMPLE.replace("#settle_ms = 3000", "settle_ms = 1000"))
+    _, (warning,) = check(file)
+    assert str(warning).endswith("write settle_ms = 3000 or more (command_deadline_ms has its default)")
+
+
+def test_without_programs_to_ask_a_short_time_to_settle_is_sound(file: Path) -> None:
+    text = re.sub(r"^status = .*\n", "", EXAMPLE, flags=re.MULTILINE)
+    file.write_text(text.replace("#settle_ms = 3000", "settle_ms = 1000"))
+    assert check(file)[1] == []
 
 
 def test_applications_come_in_the_order_of_the_hosts(file: Path) -> None:

@@ -45,7 +45,7 @@ script.txt
                   after ms detected 0.0, decided 0.0, promoted 3.4, VIP down 4.3, VIP up 4.3, served 4.3, announced
                            5.2
    1000.0 ms  SIP_Server_1 is started
-   1000.2 ms    incident 58: SIP_Server_1: it is up again
+   1000.2 ms    incident 56: SIP_Server_1: it is up again
                   outcome  nothing was moved; redundancy restored
                   after ms detected 0.0
    2000.0 ms  host2 is lost
