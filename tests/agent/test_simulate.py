@@ -49,7 +49,7 @@ script.txt
                   outcome  nothing was moved; redundancy restored
                   after ms detected 0.0
    2000.0 ms  host2 is lost
-   2150.0 ms    incident 61: SIP_Server_2: its host is lost, and the application with it
+   2150.0 ms    incident 59: SIP_Server_2: its host is lost, and the application with it
                   outcome  SIP Server: host2 -> host1; VIP: host2 -> host1; redundancy lost
                   after ms detected 150.0, decided 150.0, promoted 153.4, VIP up 154.3, announced 154.3, served 154.3
                   not done VIP: not run: its host is lost, the release is owed
