@@ -26,7 +26,7 @@ from .toml_structure import label, shown, suggestion
 LATCHED_MS = 5000
 """The longest harmless cancel timeout, in ms: an alarm that stays active longer may block its own next reaction."""
 
-_LONGEST_MS, _MARGIN_MS = 60_000, 1000
+_LONGEST_MS, _MARGIN_MS = 60_000, 500
 """The longest `settle_ms`, and by how much more than another time it should be, in ms."""
 
 _INTERFACE = re.compile(r"[^\s/]{1,15}")

@@ -159,7 +159,7 @@ class SolutionSettings:
     outside: tuple[ComponentName, ...] = ()
     reactions: ReactionPolicy = ReactionPolicy.ONCE
     detection_ms: Annotated[int, _between(30, 60_000, "ms")] = 300
-    settle_ms: Annotated[int, _between(10, 60_000, "ms")] = 3000
+    settle_ms: Annotated[int, _between(10, 60_000, "ms")] = 2500
     retry_ms: Annotated[int, _between(10, 60_000, "ms")] = 1000
     command_deadline_ms: Annotated[int, _between(10, 60_000, "ms")] = 2000
     start_deadline_ms: Annotated[int, _between(10, 600_000, "ms")] = 60_000

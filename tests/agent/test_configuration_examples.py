@@ -16,7 +16,7 @@ from switchover.fsm.alarms import documented_alarms
 from switchover.fsm.documented.voicemail import PREMISE_SIP_SERVER, WIRINGS, voicemail_topology
 from switchover.fsm.topology import Pair, Topology
 
-SETTLE_MS = 3000
+SETTLE_MS = 2500
 """The default of a file: longer than the default time in which a host may report, which the core does not know."""
 
 

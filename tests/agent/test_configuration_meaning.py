@@ -68,21 +68,21 @@ CONTRADICTIONS = {
         {"settle_ms": 1000, "command_deadline_ms": 2000},
         "settle_ms",
         "settle_ms is 1000, and a host may take command_deadline_ms, 2000 ms, to ask its applications for their modes:"
-        " the agent may decide before that; write settle_ms = 3000 or more",
+        " the agent may decide before that; write settle_ms = 2500 or more",
         "command_deadline_ms",
     ),
     "settle below the longest status": (
         {"settle_ms": 60_000, "command_deadline_ms": 60_000},
         "settle_ms",
         "settle_ms is 60000, and a host may take command_deadline_ms, 60000 ms, to ask its applications for their"
-        " modes: the agent may decide before that; write settle_ms = 60000 and command_deadline_ms = 59000 or less",
+        " modes: the agent may decide before that; write settle_ms = 60000 and command_deadline_ms = 59500 or less",
         "command_deadline_ms",
     ),
     "detection over settle": (
         {"settle_ms": 3000, "detection_ms": 3000},
         "settle_ms",
         "settle_ms is 3000, and a host is lost only after detection_ms, 3000 ms: the agent may decide while it cannot"
-        " know yet whether the other host lives; write settle_ms = 4000 or more",
+        " know yet whether the other host lives; write settle_ms = 3500 or more",
         "detection_ms",
     ),
     "start below status": (
@@ -122,14 +122,14 @@ def test_times_that_contradict_each_other_cause_a_warning_that_names_both(
 
 
 def test_a_time_that_has_its_default_is_named_too(file: Path) -> None:
-    file.write_text(EXAMPLE.replace("#settle_ms = 3000", "settle_ms = 1000"))
+    file.write_text(EXAMPLE.replace("#settle_ms = 2500", "settle_ms = 1000"))
     _, (warning,) = check(file)
-    assert str(warning).endswith("write settle_ms = 3000 or more (command_deadline_ms has its default)")
+    assert str(warning).endswith("write settle_ms = 2500 or more (command_deadline_ms has its default)")
 
 
 def test_without_programs_to_ask_a_short_time_to_settle_is_sound(file: Path) -> None:
     text = re.sub(r"^status = .*\n", "", EXAMPLE, flags=re.MULTILINE)
-    file.write_text(text.replace("#settle_ms = 3000", "settle_ms = 1000"))
+    file.write_text(text.replace("#settle_ms = 2500", "settle_ms = 1000"))
     assert check(file)[1] == []
 
 

@@ -85,7 +85,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (REACTIONS_1, 'reactions = [»"enable"]', ["item 1 of reactions is a string; it must be a table"]),
     # ranges and forms of single values
     ("detection_ms = 300", "detection_ms = »29", ["detection_ms is 29; it must be an integer from 30 to 60000 ms"]),
-    ("settle_ms = 3000", "settle_ms = »60001", ["settle_ms is 60001; it must be an integer from 10 to 60000 ms"]),
+    ("settle_ms = 2500", "settle_ms = »60001", ["settle_ms is 60001; it must be an integer from 10 to 60000 ms"]),
     ("retry_ms = 1000", "retry_ms = »9", ["retry_ms is 9; it must be an integer from 10 to 60000 ms"]),
     ("deadline_ms = 2000", "deadline_ms = »0", ["command_deadline_ms is 0; it must be an integer from 10 to 60000 ms"]),
     ("deadline_ms = 60000", "deadline_ms = »600001", [
