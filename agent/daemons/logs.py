@@ -14,22 +14,32 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
+from .log_writer import LogWriter
+
 TEXT, JSON = FORMATS = ("text", "json")
 
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
 
 
-def configure(form: str = TEXT, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+def configure(
+    form: str = TEXT, *, quiet: bool = False, stream: TextIO | None = None, in_background: bool = False
+) -> None:
     """Log from now on in one of the `FORMATS`, by default to standard error; if `quiet`, warnings only.
 
     Only this program's own loggers log information: `transitions` logs a dozen lines a step, which cost the agent 5 ms
-    per takeover.
+    per takeover. With `in_background` a thread writes the lines (see `log_writer`).
     """
     written = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(written)
+    handler = LogWriter(written.fileno()) if in_background else logging.StreamHandler(written)
     handler.setFormatter(formatter(form, is_journal=is_journal(written, os.environ)))
     logging.getLogger().handlers[:] = [handler]
     logging.getLogger("switchover").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def flush() -> None:
+    """Wait until the log is written, or for a second if nobody reads it. Call it before anything else is printed."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def formatter(form: str, *, is_journal: bool = False) -> logging.Formatter:

@@ -2,7 +2,8 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import ParamSpec
 
 from ...drivers.control.mlcmd import Mlcmd
 from ...drivers.errors import DriverError
@@ -22,11 +23,28 @@ from ..controller.status import status
 from ..explain.status_text import as_text
 from ..history.journal import Journal
 from ..host.lca import Lca
+from .logs import flush
 from .priority import be_punctual
 from .service_manager import ServiceManager
 from .signals import stop_requests
 
+P = ParamSpec("P")
 
+
+def _log_written(run: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[None, None, None]]:
+    """A daemon whose log is written when it ends, before the reason is printed."""
+
+    @functools.wraps(run)
+    async def wrapped(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            await run(*arguments, **options)
+        finally:
+            flush()
+
+    return wrapped
+
+
+@_log_written
 async def run_agent(configuration: Configuration, ready: Callable[[], None], *, observe: bool = False) -> None:
     """Run the agent until SIGTERM or SIGINT; `ready` is called when it answers operators.
 
@@ -75,6 +93,7 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None], *, 
         journal.close()
 
 
+@_log_written
 async def run_lca(configuration: Configuration, name: str, ready: Callable[[], None], *, observe: bool = False) -> None:
     """Run the LCA of the host of this name until SIGTERM or SIGINT; `ready` is called when it is reachable.
 

@@ -13,7 +13,7 @@ def begin(options: argparse.Namespace) -> Configuration:
     """The configuration that `--config` names; its warnings are logged. Raises `ConfigurationError`."""
     outlive_hangup()
     configuration, warnings = check(options.config)
-    logs.configure(options.log_format, quiet=options.quiet)
+    logs.configure(options.log_format, quiet=options.quiet, in_background=True)
     for warning in warnings:
         logging.getLogger("switchover").warning("%s", warning)
     return configuration

@@ -22,6 +22,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ..configuration.settings import Configuration, PageSettings
+from ..daemons.logs import flush
 from ..daemons.service_manager import ServiceManager
 from ..daemons.signals import log_hangups
 from ..daemons.start import begin
@@ -57,6 +58,7 @@ def run_page(options: argparse.Namespace) -> int:
         server = PageServer(configuration, configuration.page)
         asyncio.run(_serve(server))
     except PageError as error:
+        flush()
         print(f"switchover: {error}", file=sys.stderr)
         return _NOT_SO
     return _DONE

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from switchover.agent.controller import agent, clients, followers, operator_socket
+from switchover.agent.daemons import log_writer
 from switchover.agent.page import access, application, connection, guard, helpers, server
 from switchover.drivers.control import programs
 from switchover.drivers.link import lca_end, session, wire
@@ -23,6 +24,7 @@ VALUES = {
     "messages that are not acknowledged yet": f"{session.MAX_UNHEARD}",
     "events while a host's report is made": f"{lca_end.HELD_BACK}",
     "output of a control command that is kept": f"{programs.OUTPUT_LIMIT // KIB} KiB",
+    "records of a daemon's log that nobody reads": f"{log_writer.WAITING}",
     "connections to the operators' socket": f"{clients.CLIENTS}",
     "... of one process": f"{clients.SHARE}",
     "request on the operators' socket, and reading its reply": f"{operator_socket.WITHIN_S:g} s, "
