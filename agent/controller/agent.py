@@ -238,7 +238,7 @@ class Agent:
     def _write(self, *entries: Entry, wall_ns: int = 0, mono_ns: int = 0) -> int:
         """Write into the journal, before anything is done; returns the number of the first entry.
 
-        A disk that is full is no reason to leave calls unserved: then a number is made up.
+        A full disk does not stop a takeover: the event then gets a number that the journal does not have.
         """
         if self._tidying is None:
             self._tidying = asyncio.get_running_loop().call_later(TIDY_AFTER_S, self._tidy)

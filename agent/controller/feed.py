@@ -60,7 +60,7 @@ class Feed:
     def _renew(self) -> None:
         try:
             self._text = self._make()
-        except Exception:  # whatever it is, the process goes on, and readers see that nothing comes
+        except Exception:  # of any kind: the process goes on, and readers notice that no text comes
             LOG.exception("what is shown to readers cannot be made")
             return
         self._made_at = time.monotonic()

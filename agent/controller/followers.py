@@ -1,7 +1,7 @@
 """Clients that follow the agent: each gets a line of JSON soon after every change, and at least every second.
 
 A line is made once for all of them, and only while there are any. The agent never waits for a client: one that reads
-slowly has one line under way and gets the newest one next; one that takes nothing for `PATIENCE_S` is hung up on.
+slowly has one line under way and gets the newest one next; one that reads nothing for `PATIENCE_S` is disconnected.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class Followers:
     def _summary(self, incident: Incident) -> dict[str, Any]:
         if incident.id in self._over:
             return self._over[incident.id]
-        found = summary(incident)
+        summed_up = summary(incident)
         if incident.is_over:
-            self._over[incident.id] = found
-        return found
+            self._over[incident.id] = summed_up
+        return summed_up

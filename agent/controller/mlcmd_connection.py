@@ -5,7 +5,7 @@ that report reaches the agent, mlcmd is asked for the application's real mode. T
 application are carried out here, by mlcmd, and never reach the host.
 
 1. A host counts as connected when the modes of its applications are known, and also those on the other host if that one
-   is there: an agent that does not know which application is primary must not decide which one is to be.
+   is there: an agent that does not know which application is primary must not decide which one becomes it.
 2. If mlcmd reports no mode, the last known mode is used, or backup for an application that has just come up, and mlcmd
    is asked again until it answers. If no mode was known, the host does not count as connected yet.
 3. Whether an application runs is the host's to say: what mlcmd reports of one that is down does not count.
@@ -185,7 +185,7 @@ class MlcmdConnection:
             self._deliver(failure(command.id, error))
 
     async def _carry_out(self, command: Promote | Demote | LookAt, deadline_ms: int) -> None:
-        name, found = command.application, self._controlled[command.application]
+        name, controlled = command.application, self._controlled[command.application]
         mode = Mode.PRIMARY if isinstance(command, Promote) else Mode.BACKUP
         async with self._turn(name, deadline_ms) as left_ms:
             match command:
@@ -194,9 +194,9 @@ class MlcmdConnection:
                 case _ if self._modes[name] is Mode.DOWN:
                     raise DriverError(f"{name} is down")
                 case Promote():
-                    await self._mlcmd.to_primary(found.target, left_ms)
+                    await self._mlcmd.to_primary(controlled.target, left_ms)
                 case Demote():
-                    await self._mlcmd.to_backup(found.target, found.peer, left_ms)
+                    await self._mlcmd.to_backup(controlled.target, controlled.peer, left_ms)
             if self._modes[name] is Mode.DOWN and mode is not Mode.DOWN:  # even if it is up again
                 raise DriverError(f"{name} went down")
         self._modes[name] = mode
@@ -222,7 +222,7 @@ class MlcmdConnection:
             raise TimedOutError(f"{name} was busy for {deadline_ms} ms") from None
         except DriverError:
             raise
-        except Exception as error:  # whatever it is, the agent waits for an answer
+        except Exception as error:  # of any kind: the agent waits for an answer
             LOG.exception("mlcmd failed unexpectedly for %s", name)
             raise UnreadableError(f"{type(error).__name__} in mlcmd's driver: see the agent's log") from error
 
@@ -245,9 +245,9 @@ class MlcmdConnection:
 
 def controlled_on(host: str, configuration: Configuration) -> dict[str, Controlled]:
     """The applications on a host that mlcmd controls, with their peers."""
-    found: dict[str, Controlled] = {}
+    controlled: dict[str, Controlled] = {}
     for pair in configuration.pairs:
         for member, peer in (pair.members, pair.members[::-1]):
             if member.host == host and member.mlcmd is not None and peer.mlcmd is not None:
-                found[member.application] = Controlled(member.mlcmd, peer.mlcmd)
-    return found
+                controlled[member.application] = Controlled(member.mlcmd, peer.mlcmd)
+    return controlled

@@ -66,11 +66,11 @@ class OperatorServer:
                 self._let_in, sock=_bound(self._path), limit=LONGEST_LINE, backlog=BACKLOG
             )
         except OSError as error:
-            what = "; is this the agent's user?" if isinstance(error, PermissionError) else ""
-            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror or error}{what}") from error
+            hint = "; is this the agent's user?" if isinstance(error, PermissionError) else ""
+            raise OperatorError(f"the socket {self._path} cannot be made: {error.strerror or error}{hint}") from error
 
     async def close(self) -> None:
-        """Stop listening, hang up on its clients, and remove the socket."""
+        """Stop listening, disconnect all clients, and remove the socket."""
         if self._server is not None:
             self._server.close()
             await self._clients.close()
@@ -125,7 +125,7 @@ def _asks_to_follow(request: object) -> bool:
 
 
 def answer(agent: Agent, request: object) -> Reply:
-    """Do what an operator asks for, and return what came of it."""
+    """Carry out the request of an operator, and return the reply."""
     try:
         match request:
             case {"do": "follow"}:

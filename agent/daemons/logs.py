@@ -55,10 +55,10 @@ def is_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
     Child processes inherit the variable although their output may go elsewhere, so the file itself is compared.
     """
     try:
-        found = os.fstat(stream.fileno())
+        file = os.fstat(stream.fileno())
     except (OSError, ValueError):  # it is closed, or not a file
         return False
-    return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+    return environment.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"
 
 
 class TextFormatter(logging.Formatter):
@@ -87,19 +87,19 @@ class JsonFormatter(logging.Formatter):
     """One object a line: `time` (RFC 3339, UTC), `level`, `logger`, `message`; `incident` and `exception` if any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the message and the traceback contain."""
+        """One line, even if the message or the traceback has several."""
         now = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        found: dict[str, object] = {
+        fields: dict[str, object] = {
             "time": now.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if (incident := _incident(record)) is not None:
-            found["incident"] = incident
+            fields["incident"] = incident
         if record.exc_info:
-            found["exception"] = self.formatException(record.exc_info)
-        return json.dumps(found)
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
 
 
 class Prioritised(logging.Formatter):

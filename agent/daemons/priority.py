@@ -9,7 +9,7 @@ import sys
 LOG = logging.getLogger("switchover")
 
 PRIORITY = 1
-"""The lowest real-time priority: ahead of all ordinary processes, behind whatever else on the host is real-time."""
+"""The lowest real-time priority: ahead of all ordinary processes, behind all other real-time ones."""
 
 
 SWITCH_S = 0.0005

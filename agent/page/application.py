@@ -10,7 +10,7 @@ GET  /metrics            for Prometheus: see `metrics`
 GET  /health             200 if the agent serves its purpose, else 503; see `health`
 *    /login              the form for the token, where there is one
 
-While the agent does not answer, whatever needs it is answered by 503 and a text that says why.
+While the agent does not answer, requests that need it are answered by 503 and the reason.
 """
 
 import asyncio
@@ -56,13 +56,13 @@ TRIES = 3
 """How often a switchover is asked for again because something happened that makes no difference to its plan."""
 
 LOOK_EVERY_S = 0.2
-"""How often it is looked whether the server is to end, in seconds."""
+"""How often the page checks whether its server is ending, in seconds."""
 
 _LOGIN_FAILED = '<p role="alert" class="trouble">That is not the token.</p>'
 
 
 class Page:
-    """The page of the agent that has this configuration; `is_ending` tells whether the server is to end."""
+    """The page of the agent that has this configuration; `is_ending` says whether the server is ending."""
 
     def __init__(self, configuration: Configuration, access: Access, is_ending: Callable[[], bool]) -> None:
         self._access = access
@@ -92,7 +92,7 @@ class Page:
             self._core.shutdown(wait=False, cancel_futures=True)
 
     async def _end_in_time(self) -> None:
-        """When the server is to end, let go of those whom it would wait for: of streams, and of what is being drawn."""
+        """When the server ends, end what it would wait for: streams, and drawings that are being made."""
         while not self._is_ending():
             await asyncio.sleep(LOOK_EVERY_S)
         self._helpers.close()
@@ -207,8 +207,8 @@ class Page:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _health(self, _: Request) -> Response:
-        found = health(self.agent, self._detection_ms)
-        return JSONResponse(found, 200 if found["ok"] else 503)
+        result = health(self.agent, self._detection_ms)
+        return JSONResponse(result, 200 if result["ok"] else 503)
 
     async def _login(self, request: Request) -> Response:
         if not self._access.has_token:

@@ -50,17 +50,17 @@ class Heard:
 
 
 class AgentConnection:
-    """Follows the agent behind a socket; `changed` is called after whatever came, and after a failure."""
+    """Follows the agent behind a socket; `changed` is called after each line, and after a failure."""
 
     def __init__(self, socket: Path, changed: Callable[[], None] = lambda: None) -> None:
         self.heard: Heard | None = None
         self.changed = changed
         self._socket = socket
-        self._failure = "it was not asked yet"
+        self._failure = "the agent was not asked yet"
 
     @property
     def trouble(self) -> str:
-        """Why what was heard does not count at present; empty if it counts."""
+        """Why what the agent sent last is out of date; empty if it is not."""
         if self._failure:
             return self._failure
         if self.heard is None:
@@ -92,12 +92,12 @@ class AgentConnection:
         try:
             writer.write(b'{"do": "follow"}\n')
             while line := await reader.readline():
-                found = json.loads(line)
-                if not found["ok"]:
-                    self._fail(f"the agent refuses: {found['text']}")
+                sent = json.loads(line)
+                if not sent["ok"]:
+                    self._fail(f"the agent refuses: {sent['text']}")
                     return
-                self._take(Heard(found, time.monotonic()))
-            self._fail(str(unreachable(self._socket, OperatorError("it hung up"))))
+                self._take(Heard(sent, time.monotonic()))
+            self._fail(str(unreachable(self._socket, OperatorError("it closed the connection"))))
         finally:
             writer.close()
 

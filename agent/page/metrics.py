@@ -47,7 +47,7 @@ from .connection import Heard
 
 
 def metrics_text(heard: Heard) -> bytes:
-    """All metrics of what was heard of the agent, in Prometheus' text format."""
+    """All metrics, from what the agent sent, in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Metrics(heard))
     return generate_latest(registry)

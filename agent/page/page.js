@@ -270,7 +270,7 @@ function showSwitches() {
   }
   const why = isStale ? "not now: the agent is not heard"
     : latest.is_observing ? "not here: this agent only observes"
-      : maySwitch ? "You are asked to confirm it, and see the plan first."
+      : maySwitch ? "You see the plan first, and confirm it."
         : "only root and the agent's own user may switch over here, as there is no token";
   setText(byId("switch-why"), why);
   const can = maySwitch && !isStale && !latest.is_observing;
@@ -313,8 +313,8 @@ function planned(made) {
   steps.append(element("summary", "Every step, and why"), element("pre", made.text, { tabindex: "0" }));
   const outcome = element("p", `Outcome: ${made.outcome.replaceAll("->", "→")}`, { id: "outcome" });
   const hosts = made.commands.length
-    ? [element("p", "The hosts would be told to:"), commands]
-    : [element("p", "The hosts would be told nothing.")];
+    ? [element("p", "Commands to the hosts:"), commands]
+    : [element("p", "No host gets a command.")];
   const yet = element("p", "Nothing is done yet. Every command is assumed to succeed at once.", { class: "aside" });
   return [outcome, ...hosts, yet, steps];
 }
@@ -332,7 +332,7 @@ async function confirmSwitch() {
     }
     setText(byId("reply"), `${answer.ok ? "Asked for" : "Refused"}: ${answer.text}`);
   } catch {
-    setText(byId("reply"), "The agent does not answer: it is not known whether it heard this.");
+    setText(byId("reply"), "The agent does not answer: it is not known whether it got the request.");
   }
   byId("dialog").close();
 }

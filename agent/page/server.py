@@ -1,6 +1,6 @@
 """`switchover page`: uvicorn, which serves the page, in a process of its own.
 
-The process is what protects the agent: whatever is done to the page, the agent is not kept waiting. uvicorn is used as
+The process protects the agent: an attack on the page does not delay it. uvicorn is used as
 it comes, with its limits: on the size of a request's head, on the number of connections, and on how long one may be
 idle after an answer. A browser that does not read is given up by the kernel (TCP_USER_TIMEOUT, tcp(7)).
 
@@ -108,7 +108,7 @@ class PageServer:
         return f"{'https' if settings.tls_certificate else 'http'}://{address}:{settings.port}/"
 
     async def serve(self) -> None:
-        """Listen, and serve until the server is to end.
+        """Listen, and serve until the server ends.
 
         Raises `PageError` if the port is taken, or the address is not this machine's.
         """

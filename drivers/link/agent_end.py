@@ -122,8 +122,8 @@ class HostLink:
     def send(self, command: HostCommand, deadline_ms: int) -> None:
         """Send the host a command with a deadline of `deadline_ms`; delivers `CommandFailed` if it cannot be sent."""
         if not self._connected or not self._send(Order(command, deadline_ms)):
-            what = "too many messages wait for" if self._session.is_full else "there is no connection to"
-            failure = CommandFailed(command.id, f"not sent: {what} host {self._host}")
+            problem = "too many messages wait for" if self._session.is_full else "there is no connection to"
+            failure = CommandFailed(command.id, f"not sent: {problem} host {self._host}")
             asyncio.get_running_loop().call_soon(self._deliver, failure)
 
     # Calling

@@ -166,8 +166,8 @@ def listen(context: Context, endpoint: str, identity: Identity) -> Socket:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close(0)
-        what = _ADVICE.get(error.errno or 0, "")
-        raise DriverError(f"cannot listen at {endpoint}: {error.strerror}{what}") from error
+        advice = _ADVICE.get(error.errno or 0, "")
+        raise DriverError(f"cannot listen at {endpoint}: {error.strerror}{advice}") from error
     return socket
 
 

@@ -98,8 +98,8 @@ def _path(directory: Path, name: str, suffix: str) -> Path:
 def _load(path: Path) -> tuple[bytes, bytes | None]:
     try:
         if not path.exists():
-            what = "`switchover keys` makes the keys, once for all; then each machine gets its own"
-            raise DriverError(f"cannot read the key {path}: it is not there; {what}")
+            hint = "`switchover keys` makes the keys, once for all; then each machine gets its own"
+            raise DriverError(f"cannot read the key {path}: it is not there; {hint}")
         path.open("rb").close()
         public, secret = zmq.auth.load_certificate(path)  # pyright: ignore[reportUnknownMemberType]  # PathLike[Unknown]
     except PermissionError as error:

@@ -328,7 +328,7 @@ class LcaLink:
 
 
 def _presentable(reason: str) -> str:
-    """A reason that can be sent, whatever a script has printed."""
+    """A reason that can be sent, even if a script has printed bytes that are no text, or very much."""
     reason = reason.encode(errors="replace").decode()
     return reason if len(reason) <= _REASON_LENGTH else reason[: _REASON_LENGTH - 3] + "..."
 

@@ -113,7 +113,7 @@ class SilenceWatch:
         try:
             self._read()
         except BaseException:
-            self._look_at(self._loop.time() + self._heartbeat_s)  # silence must not go unnoticed, whatever went wrong
+            self._look_at(self._loop.time() + self._heartbeat_s)  # silence must not go unnoticed, even after an error
             raise
         if self._timer is not timer:
             return  # a message that was read has stopped this watch

@@ -130,7 +130,7 @@ class ScsLog:
         try:
             file = LogFile(self._path)
         except FileNotFoundError:
-            self._save()  # whatever will be there is new, even after a restart
+            self._save()  # all that is written from now on is new, even after a restart
             return
         except OSError as error:
             raise DriverError(f"the log {self._path} cannot be read: {error.strerror}") from error
@@ -186,10 +186,10 @@ class ScsLog:
         place = self._place
         if place.inode and not (self._searched and newest is None):
             self._searched = True
-            found = find(self._path, place)
-            if found is not None:
-                self._follow(found, place.offset, place.skipping)
-                self._is_copy = not found.is_same(place)
+            followed = find(self._path, place)
+            if followed is not None:
+                self._follow(followed, place.offset, place.skipping)
+                self._is_copy = not followed.is_same(place)
                 return True
         if newest is None:
             return False

@@ -23,7 +23,7 @@ Deliver = Callable[[str, str], object]
 
 
 class Stopped(Exception):  # noqa: N818  # nothing went wrong
-    """The reader is to end: the message was not handled, and has to stay where it is."""
+    """The reader is ending: the message was not handled, and has to stay where it is."""
 
 
 class Source(Protocol):
@@ -76,7 +76,9 @@ class Reader:
         try:
             self._source.start()
         except DriverError as error:
-            LOG.error("going on without: %s", error)  # no reason to leave calls unserved
+            LOG.error(
+                "the agent goes on without this source of log messages: %s", error
+            )  # the agent works without this source
             return
         try:
             while not self._stopping.is_set():
@@ -90,7 +92,7 @@ class Reader:
             return self._source.take()
         except Stopped:
             return False
-        except Exception:  # whatever it is, later messages are read
+        except Exception:  # of any kind: later messages are read
             LOG.exception("a message could not be handled")
             return False
 

@@ -7,7 +7,7 @@ Records come in two formats (Genesys Framework, option `message_format`; the sha
 
 SCS separates the columns by three blanks, and continues a record on lines that begin with a blank. A host's name has
 no blank, an application's may have some. The time has one of three notations (option `time_format`) or is missing; here
-it is whatever stands before the level and has a digit. A short record is about the application that the file's header
+it is any text before the level that has a digit. A short record is about the application that the file's header
 names.
 """
 

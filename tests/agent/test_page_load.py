@@ -168,7 +168,7 @@ def test_the_page_shows_that_the_agent_does_not_answer_and_recovers(tmp_path, mo
     monkeypatch.setattr("switchover.agent.page.connection.RETRY_S", 0.01)
     with PageStage(tmp_path) as stage:
         socket_path = stage.stage.configuration.agent.socket
-        why = f"no agent answers at {socket_path} (it hung up); is `switchover agent` running here?"
+        why = f"no agent answers at {socket_path} (it closed the connection); is `switchover agent` running here?"
         gone = f"no agent answers at {socket_path} (No such file or directory); is `switchover agent` running here?"
 
         def go() -> None:

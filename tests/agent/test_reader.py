@@ -142,7 +142,7 @@ def test_a_source_that_cannot_start_is_logged_as_an_error(
         await harness.reader.close()
 
     asyncio.run(scenario())
-    assert caplog.messages == ["going on without: it is no regular file"]
+    assert caplog.messages == ["the agent goes on without this source of log messages: it is no regular file"]
 
 
 def test_the_spool_and_the_scs_log_are_read(tmp_path: Path, eventually: Eventually) -> None:
