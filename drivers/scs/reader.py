@@ -76,9 +76,7 @@ class Reader:
         try:
             self._source.start()
         except DriverError as error:
-            LOG.error(
-                "the agent goes on without this source of log messages: %s", error
-            )  # the agent works without this source
+            LOG.error("the agent goes on without this source of log messages: %s", error)
             return
         try:
             while not self._stopping.is_set():
