@@ -82,6 +82,7 @@ class Lca:
         self._is_disputed = False
         self._owes_announcement = False
         self._part_stays = False
+        self._owes_report = False
         self._vip_addresses = frozenset(str(address.ip) for address in parse_addresses(vip))
         self._mac = ""
         self._vip_lane = asyncio.Lock()
@@ -142,7 +143,7 @@ class Lca:
         """The real state of this host. An agent that connects while the LCA is starting waits for it.
 
         All looks are made at the same time, each with the deadline of a command, so that the report takes as long as
-        the slowest of them. What cannot be found out is reported as it was last known.
+        the slowest of them. What cannot be found out is reported as it was last known, and again when it is known.
         """
         await self._started.wait()
         looks = (application.look_for_report() for application in self._applications.values())
@@ -158,6 +159,8 @@ class Lca:
                 self._set_vip(held=await self._is_vip_here())
         except (DriverError, TimeoutError) as error:
             self._warn_of_failed_look(error)
+            self._owes_report = True
+            self._network_changed.set()
 
     async def _is_vip_here(self) -> bool:
         """Whether this host holds the whole VIP. A part of it is removed, so that another host can hold the whole."""
@@ -292,11 +295,13 @@ class Lca:
         held = self._holds(present)
         self._announcer.retain(present)
         if held != self._vip_held:
-            self._set_vip(held=held)
             LOG.warning(
                 "the VIP on this host was %s by somebody else, or by a command after its deadline",
                 "enabled" if held else "disabled",
             )
+        if held != self._vip_held or self._owes_report:
+            self._set_vip(held=held)
+            self._owes_report = False
             self._send(VipReported(self._host, held))
         if held:
             self._announce_if_needed()

@@ -35,7 +35,7 @@ class KernelThread:
         given_up = threading.Event()
         try:
             async with asyncio.timeout(self._deadline_ms / 1000), self._turn:
-                if self._last is not None:
+                if self._last is not None and not self._last.done():
                     await asyncio.wait([self._last])
                 self._last = result = self._begin(work, given_up)
                 return await asyncio.shield(result)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from switchover.agent.controller import agent, clients, followers, operator_socket
 from switchover.agent.daemons import log_writer
+from switchover.agent.host import lca
 from switchover.agent.page import access, application, connection, guard, helpers, server
-from switchover.drivers.control import programs
+from switchover.drivers.control import processes, programs
 from switchover.drivers.link import lca_end, session, wire
 from switchover.drivers.link.silence import LinkTiming, detection_ms_for
 from switchover.drivers.scs import log, records, spool
+from switchover.drivers.vip import claims
 
 TIMING = LinkTiming(detection_ms=1000)
 KIB = 1024
@@ -25,6 +27,11 @@ VALUES = {
     "events while a host's report is made": f"{lca_end.HELD_BACK}",
     "output of a control command that is kept": f"{programs.OUTPUT_LIMIT // KIB} KiB",
     "records of a daemon's log that nobody reads": f"{log_writer.WAITING}",
+    "call of the kernel": "`command_deadline_ms` / 2",
+    "look at the VIP, and at modes beside a pidfile, at rest": f"every {lca.REST_MS // 1000} s",
+    "look at the VIP after one that failed": f"every {lca.RETRY_MS // 1000} s",
+    "process younger than its pidfile": f"{processes.START_TOLERANCE_S:g} s",
+    "claims of the VIP by others": f"{claims.CLAIMS_PER_SECOND} per second",
     "connections to the operators' socket": f"{clients.CLIENTS}",
     "... of one process": f"{clients.SHARE}",
     "request on the operators' socket, and reading its reply": f"{operator_socket.WITHIN_S:g} s, "

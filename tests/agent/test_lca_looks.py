@@ -16,13 +16,14 @@ from switchover.fsm import (
     ApplicationReported,
     CommandFailed,
     CommandSucceeded,
-    DisableVip,
+    EnableVip,
     HostReport,
     LookAt,
     Mode,
     Promote,
     Start,
     Stop,
+    VipReported,
 )
 
 LONG_MS = 600_000
@@ -181,8 +182,8 @@ def test_a_status_that_fails_when_the_application_comes_back_is_asked_again(
     with_lca(host, scenario)
 
 
-def test_the_addresses_that_cannot_be_read_do_not_hold_up_a_report(host, tmp_path, application):
-    """Its modes are as found, and the VIP is as it was last known."""
+def test_addresses_that_cannot_be_read_do_not_hold_up_a_report(host, tmp_path, application, eventually):
+    """Its modes are as found, and the VIP is as it was last known; it is reported again when it can be read."""
     application.run("primary")
     settings = configuration(tmp_path, application)
     settings = evolve(settings, solution=evolve(settings.solution, command_deadline_ms=500))
@@ -200,11 +201,32 @@ def test_the_addresses_that_cannot_be_read_do_not_hold_up_a_report(host, tmp_pat
     async def scenario(lca: Lca, agent: Agent) -> None:
         Silent.silent = True
         async with asyncio.timeout(30):
-            assert (await lca.report()).modes == {A1: Mode.PRIMARY}
+            assert await lca.report() == HostReport({A1: Mode.PRIMARY}, vip_held=False, primary_for_ms={})
         Silent.silent = False
-        assert await agent.result(DisableVip(H1)) == CommandSucceeded(1)
+        await eventually(lambda: agent.events == [VipReported(H1, held=False)])
 
     run_with_lca(settings, host, scenario, Silent)
+
+
+def test_a_vip_that_was_reported_during_its_command_is_reported_again_after_it(host, tmp_path, application, eventually):
+    """An agent that has just connected does not know the command, nor what its success means."""
+    settings = configuration(tmp_path, application)
+    settings = evolve(settings, solution=evolve(settings.solution, command_deadline_ms=200))
+    go_on = asyncio.Event()
+
+    class Slow(NetlinkAddresses):
+        async def enable(self) -> None:
+            await go_on.wait()
+            await super().enable()
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        number = agent.give(EnableVip(H1), LONG_MS)
+        async with asyncio.timeout(30):
+            assert not (await lca.report()).vip_held
+        go_on.set()
+        await eventually(lambda: agent.events == [CommandSucceeded(number), VipReported(H1, held=True)])
+
+    run_with_lca(settings, host, scenario, Slow)
 
 
 @pytest.mark.parametrize("kind", [PairKind.MONITORED, PairKind.REDUNDANT])
