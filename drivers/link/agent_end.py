@@ -24,6 +24,7 @@
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 
 from ...fsm.commands import HostCommand
@@ -97,6 +98,8 @@ class HostLink:
         self._resuming = False
         self._silent = False
         self._is_far = False
+        self._is_sending = False
+        self._held_back = deque[Event]()
         self._connected: bool | None = None  # as last delivered; None: nothing delivered yet
 
     def start(self) -> None:
@@ -121,10 +124,38 @@ class HostLink:
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
         """Send the host a command with a deadline of `deadline_ms`; delivers `CommandFailed` if it cannot be sent."""
+        self._catch_up()
         if not self._connected or not self._send(Order(command, deadline_ms)):
             problem = "too many messages wait for" if self._session.is_full else "there is no connection to"
             failure = CommandFailed(command.id, f"not sent: {problem} host {self._host}")
             asyncio.get_running_loop().call_soon(self._deliver, failure)
+
+    def _catch_up(self) -> None:
+        """Read what came in while the loop was busy: a command shows how recently its sender heard the host.
+
+        Otherwise a command that this process gave late would be refused, although the host is heard. The events that
+        came in are delivered after it.
+        """
+        if self.heard_at is None or time.monotonic() - self.heard_at <= self._timing.heartbeat_ms / 1000:
+            return
+        self._is_sending = True
+        try:
+            self._read()
+        finally:
+            self._is_sending = False
+
+    def _hand_on(self, event: Event) -> None:
+        """Deliver an event, in order, and not from within `send`."""
+        if not self._is_sending and not self._held_back:
+            self._deliver(event)
+            return
+        if not self._held_back:
+            self._loop.call_soon(self._release)
+        self._held_back.append(event)
+
+    def _release(self) -> None:
+        while self._held_back and self._socket is not None:
+            self._deliver(self._held_back.popleft())
 
     # Calling
 
@@ -237,9 +268,9 @@ class HostLink:
         match message.body:
             case Welcome(report) if not self._connected:
                 self._connected = True
-                self._deliver(HostConnected(self._host, report))
+                self._hand_on(HostConnected(self._host, report))
             case Notice(event):
-                self._deliver(event)
+                self._hand_on(event)
             case Goodbye():
                 self._left()
             case _:
@@ -260,7 +291,7 @@ class HostLink:
             self._restart_tick()
         if self._silent:
             self._silent = False
-            self._deliver(HostHeard(self._host))
+            self._hand_on(HostHeard(self._host))
 
     def _check_distance(self, round_trip_ms: int) -> None:
         """Warn once of a host that is too far away for the detection time."""
@@ -281,7 +312,7 @@ class HostLink:
         self._standby = self._dial(self._try_standby)
         if self._connected:
             self._silent = True
-            self._deliver(HostFellSilent(self._host))
+            self._hand_on(HostFellSilent(self._host))
 
     def _lost(self) -> None:
         LOGGER.info("host %s: nothing heard for %d ms", self._host, self._timing.detection_ms)
@@ -305,7 +336,7 @@ class HostLink:
     def _tell_parting(self, event: HostLost | HostLeft) -> None:
         if self._connected is not False:
             self._connected = False
-            self._deliver(event)
+            self._hand_on(event)
 
 
 def _only(frames: Frames) -> bytes:

@@ -1,6 +1,8 @@
 """The link over real sockets: reports, events, commands and goodbyes between a host and the agent."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +69,41 @@ def test_commands_go_one_way_and_events_the_other(site: Site, eventually):
     assert carried_out == [(ENABLE, 7, 2000)]
     assert site.events == [CONNECTED, *events]
     assert site.heard == [True]
+
+
+def test_a_command_of_an_agent_that_was_held_up_is_carried_out(site: Site, eventually):
+    """It is as old as what the agent *could* have heard by then, not as what it had time to read."""
+    site.detection_ms = 1000
+    carried_out, over = [], threading.Event()
+
+    def execute(command: HostCommand, _: int) -> None:
+        carried_out.append(command)
+        lca.send(CommandSucceeded(command.id))
+
+    async def serve() -> None:
+        nonlocal lca
+        lca = site.lca_link(execute=execute)
+        async with running(lca):
+            await asyncio.to_thread(over.wait)
+
+    async def scenario() -> None:
+        agent = site.host_link()
+        async with running(agent):
+            await eventually(lambda: CONNECTED in site.events)
+            time.sleep(1.5)  # a loop that is held up
+            agent.send(ENABLE, 2000)
+            await eventually(lambda: len(site.events) == 2)
+
+    lca: LcaLink
+    host = threading.Thread(target=lambda: asyncio.run(serve()))
+    host.start()
+    try:
+        asyncio.run(scenario())
+    finally:
+        over.set()
+        host.join()
+    assert carried_out == [ENABLE]
+    assert site.events == [CONNECTED, CommandSucceeded(7)]
 
 
 def test_a_link_over_ipv6(site: Site, eventually):
