@@ -27,7 +27,7 @@ FILES = (
     ),
     (
         "/var/lib/switchover/journal.sqlite",
-        "the journal: every event, decision, command and result; it grows without limit",
+        "the journal: every event, decision, command and result; its size and age are limited by `[agent]`",
     ),
     ("/var/lib/switchover/spool", "messages of switchover event that wait for the agent"),
     ("/var/lib/switchover/scs_log.bookmark", "the position up to which the SCS log was read, if the agent follows it"),

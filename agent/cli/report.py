@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from ..configuration.load import Configuration, load
-from ..history.incidents import Incident, incidents
+from ..history.incidents import Brief, Incident
+from ..history.index import all_in_brief, find
 from ..history.journal import read
 from ..report.analysis import journal_lines
 from ..report.document import Site, document
@@ -22,20 +23,19 @@ def run_report(options: argparse.Namespace) -> int:
     """
     configuration = None if options.journal and not Path(options.config).exists() else load(options.config)
     journal = Path(options.journal) if options.journal or not configuration else configuration.agent.journal
-    known = list(incidents(journal))
-    if not known:
-        print(f"switchover: no incident in {journal}", file=sys.stderr)
-        return _NOT_OK
-    wanted = known[-1].id if options.incident is None else options.incident
-    incident = next((each for each in known if each.id == wanted), None)
+    incident = find(journal, options.incident)
     if incident is None:
-        print(f"switchover: no incident {wanted} in {journal}; there are {_ids(known)}", file=sys.stderr)
+        known = all_in_brief(journal)
+        if not known:
+            print(f"switchover: no incident in {journal}", file=sys.stderr)
+            return _NOT_OK
+        print(f"switchover: no incident {options.incident} in {journal}; there are {_ids(known)}", file=sys.stderr)
         return _BAD_INPUT
     lines = journal_lines(incident, read(journal, incident.id - 1))
     return _write(document(incident, _site(incident, configuration), lines), incident, options.output)
 
 
-def _ids(known: list[Incident]) -> str:
+def _ids(known: list[Brief]) -> str:
     """The numbers of the known incidents; if there are many, only the last ones."""
     ids = ", ".join(str(each.id) for each in known[-_LISTED_AT_MOST:])
     return f"{len(known)}, the last ones {ids}" if len(known) > _LISTED_AT_MOST else ids

@@ -175,8 +175,12 @@ TABLES: Mapping[str, Table] = {
         "Files of the agent.",
         {
             "journal": Explained(
-                "The journal: every event, decision, command and result, an SQLite database. It grows.",
+                "The journal: every event, decision, command and result, an SQLite database.",
                 '"/var/lib/switchover/journal.sqlite"',
+            ),
+            "journal_keep_days": Explained("Entries of the journal that are older are deleted.", "90"),
+            "journal_max_mb": Explained(
+                "The oldest entries are deleted when the journal is larger, in millions of bytes.", "200"
             ),
             "socket": Explained(
                 "Where the agent listens for operators' commands: a Unix socket, 107 bytes at most.",

@@ -170,10 +170,13 @@ class AgentSettings:
     """`[agent]`: absolute paths of the journal, the socket for operators' commands, the keys, and the spool.
 
     The spool keeps the messages of `switchover event` while no agent runs; what is older than `spool_max_age_s`
-    seconds when an agent comes is dropped.
+    seconds when an agent comes is dropped. Of the journal `journal_keep_days` are kept, and at most `journal_max_mb`
+    (10**6 bytes).
     """
 
     journal: AbsolutePath = Path("/var/lib/switchover/journal.sqlite")
+    journal_keep_days: Annotated[int, _between(1, 36_500, "days")] = 365
+    journal_max_mb: Annotated[int, _between(10, 1_000_000, "MB")] = 1000
     socket: SocketPath = Path("/run/switchover/agent.sock")
     keys: AbsolutePath = Path("/etc/switchover/keys")
     spool: AbsolutePath = Path("/var/lib/switchover/spool")

@@ -2,7 +2,7 @@
 
 No decision is taken here. The agent gives every command its deadline, makes sure that every command has a result even
 if a host never answers, and refuses what a host reports about anything but itself. The loop waits for nobody: it
-serves no HTTP, draws nothing, and writes no file but the journal, because intent is written before it is acted on.
+serves no HTTP, draws nothing, and writes no file. Intent is handed to the journal's writer before it is acted on.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from attrs import evolve
 
 from ...drivers.errors import DriverError
 from ...fsm import (
@@ -42,19 +44,15 @@ from ...fsm.records import describe_command, describe_event, describe_step
 from ..configuration.settings import Configuration
 from ..history.incidents import Incident, Tracker
 from ..history.journal import (
-    DECISION,
     OBSERVED,
     REFUSED,
     WITHHELD,
     Entry,
     Handled,
-    Journal,
-    JournalError,
-    command_entry,
-    event_entry,
     start_entry,
 )
 from ..history.observe_mode import NOBODY_DID_IT, TEXT, as_reported, without_pending
+from ..history.writer import Journal
 from .clock import CLOCK, Clock
 
 LOG = logging.getLogger("switchover.agent")
@@ -66,9 +64,6 @@ INCIDENTS_KEPT = 50
 """How many incidents the agent keeps in memory; the journal has them all."""
 
 OBSERVING = "this agent only observes: nothing is done; switch where the switching is done"
-
-TIDY_AFTER_S = 1.0
-"""How long after an entry the journal is tidied, in seconds."""
 
 
 class HostConnection(Protocol):
@@ -117,27 +112,29 @@ class Agent:
         self.configuration = configuration
         self.observe = observe
         self.solution = Solution(configuration.topology())
+        self._first_id = clock.wall_ns() // 1_000_000  # a host may still answer what an agent before this one commanded
+        self.solution.state = evolve(self.solution.state, next_id=self._first_id)
         self.incidents = deque[Incident](maxlen=INCIDENTS_KEPT)
         self.listeners = list[Listener]()
         self._tracker = Tracker()
         self._run = self._number = 0  # entries of the journal: the agent's start, and the last event
-        self._journal = journal
+        self.journal = journal
         self._clock = clock
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._tidying: asyncio.TimerHandle | None = None
         self._hosts: Mapping[str, HostConnection] = {
             host: connect(host, functools.partial(self._hear, host)) for host in self.solution.topology.hosts
         }
 
     def start(self) -> None:
-        """Write the start into the journal and connect to the hosts; what they report is adopted."""
-        self._run = self._write(start_entry(self.solution.topology, observe=self.observe))
+        """Journal the start and connect to the hosts; what they report is adopted."""
+        topology = self.solution.topology
+        self._run = self._write(start_entry(topology, observe=self.observe, first_id=self._first_id))
         for connection in self._hosts.values():
             connection.start()
 
     async def close(self) -> None:
         """Let go of the hosts. They stay as they are."""
-        for timer in (*self._timers.values(), *([self._tidying] if self._tidying else [])):
+        for timer in self._timers.values():
             timer.cancel()
         for connection in self._hosts.values():
             await connection.close()
@@ -153,7 +150,7 @@ class Agent:
             raise
         if self.observe:
             self.solution.state = without_pending(self.solution.state)
-        handled = self._record(event_entry(text, event), event, self.solution.steps, commands, before)
+        handled = self._record(text, event, self.solution.steps, commands, before)
         for command in commands:
             self._carry_out(command)
         incident = self._notice(handled)
@@ -217,36 +214,22 @@ class Agent:
 
     def _record(
         self,
-        entry: Entry,
+        text: str,
         event: Event,
         steps: tuple[Step, ...],
         commands: tuple[Command, ...],
         before: SolutionState,
     ) -> Handled:
-        after, topology = self.solution.state, self.solution.topology
-        wall_ns, mono_ns = self._clock.wall_ns(), self._clock.mono_ns()
-        self._number = self._write(
-            entry,
-            *(Entry(DECISION, describe_step(step)) for step in steps),
-            *(command_entry(describe_command(command), command, withheld=self.observe) for command in commands),
-            wall_ns=wall_ns,
-            mono_ns=mono_ns,
-        )
-        stamps = self._number, wall_ns, mono_ns, entry.text
-        return Handled(*stamps, event, steps, commands, before, after, topology, self._run)
+        """Hand an event and all that follows from it to the journal's writer, which is not waited for."""
+        self._number = self.journal.next_number
+        stamps = self._number, self._clock.wall_ns(), self._clock.mono_ns(), text
+        states = before, self.solution.state, self.solution.topology
+        handled = Handled(*stamps, event, steps, commands, *states, self._run)
+        self.journal.record(handled, observe=self.observe)
+        return handled
 
-    def _write(self, *entries: Entry, wall_ns: int = 0, mono_ns: int = 0) -> int:
-        """Write into the journal, before anything is done; returns the number of the first entry.
-
-        A full disk does not stop a takeover: the event then gets a number that the journal does not have.
-        """
-        if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(TIDY_AFTER_S, self._tidy)
-        try:
-            return self._journal.write(entries, wall_ns or self._clock.wall_ns(), mono_ns or self._clock.mono_ns())
-        except JournalError as error:
-            LOG.error("going on without a journal: %s", error)
-            return self._number + 1
+    def _write(self, entry: Entry) -> int:
+        return self.journal.write([entry], self._clock.wall_ns(), self._clock.mono_ns())
 
     def _notice(self, handled: Handled) -> Incident | None:
         """Call the listeners, once everything has been done; what fails there delays nothing."""
@@ -259,11 +242,6 @@ class Agent:
             except Exception:
                 LOG.exception("what listens to the agent failed; the agent goes on")
         return incident
-
-    def _tidy(self) -> None:
-        """Have the journal tidied by a thread, once in a while and after an event rather than during one."""
-        self._tidying = None
-        self._journal.tidy()
 
     def _refuse(self, text: str, reason: str) -> None:
         self._write(Entry(REFUSED, f"{text}: {reason}"))
@@ -293,7 +271,7 @@ class Agent:
             LOG.warning("%s: %s", describe_command(command), error)  # nothing comes of it, and its deadline passes
 
     def _log(self, handled: Handled, incident: Incident | None) -> None:
-        """Write the log, last of all: that takes longer than deciding. The journal was written before."""
+        """Write the log, last of all: that takes longer than deciding."""
         extra = {"incident": None if incident is None else incident.id}
         LOG.info("event: %s", handled.text, extra=extra)
         for step in handled.steps:
@@ -322,5 +300,5 @@ class Agent:
         before = self.solution.state
         self.solution.state = as_reported(self.solution.topology, before)
         if self.solution.state != before:
-            handled = self._record(Entry(OBSERVED, TEXT), NOBODY_DID_IT, (), (), before)
+            handled = self._record(TEXT, NOBODY_DID_IT, (), (), before)
             self._log(handled, self._notice(handled))

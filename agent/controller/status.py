@@ -1,7 +1,10 @@
 """The status of a solution, as the agent reports it to its clients."""
 
+from datetime import UTC, datetime
+
 from ...fsm.records import describe_command
 from ..history.incidents import has_redundancy
+from ..history.writer import JournalHealth
 from .agent import Agent
 from .operator_client import Reply
 
@@ -48,4 +51,15 @@ def status(agent: Agent) -> Reply:
         ],
         "vip": {"state": state.vip, "addresses": [str(address) for address in configuration.vip.addresses]},
         "pending": [describe_command(command) for command in state.pending],
+        "journal": _journal(agent.journal.health),
+    }
+
+
+def _journal(health: JournalHealth) -> Reply:
+    """Whether the journal is written; `not_written_since` is UTC, None while it is."""
+    since = None if health.since_ns is None else datetime.fromtimestamp(health.since_ns / 1e9, UTC)
+    return {
+        "missing": health.missing + health.waiting,
+        "not_written_since": since and since.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "reason": health.reason,
     }

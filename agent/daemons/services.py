@@ -21,7 +21,7 @@ from ..controller.mlcmd_connection import MlcmdConnection, controlled_on
 from ..controller.operator_socket import OperatorServer
 from ..controller.status import status
 from ..explain.status_text import as_text
-from ..history.journal import Journal
+from ..history.writer import Journal
 from ..host.lca import Lca
 from .logs import flush
 from .priority import be_punctual
@@ -49,7 +49,7 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None], *, 
     """Run the agent until SIGTERM or SIGINT; `ready` is called when it answers operators.
 
     With `observe` it gives no command, and journals what it would have done.
-    Raises `DriverError`, `JournalError` or `OperatorError` if it cannot start.
+    Raises `DriverError` or `OperatorError` if it cannot start. It starts without a journal.
     """
     stop = stop_requests()
     manager = ServiceManager()
@@ -73,7 +73,8 @@ async def run_agent(configuration: Configuration, ready: Callable[[], None], *, 
         return MlcmdConnection(mlcmd, controlled, deadline_ms, own, deliver, together)
 
     be_punctual()
-    journal = Journal(configuration.agent.journal)
+    kept = configuration.agent
+    journal = Journal(kept.journal, keep_days=kept.journal_keep_days, most_mb=kept.journal_max_mb)
     agent = Agent(configuration, journal, connect, observe=observe)
     operators = OperatorServer(agent)
     messages = MessageSources(agent)

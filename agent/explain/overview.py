@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from ...fsm.machines.link import UNREACHABLE
 from .meanings import LINK, MODE, PAIR, PLACEMENT, UNKNOWN, VIP, Fact, Mark, fact_of
+from .status_text import journal_in_words
 
 
 @frozen
@@ -43,7 +44,8 @@ class Line:
 class Overview:
     """The solution at a glance: as a whole, and line by line. `pending` are the commands without a result.
 
-    `is_observing`: this agent gives no command and only says what it would do.
+    `is_observing`: this agent gives no command and only says what it would do. `journal` says what is wrong with its
+    journal, and is empty if every event is in it.
     """
 
     solution: str
@@ -55,6 +57,7 @@ class Overview:
     lines: tuple[Line, ...]
     alarms: tuple[str, ...]
     pending: tuple[str, ...]
+    journal: str = ""
 
 
 def overview(status: dict[str, Any], detection_ms: int) -> Overview:
@@ -66,17 +69,25 @@ def overview(status: dict[str, Any], detection_ms: int) -> Overview:
     placement = fact_of(PLACEMENT, status["placement"], _names(hosts)) if is_sure else UNKNOWN
     if all(line.state == "out_of_sight" for line in lines if line.kind == "pair"):
         placement = UNKNOWN
+    journal = journal_in_words(status)
+    whole = _whole(hosts, is_sure, [*lines, Line("placement", "placement", placement, (UNKNOWN, UNKNOWN))])
     return Overview(
         solution=status["solution"],
         is_observing=status["observing"],
-        whole=_whole(hosts, is_sure, [*lines, Line("placement", "placement", placement, (UNKNOWN, UNKNOWN))]),
+        whole=_with_journal(whole, journal),
         redundancy=_redundancy(status, is_sure and placement is not UNKNOWN),
         placement=placement,
         hosts=hosts,
         lines=lines,
         alarms=tuple(alarm["name"] for alarm in status["alarms"] if alarm["state"] == "active"),
         pending=tuple(status["pending"]),
+        journal=journal,
     )
+
+
+def _with_journal(whole: Fact, journal: str) -> Fact:
+    """The headline: a solution that is as it should be is in trouble if what happens is not recorded."""
+    return Fact(f"{whole.words}; {journal}", Mark.TROUBLE) if journal and whole.mark is Mark.FINE else whole
 
 
 def age(heard_ms_ago: float | None) -> str:

@@ -34,7 +34,7 @@ from ..configuration.load import load
 from ..controller.operator_client import OperatorError, ask
 from ..history.causal_chain import ChainLink, chain
 from ..history.incidents import Incident, has_redundancy, is_at_rest
-from ..history.journal import JournalError, replay
+from ..history.journal import JournalError, last_base, replay
 from ..history.json_format import from_json
 from .ideal_hosts import IdealHosts, hosts_of
 from .why import link_lines, state_lines
@@ -161,7 +161,8 @@ def _present(options: argparse.Namespace) -> tuple[Topology, SolutionState]:
             return from_json(reply["state"])
         except (ValueError, LookupError) as error:
             raise OperatorError(f"the state from the agent at {socket} cannot be read: another version?") from error
-    last = deque(replay(Path(options.journal)), maxlen=1)
+    journal = Path(options.journal)
+    last = deque(replay(journal, last_base(journal) - 1), maxlen=1) or deque(replay(journal), maxlen=1)
     if not last:
         raise JournalError(f"the journal {options.journal} contains no event to plan from")
     return last[0].topology, last[0].after

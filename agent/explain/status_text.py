@@ -1,5 +1,6 @@
 """What `switchover status` prints of the agent's status, and whether the solution is as it should be."""
 
+from datetime import datetime
 from typing import Any
 
 
@@ -16,8 +17,11 @@ def as_text(status: dict[str, Any]) -> str:
         return "unknown" if value is None else words
 
     how = "as it should be" if is_whole(status) else "NOT as it should be"
+    journal = journal_in_words(status)
     observing = "; observing: nothing is done" if status["observing"] else ""
     lines = [f"solution {status['solution']}: {how}{'' if status['redundancy'] else '; no redundancy'}{observing}"]
+    if journal:
+        lines = [f"{lines[0]}; {journal}"]
     for host in status["hosts"]:
         vip = known(host["vip_held"], "holds the VIP" if host["vip_held"] else "does not hold the VIP")
         lines.append(f"  host {host['name']:<20} {host['link']:<10} {vip}")
@@ -34,6 +38,22 @@ def as_text(status: dict[str, Any]) -> str:
     lines += [f"  alarm {alarm['name']}: {alarm['state']}" for alarm in status["alarms"]]
     lines += [f"  pending: {command}" for command in status["pending"]]
     return "\n".join(lines)
+
+
+def journal_in_words(status: dict[str, Any]) -> str:
+    """What is wrong with the agent's journal; empty if every event is in it.
+
+    >>> journal_in_words({"journal": {"missing": 3, "not_written_since": None, "reason": ""}})
+    'journal: 3 events missing since the agent started'
+    >>> journal_in_words({"journal": {"missing": 0, "not_written_since": None, "reason": ""}})
+    ''
+    """
+    journal = status.get("journal", {"missing": 0, "not_written_since": None})
+    missing = f"{journal['missing']} event{'' if journal['missing'] == 1 else 's'} missing"
+    if journal["not_written_since"]:
+        since = datetime.fromisoformat(journal["not_written_since"]).astimezone()
+        return f"journal: not written since {since:%Y-%m-%d %H:%M:%S%z}, {missing} ({journal['reason']})"
+    return f"journal: {missing} since the agent started" if journal["missing"] else ""
 
 
 def does_run(status: dict[str, Any], name: str) -> bool | None:

@@ -94,6 +94,7 @@ def picture(answer: Answer, now: float) -> RenderableType:
     parts: list[RenderableType] = [_heading(answer, seen, now), Text(), _table(seen), Text()]
     parts += [_named("redundancy", seen.redundancy), _named("placement", seen.placement)]
     if not is_stale:
+        parts += [Text(f"! {seen.journal}", "bold")] if seen.journal else []
         parts += [Text(f"pending: {command}") for command in seen.pending]
         parts += [Text(f"alarm active: {alarm}") for alarm in seen.alarms]
     return Group(*parts, Text(), *_incidents(answer.incidents, is_stale), Text("Ctrl-C ends this", "dim"))

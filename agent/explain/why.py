@@ -13,7 +13,8 @@ from attrs import asdict
 from ...fsm import SolutionState, Topology
 from ..configuration.load import load
 from ..history.causal_chain import COMMAND, DECISION, OBSERVED, RESULT, ChainLink, chain
-from ..history.incidents import Incident, has_redundancy, incidents
+from ..history.incidents import Brief, Incident, brief, has_redundancy
+from ..history.index import all_in_brief, find
 from ..history.wording import what_is_missing
 from .meanings import PAIR, VIP, fact_of
 
@@ -23,20 +24,19 @@ _DONE, _BAD_INPUT = 0, 2
 def run_why(options: argparse.Namespace) -> int:
     """Print one incident, or all of them in a line each; returns the exit status."""
     journal = Path(options.journal) if options.journal else load(options.config).agent.journal
-    known = list(incidents(journal))
     if options.all:
-        text = json.dumps([_summary(each) for each in known], indent=2) if options.json else _overview(known)
-    else:
-        asked = [each for each in known if options.incident in (None, each.id)]
-        if not asked:
-            print(f"switchover: {_unknown(options.incident, known)}", file=sys.stderr)
-            return _BAD_INPUT
-        text = json.dumps(as_json(asked[-1]), indent=2) if options.json else as_text(asked[-1])
-    print(text)
+        known = all_in_brief(journal)
+        print(json.dumps([_summary(each) for each in known], indent=2) if options.json else _overview(known))
+        return _DONE
+    incident = find(journal, options.incident)
+    if incident is None:
+        print(f"switchover: {_unknown(options.incident, all_in_brief(journal))}", file=sys.stderr)
+        return _BAD_INPUT
+    print(json.dumps(as_json(incident), indent=2) if options.json else as_text(incident))
     return _DONE
 
 
-def _unknown(number: int | None, known: Sequence[Incident]) -> str:
+def _unknown(number: int | None, known: Sequence[Brief]) -> str:
     if not known:
         return "the journal has no incident"
     latest = ", ".join(str(each.id) for each in known[-10:])
@@ -44,22 +44,24 @@ def _unknown(number: int | None, known: Sequence[Incident]) -> str:
     return f"no incident {number}; {some}: {latest}; `switchover why --all` lists them all"
 
 
-def as_line(incident: Incident) -> str:
+def as_line(incident: Brief) -> str:
     """An incident in one line: id, time, cause and outcome."""
-    return f"{incident.id:>7}  {_time(incident)}  {incident.cause}  =>  {incident.outcome}"
+    return f"{incident.id:>7}  {_time(incident.wall_ns)}  {incident.cause}  =>  {incident.outcome}"
 
 
-def _overview(known: Sequence[Incident]) -> str:
+def _overview(known: Sequence[Brief]) -> str:
     return "\n".join(map(as_line, known)) or "no incident"
 
 
 def as_text(incident: Incident) -> str:
     """An incident for people: cause, outcome, chain, phases, and what was refused."""
+    state = "over" if incident.is_over else "going on"
     lines = [
-        f"incident {incident.id}, {_time(incident)}, {'over' if incident.is_over else 'going on'} after"
+        f"incident {incident.id}, {_time(incident.handled[0].wall_ns)}, {state} after"
         f" {incident.at_ms(incident.handled[-1]):.1f} ms",
         f"  cause    {incident.cause}",
         f"  outcome  {incident.outcome}",
+        *(f"  journal  {line}" for line in _gaps(incident)),
         "",
         *(line for link in chain(incident) for line in link_lines(link)),
         *_phases(incident),
@@ -67,6 +69,15 @@ def as_text(incident: Incident) -> str:
         *state_lines(incident.topology, incident.after),
     ]
     return "\n".join(lines)
+
+
+def _gaps(incident: Incident) -> Iterator[str]:
+    """What is not told below, and why."""
+    if incident.missing:
+        words = "1 event is" if incident.missing == 1 else f"{incident.missing} events are"
+        yield f"{words} missing, at least: not written when it happened; the agent's log has what was done"
+    if incident.left_out:
+        yield f"{incident.left_out} events in the middle are left out here; the journal has them"
 
 
 def link_lines(link: ChainLink, *, with_result: bool = True) -> Iterator[str]:
@@ -121,7 +132,9 @@ def state_lines(topology: Topology, state: SolutionState) -> list[str]:
 def as_json(incident: Incident) -> dict[str, Any]:
     """An incident for programs; times in milliseconds after its first event."""
     return {
-        **_summary(incident),
+        **_summary(brief(incident)),
+        "missing": incident.missing,
+        "left_out": incident.left_out,
         "phases": {phase.name: phase.at_ms for phase in incident.phases},
         "refusals": incident.refusals,
         "chain": [asdict(link) for link in chain(incident)],
@@ -129,18 +142,18 @@ def as_json(incident: Incident) -> dict[str, Any]:
     }
 
 
-def _summary(incident: Incident) -> dict[str, Any]:
+def _summary(incident: Brief) -> dict[str, Any]:
     return {
         "incident": incident.id,
-        "time": datetime.fromtimestamp(incident.handled[0].wall_ns / 1e9).astimezone().isoformat(),
+        "time": datetime.fromtimestamp(incident.wall_ns / 1e9).astimezone().isoformat(),
         "cause": incident.cause,
         "outcome": incident.outcome,
         "is_over": incident.is_over,
-        "took_ms": incident.at_ms(incident.handled[-1]),
+        "took_ms": incident.took_ms,
     }
 
 
-def _time(incident: Incident) -> str:
-    """The local time of the first event."""
-    moment = datetime.fromtimestamp(incident.handled[0].wall_ns / 1e9).astimezone()
+def _time(wall_ns: int) -> str:
+    """The local time, of ns since 1970."""
+    moment = datetime.fromtimestamp(wall_ns / 1e9).astimezone()
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}{moment:%z}"

@@ -40,6 +40,12 @@ from ...fsm.machines.link import IN_SIGHT, LINK
 from .journal import Handled, replay
 from .wording import event_in_words
 
+EVENTS_KEPT = 200
+"""How many events of an incident are kept in memory: the first half of them, and the last."""
+
+EVENTS_READ = 1000
+"""Likewise, when an incident is read from the journal."""
+
 _ASKING = (SwitchoverRequested, StartRequested, StopRequested, LogMessageReceived)
 _REQUESTS = ("_requested", "_needed", "_logged_primary", "_enable_asked", "_disable_asked")
 _HAS_VIP = ("held", "owed")
@@ -67,14 +73,27 @@ class Phase:
 class Incident:
     """The events of an incident in order, at least one; `is_over` once the solution is at rest again.
 
-    Events are only ever appended. An incident can go on for days (a script that fails is tried again and again), so the
-    phases are kept, and only new events are looked at.
+    Of a long incident (a script that fails is tried again for days) `left_out` events in the middle are not kept, and
+    its phases are kept, so that only new events are looked at. `missing` events were never journalled.
     """
 
     handled: list[Handled]
     is_over: bool = False
+    left_out: int = 0
+    missing: int = 0
     _ended: dict[str, Handled] = field(init=False, repr=False, factory=dict)
     _looked_at: int = field(init=False, repr=False, default=0)
+
+    def add(self, handled: Handled, kept: int) -> None:
+        """The next event of the incident, of which at most `kept` are kept: the first half, and the last."""
+        self.handled.append(handled)
+        self.is_over = is_at_rest(handled.after)
+        self.missing += handled.missing
+        if len(self.handled) > kept:
+            self._look_at_new_ones()
+            del self.handled[kept // 2]
+            self._looked_at -= 1
+            self.left_out += 1
 
     @property
     def id(self) -> int:
@@ -136,9 +155,7 @@ class Incident:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The phases of a switchover, as the agent heard of them."""
-        for each in self.handled[self._looked_at :]:
-            self._look_at(each)
-        self._looked_at = len(self.handled)
+        self._look_at_new_ones()
         ended = ((name, self._ended.get(name)) for name in _PHASES)
         return tuple(Phase(name, None if each is None else self.at_ms(each)) for name, each in ended)
 
@@ -147,6 +164,11 @@ class Incident:
         """The phases that happened, in order of time: when each ended, in ms after the first event, and its name."""
         ended = ((phase.at_ms, phase.name) for phase in self.phases if phase.at_ms is not None)
         return sorted(ended, key=lambda each: each[0])  # those at the same moment stay in the order of `phases`
+
+    def _look_at_new_ones(self) -> None:
+        for each in self.handled[self._looked_at :]:
+            self._look_at(each)
+        self._looked_at = len(self.handled)
 
     def _look_at(self, handled: Handled) -> None:
         """Keep what ends with this event: the first two phases with the first such event, the others with the last."""
@@ -160,10 +182,30 @@ class Incident:
             self._ended["served"] = handled
 
 
-class Tracker:
-    """Assigns events to incidents as they are handled, one after the other."""
+@frozen
+class Brief:
+    """An incident in a line: its number, the time of its first event (ns since 1970), and how long it took, in ms."""
 
-    def __init__(self) -> None:
+    id: int
+    wall_ns: int
+    cause: str
+    outcome: str
+    is_over: bool
+    took_ms: float
+
+
+def brief(incident: Incident) -> Brief:
+    """What there is to say of an incident in a line."""
+    took_ms = incident.at_ms(incident.handled[-1])
+    first = incident.handled[0]
+    return Brief(incident.id, first.wall_ns, incident.cause, incident.outcome, incident.is_over, took_ms)
+
+
+class Tracker:
+    """Assigns events to incidents as they are handled, one after the other; keeps `kept` events of each."""
+
+    def __init__(self, kept: int = EVENTS_KEPT) -> None:
+        self._kept = kept
         self._incident: Incident | None = None
         self._run = 0
 
@@ -175,15 +217,17 @@ class Tracker:
             if not _begins(handled):
                 return None
             self._incident = Incident([])
-        self._incident.handled.append(handled)
-        self._incident.is_over = is_at_rest(handled.after)
+        self._incident.add(handled, self._kept)
         return self._incident
 
 
-def incidents(journal: Path) -> Iterator[Incident]:
-    """The incidents of a journal, in order. Each is complete when it is yielded. Raises `JournalError`."""
-    tracker, last = Tracker(), None
-    for handled in replay(journal):
+def incidents(journal: Path, after: int = 0) -> Iterator[Incident]:
+    """The incidents of a journal after this entry, in order, each complete when it is yielded. Raises `JournalError`.
+
+    Reads the whole journal from there on: see `incident_index` for one incident of a long journal.
+    """
+    tracker, last = Tracker(EVENTS_READ), None
+    for handled in replay(journal, after):
         incident = tracker.take(handled)
         if incident is not None and incident is not last:
             if last is not None:

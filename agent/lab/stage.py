@@ -42,7 +42,11 @@ class Stage(Protocol):
 
     configuration: Configuration
     topology: Topology
-    journal: Path
+
+    @property
+    def journal(self) -> Path:
+        """The agent's journal."""
+        ...
 
     async def start(self) -> None:
         """Start both hosts, the agent and the observers."""

@@ -19,6 +19,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -30,13 +31,14 @@ from starlette.types import ASGIApp
 from ..configuration.settings import Configuration
 from ..controller.feed import Feed
 from ..controller.operator_client import OperatorError
+from ..explain.why import as_text
+from ..history.index import find
 from ..history.journal import JournalError
 from .access import SESSION_S, Access
 from .connection import AgentConnection
 from .drawn import Drawings, catalogue, drawn_views
 from .guard import Guard
 from .helpers import Helpers
-from .history import History
 from .live import health, live_text
 from .metrics import metrics_text
 from .plans import Planner
@@ -72,7 +74,7 @@ class Page:
         self.feed = Feed(lambda: live_text(self.agent, self._detection_ms), pause_s=0.0)
         self.agent.changed = self.feed.stir
         self._core = ThreadPoolExecutor(1, "core")  # plans and replays: one after the other
-        self._history = History(configuration.agent.journal)
+        self._journal = configuration.agent.journal
         self._helpers = Helpers()
         self._drawings, self._planner = Drawings(self._helpers), Planner(self.agent, self._core)
         self._streams = 0
@@ -87,7 +89,6 @@ class Page:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
-            self._history.is_closed = True
             self._helpers.close()
             self._core.shutdown(wait=False, cancel_futures=True)
 
@@ -158,7 +159,7 @@ class Page:
     async def _incident(self, request: Request) -> Response:
         number, loop = request.path_params["number"], asyncio.get_running_loop()
         try:
-            text = await loop.run_in_executor(self._core, self._history.text_of, number)
+            text = await loop.run_in_executor(self._core, _explained, self._journal, number)
         except JournalError as error:
             return PlainTextResponse(f"{error}\n", 503)
         if text is None:
@@ -237,6 +238,12 @@ class Page:
             samesite="strict",
         )
         return response
+
+
+def _explained(journal: Path, number: int) -> str | None:
+    """An incident as `switchover why` has it; None if it is not known. Raises `JournalError`."""
+    found = find(journal, number, in_index=True)
+    return None if found is None else as_text(found)
 
 
 async def _body(request: Request) -> bytes:

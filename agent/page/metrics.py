@@ -14,6 +14,8 @@
     switchover_host_heard_age_seconds       host                        age of what is known of it; absent: never heard
     switchover_commands_pending                                         commands without a result yet
     switchover_incident_open                                            1 while one goes on
+    switchover_journal_written                                          0 while the journal is not written, else 1
+    switchover_journal_events_missing                                   events that are not in it (yet, or never)
     switchover_events_total                 type                        events that were handled
     switchover_commands_total               command, result             results of the hosts' commands
     switchover_incidents_total              moved                       incidents that are over; yes: something moved
@@ -82,12 +84,14 @@ class _Metrics(Collector):
         return info
 
     def _whole(self) -> Iterator[GaugeMetricFamily]:
-        incidents = self._status["incidents"]
+        incidents, journal = self._status["incidents"], self._status["journal"]
         is_open = bool(incidents) and not incidents[0]["is_over"]
         for name, text, value in (
             ("redundancy", "Whether any component may fail", has_redundancy(self._topology, self._state)),
             ("commands_pending", "Commands without a result yet", len(self._state.pending)),
             ("incident_open", "Whether an incident goes on", is_open),
+            ("journal_written", "Whether the journal is written", journal["not_written_since"] is None),
+            ("journal_events_missing", "Events since the agent started that are not in it", journal["missing"]),
         ):
             yield GaugeMetricFamily(f"switchover_{name}", text, value=float(value))
 

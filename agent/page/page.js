@@ -153,6 +153,7 @@ function showFacts() {
 
 function showNotes() {
   const notes = isStale ? [] : [
+    ...(latest.journal ? [latest.journal] : []),
     ...latest.pending.map((command) => `pending: ${command}`),
     ...latest.alarms.map((alarm) => `alarm active: ${alarm}`),
   ];

@@ -18,7 +18,7 @@ from ..controller.agent import Agent
 from ..controller.clock import CLOCK, Clock
 from ..controller.operator_client import Reply
 from ..controller.operator_socket import answer
-from ..history.journal import Journal
+from ..history.writer import Journal
 from ..lab.network.client import Request, summarise
 from ..lab.network.observers import AddressEvent, holders, no_holder_ms, two_holders_ms
 from ..lab.network.segment import ADDRESSES, HOSTS, PREFIXES, VIP, Cut
@@ -40,7 +40,6 @@ class SimulatedSolution:
     def __init__(self, configuration: Configuration, clock: Clock = CLOCK) -> None:
         self.configuration = configuration
         self.topology = configuration.topology()
-        self.journal = configuration.agent.journal
         self.events: list[AddressEvent] = []
         self._clock = clock
         self._hosts = [
@@ -58,9 +57,15 @@ class SimulatedSolution:
         redundant = {pair.applications[side]: Mode.BACKUP for pair in self.topology.pairs}
         return redundant | {pair.applications[side]: Mode.UP for pair in self.topology.monitored}
 
+    @property
+    def journal(self) -> Path:
+        """The journal's file, once everything so far is written."""
+        self._journal.flush()
+        return self.configuration.agent.journal
+
     async def start(self) -> None:
         """Start the agent."""
-        self._journal = Journal(self.journal)
+        self._journal = Journal(self.configuration.agent.journal)
         self._agent = Agent(self.configuration, self._journal, self._connect, clock=self._clock)
         self._agent.start()
 

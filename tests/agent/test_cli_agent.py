@@ -33,8 +33,13 @@ class Site:
 
     file: Path
     hosts: dict[str, WillingHost]
-    journal: Path
     agent: Agent
+
+    @property
+    def journal(self) -> Path:
+        """The agent's journal, once everything so far is written."""
+        assert self.agent.journal.flush()
+        return self.agent.configuration.agent.journal
 
     async def run(self, *arguments: object) -> tuple[int, str, str]:
         return await asyncio.to_thread(run, *arguments, "-c", self.file)
@@ -45,7 +50,7 @@ def on_site(file: Path) -> Callable[[Callable[[Site], Coroutine[Any, Any, None]]
     async def main(scenario: Callable[[Site], Coroutine[Any, Any, None]]) -> None:
         settings = load(file)
         async with agent_at_work(settings) as (agent, hosts):
-            await scenario(Site(file, hosts, settings.agent.journal, agent))
+            await scenario(Site(file, hosts, agent))
 
     return lambda scenario: asyncio.run(asyncio.wait_for(main(scenario), 120))
 
@@ -75,7 +80,7 @@ def test_the_status_is_text_for_people_or_json_for_programs(on_site):
         report = json.loads(output)
         assert list(report) == [
             *("solution", "observing", "hosts", "pairs", "monitored", "outside"),
-            *("placement", "redundancy", "alarms", "vip", "pending"),
+            *("placement", "redundancy", "alarms", "vip", "pending", "journal"),
         ]
         assert report["vip"] == {"state": "held_1", "addresses": list(VIP)}
 

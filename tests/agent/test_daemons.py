@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.daemon_site import A1, A2, COMMAND, PATIENCE_S, VIP, Site, ended, until
-from switchover.agent.controller.operator_client import OperatorError
+from switchover.agent.controller.operator_client import OperatorError, ask
 
 # Refusals before any change
 
@@ -56,13 +56,8 @@ def test_a_missing_interface_is_an_error_of_one_line(site):
     )
 
 
-def test_a_journal_or_socket_that_cannot_be_made_is_an_error_of_one_line(site):
+def test_a_socket_that_cannot_be_made_is_an_error_of_one_line(site):
     site.configure()
-    (site.directory / "state" / "journal.sqlite").mkdir()
-    status, output = site.run("agent")
-    assert status == 1
-    assert output.startswith(f"switchover: the journal {site.directory}/state/journal.sqlite cannot be opened: ")
-    (site.directory / "state" / "journal.sqlite").rmdir()
     site.socket.mkdir()
     status, output = site.run("agent")
     assert status != 0
@@ -91,6 +86,23 @@ def test_an_agent_and_one_host_serve_alone_and_both_end_in_order(site):
     assert not site.socket.exists()
     with pytest.raises(OperatorError):
         site.states()
+
+
+def test_an_agent_without_a_journal_serves_and_says_so(site):
+    site.configure()
+    site.run_application()
+    (site.directory / "state" / "journal.sqlite").mkdir()
+    site.start("lca", "host1")
+    agent = site.start("agent")
+    until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    journal = ask(site.socket, {"do": "status"})["status"]["journal"]
+    assert journal["not_written_since"]
+    assert journal["missing"] > 0
+    assert f"{site.directory}/state/journal.sqlite cannot be opened: " in journal["reason"]
+    agent.send_signal(signal.SIGTERM)
+    _, errors = agent.communicate(timeout=60)
+    assert agent.returncode == 0
+    assert f"the journal {site.directory}/state/journal.sqlite lacks " in errors
 
 
 def test_a_killed_lca_leaves_the_vip_in_place_and_a_new_one_goes_on(site):

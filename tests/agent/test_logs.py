@@ -16,7 +16,7 @@ import pytest
 from switchover.agent.configuration.load import load
 from switchover.agent.controller.agent import Agent
 from switchover.agent.daemons.logs import FORMATS, configure, formatter, is_journal
-from switchover.agent.history.journal import Journal
+from switchover.agent.history.writer import Journal
 from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.fsm import HostConnected, HostReport, LogMessageReceived, Mode
 

@@ -64,6 +64,8 @@ def test_the_metrics_of_a_healthy_solution(stage):
     assert of(measured, "switchover_vip_held") == {("host1",): 1.0, ("host2",): 0.0}
     assert of(measured, "switchover_redundancy") == {(): 1.0}
     assert of(measured, "switchover_commands_pending") == {(): 0.0}
+    assert of(measured, "switchover_journal_written") == {(): 1.0}
+    assert of(measured, "switchover_journal_events_missing") == {(): 0.0}
     assert {state for _, _, state in lit(measured, "switchover_application_state")} == {"up"}
     assert {name[-1] for name, _ in lit(measured, "switchover_application_primary")} == {"1"}
     info = {"hosts": "host1,host2", "solution": "lab", "vip": "198.51.100.10/24,2001:db8::10/64"}

@@ -29,7 +29,8 @@ from switchover.agent.configuration.load import load
 from switchover.agent.controller.agent import Agent
 from switchover.agent.controller.mlcmd_connection import MlcmdConnection, controlled_on
 from switchover.agent.controller.operator_socket import status
-from switchover.agent.history.journal import Journal, read
+from switchover.agent.history.journal import read
+from switchover.agent.history.writer import Journal
 from switchover.drivers.control.mlcmd import Mlcmd
 from switchover.fsm import (
     AnnounceVip,
@@ -263,6 +264,7 @@ def test_a_takeover_succeeds_whatever_is_wrong_with_mlcmd(on_site, behaviour: di
         harness.hosts[H1].deliver(ApplicationReported(A1, D))
         await harness.come_to_rest("no_redundancy_2", "held_2")
         assert set(harness.site.operations()) == {f"{SWITCHOVER} 102"}
+        assert harness.agent.journal.flush()
         texts = [entry.text for _, entry in read(harness.agent.configuration.agent.journal)]
         is_looked_at = any(text.startswith(("timed out", "unclear")) for text in texts)
         assert ("look at SIP_Server_2" in texts) is is_looked_at

@@ -19,8 +19,9 @@ from switchover.agent.controller.operator_socket import answer
 from switchover.agent.explain.status_text import as_text
 from switchover.agent.history.causal_chain import chain
 from switchover.agent.history.incidents import incidents, is_at_rest
-from switchover.agent.history.journal import Journal, read, replay
+from switchover.agent.history.journal import read, replay
 from switchover.agent.history.observe_mode import as_reported, without_pending
+from switchover.agent.history.writer import Journal
 from switchover.agent.lab.settings import LabSettings, configuration_text
 from switchover.agent.simulation import virtual_time
 from switchover.fsm import (
@@ -67,7 +68,12 @@ class Watched:
 class ObserverHarness:
     agent: Agent
     hosts: dict[str, Watched]
-    path: Path
+
+    @property
+    def path(self) -> Path:
+        """The journal's file, once everything so far is written."""
+        assert self.agent.journal.flush()
+        return self.agent.configuration.agent.journal
 
     def connect(self) -> None:
         """[S2] State prior to switchover."""
@@ -104,7 +110,7 @@ def observing(tmp_path: Path) -> Callable[[Callable[[ObserverHarness], Coroutine
         agent = Agent(settings, journal, connect, observe=True, clock=loop.clock)
         agent.start()
         try:
-            await scenario(ObserverHarness(agent, hosts, settings.agent.journal))
+            await scenario(ObserverHarness(agent, hosts))
         finally:
             await agent.close()
             journal.close()

@@ -16,7 +16,7 @@ from support.agent_harness import A1, A2, AgentHarness, configuration, play_in
 from switchover.agent.controller.agent import Agent
 from switchover.agent.controller.operator_client import OperatorError, ask
 from switchover.agent.controller.operator_socket import LONGEST_LINE, OperatorServer
-from switchover.agent.history.journal import Journal
+from switchover.agent.history.writer import Journal
 
 
 @pytest.fixture

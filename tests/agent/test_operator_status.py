@@ -41,6 +41,7 @@ def test_the_status_is_the_solution_as_the_agent_knows_it(play):
             "alarms": [{"name": f"{A1} primary", "state": "active"}],
             "vip": vip,
             "pending": [],
+            "journal": {"missing": 0, "not_written_since": None, "reason": ""},
         }
         assert await harness.ask(do="status") == {"ok": True, "status": whole}
         for event in (HostFellSilent(H2), HostLost(H2)):

@@ -99,9 +99,7 @@ def test_a_ticket_is_for_one_request_only(stage):
     ticket = stage.ask("GET", "/plan?to=host1").json["ticket"]
     for request in ({"to": "host2", "ticket": ticket}, {"to": "host2", "ticket": ""}, {"to": "host2", "ticket": "é"}):
         assert stage.post("/switch", request).json["changed"] is True
-    requests = [
-        entry.text for _, entry in read(stage.agent.configuration.agent.journal) if entry.text.startswith("requested")
-    ]
+    requests = [entry.text for _, entry in read(stage.journal) if entry.text.startswith("requested")]
     assert requests == []
 
 
@@ -171,7 +169,7 @@ def test_a_fault_is_shown_as_an_incident(stage):
 
     latest = stage.events(2, fault, lambda event: len(event["incidents"]) == 2 and event["incidents"][0]["is_over"])[-1]
     incident, start = latest["incidents"]
-    (whole,) = list(incidents(stage.agent.configuration.agent.journal))[1:]
+    (whole,) = list(incidents(stage.journal))[1:]
     assert incident["id"] == whole.id > start["id"]
     assert (incident["cause"], incident["outcome"]) == (whole.cause, whole.outcome)
     assert incident["is_over"] is True

@@ -11,10 +11,12 @@ from support.simulated import example, played
 from support.topologies import TAKEOVER, VOICEMAIL
 from switchover.agent.cli import main as cli
 from switchover.agent.configuration.load import load
+from switchover.agent.controller.agent import Agent
 from switchover.agent.explain.ideal_hosts import IdealHosts, hosts_of
 from switchover.agent.explain.plan import PlanError, plan
-from switchover.agent.history.journal import Journal, read, replay
+from switchover.agent.history.journal import read, replay
 from switchover.agent.history.json_format import as_json, from_json
+from switchover.agent.history.writer import Journal
 from switchover.fsm import (
     ApplicationReported,
     CommandSucceeded,
@@ -333,16 +335,22 @@ def own_configuration(directory: Path) -> Path:
     return directory / "own.toml"
 
 
+def written(agent: Agent) -> int:
+    """How many entries its journal has."""
+    assert agent.journal.flush()
+    return len(list(read(agent.configuration.agent.journal)))
+
+
 def test_the_running_agent_gives_its_state_and_does_nothing(tmp_path, capsys):
     file = own_configuration(tmp_path)
     settings = load(file)
 
     async def asked() -> list[str]:
         async with agent_at_work(settings) as (agent, hosts):
-            before, entries = agent.solution.state, len(list(read(settings.agent.journal)))
+            before, entries = agent.solution.state, written(agent)
             assert await asyncio.to_thread(cli.main, ["plan", "-c", str(file), "switch host2"]) == 0
             assert agent.solution.state == before
-            assert len(list(read(settings.agent.journal))) == entries
+            assert written(agent) == entries
             return [type(command).__name__ for host in hosts.values() for command in host.commands]
 
     assert asyncio.run(asked()) == ["AnnounceVip"]

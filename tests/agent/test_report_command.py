@@ -9,7 +9,8 @@ from support.incident_recorder import Recorder, fail
 from support.read_report import assert_sound
 from support.topologies import TAKEOVER
 from switchover.agent.cli.main import main
-from switchover.agent.history.journal import Journal, start_entry
+from switchover.agent.history.journal import start_entry
+from switchover.agent.history.writer import Journal
 from switchover.fsm import ApplicationReported, Mode
 
 

@@ -25,7 +25,7 @@ from switchover.agent.history.causal_chain import (
     chain,
     gives,
 )
-from switchover.agent.history.incidents import Incident, incidents
+from switchover.agent.history.incidents import Incident, brief, incidents
 from switchover.agent.history.wording import (
     event_in_words,
     guard_in_words,
@@ -380,7 +380,7 @@ def test_the_journal_is_the_configured_one(journal, capsys, tmp_path):
 def test_all_incidents_are_listed_one_per_line(journal, capsys):
     assert cli.main(["why", "--all", "--journal", str(journal)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines == [as_line(incident) for incident in incidents(journal)]
+    assert lines == [as_line(brief(incident)) for incident in incidents(journal)]
     assert re.fullmatch(
         r" *2  2000-01-01 \d\d:\d\d:\d\d\.000[+-]\d{4}  SIP_Server_1: it runs  =>  SIP Server: unknown -> host1; .*",
         lines[0],

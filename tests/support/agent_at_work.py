@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from attrs import define, field
 from switchover.agent.configuration.settings import Configuration, PairKind
 from switchover.agent.controller.agent import Agent
 from switchover.agent.controller.operator_socket import OperatorServer
-from switchover.agent.history.journal import Journal
+from switchover.agent.history.writer import Journal
 from switchover.fsm import (
     ApplicationReported,
     CommandSucceeded,
@@ -56,7 +57,9 @@ class WillingHost:
 
 
 @asynccontextmanager
-async def agent_at_work(settings: Configuration) -> AsyncIterator[tuple[Agent, dict[str, WillingHost]]]:
+async def agent_at_work(
+    settings: Configuration, open_journal: Callable[[Path], Journal] = Journal
+) -> AsyncIterator[tuple[Agent, dict[str, WillingHost]]]:
     """The agent, in the state prior to switchover of [S1] and [S2], and the connections to its hosts by their names."""
     hosts: dict[str, WillingHost] = {}
 
@@ -64,7 +67,7 @@ async def agent_at_work(settings: Configuration) -> AsyncIterator[tuple[Agent, d
         hosts[name] = WillingHost(name, _modes_on(name, settings), deliver)
         return hosts[name]
 
-    journal = Journal(settings.agent.journal)
+    journal = open_journal(settings.agent.journal)
     agent = Agent(settings, journal, connect)
     operators = OperatorServer(agent)
     await operators.start()

@@ -26,7 +26,12 @@ class AgentHarness:
     agent: Agent
     hosts: dict[str, WillingHost]
     path: Path
-    journal: Path
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file, once everything so far is written."""
+        assert self.agent.journal.flush()
+        return self.agent.configuration.agent.journal
 
     async def ask(self, **request: object) -> dict[str, Any]:
         return await asyncio.to_thread(ask, self.path, request)
@@ -79,6 +84,6 @@ def play_in(
     async def run() -> None:
         settings = configured(directory)
         async with agent_at_work(settings) as (agent, hosts):
-            await scenario(AgentHarness(agent, hosts, settings.agent.socket, settings.agent.journal))
+            await scenario(AgentHarness(agent, hosts, settings.agent.socket))
 
     asyncio.run(asyncio.wait_for(run(), 60))

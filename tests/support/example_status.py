@@ -34,6 +34,7 @@ STATUS: dict[str, Any] = {
     "alarms": [{"name": "SIP_Server_1 primary", "state": "active"}, {"name": "old", "state": "rearmed"}],
     "vip": {"state": "held_1", "addresses": ["198.51.100.10/24"]},
     "pending": ["announce_vip host1"],
+    "journal": {"missing": 0, "not_written_since": None, "reason": ""},
 }
 
 

@@ -4,14 +4,12 @@ from pathlib import Path
 
 from switchover.agent.history.incidents import Incident, incidents
 from switchover.agent.history.journal import (
-    DECISION,
     REFUSED,
     Entry,
-    Journal,
-    command_entry,
-    event_entry,
+    Handled,
     start_entry,
 )
+from switchover.agent.history.writer import Journal
 from switchover.fsm import (
     AnnounceVip,
     ApplicationReported,
@@ -32,7 +30,7 @@ from switchover.fsm import (
     SwitchoverRequested,
     Topology,
 )
-from switchover.fsm.records import describe_command, describe_event, describe_step
+from switchover.fsm.records import describe_event
 
 from support.topologies import TAKEOVER
 
@@ -55,9 +53,17 @@ class Recorder:
 
     def happens(self, at_ms: float, event: Event) -> None:
         before, commands = self.solution.state, self.solution.handle(event)
-        decisions = [Entry(DECISION, describe_step(step)) for step in self.solution.steps]
-        written = [command_entry(describe_command(command), command) for command in commands]
-        self._write(at_ms, [event_entry(describe_event(event, before.pending), event), *decisions, *written])
+        text, number = describe_event(event, before.pending), self._journal.next_number
+        states = before, self.solution.state, self.solution.topology
+        stamps = number, *_times(at_ms), text
+        self._journal.record(Handled(*stamps, event, self.solution.steps, commands, *states, run=1))
+        assert self._journal.flush()
+
+    def leaves_out(self, events: int, event: Event) -> None:
+        """The journal cannot keep up: the event is handled and, with others, not written."""
+        self.solution.handle(event)
+        journal = self._journal
+        journal._next, journal._left_out = journal.next_number + 4 * events, events
 
     def done(self, at_ms: float, kind: type[HostCommand]) -> None:
         self.happens(at_ms, CommandSucceeded(self._pending_id(kind)))
@@ -76,10 +82,15 @@ class Recorder:
         return next(command.id for command in self.solution.state.pending if isinstance(command, kind))
 
     def _write(self, at_ms: float, entries: list[Entry]) -> None:
-        self._journal.write(entries, BEGAN_NS + int(at_ms * 1e6), 10**12 + int(at_ms * 1e6))
+        self._journal.write(entries, *_times(at_ms))
+        assert self._journal.flush()
 
     def close(self) -> None:
         self._journal.close()
+
+
+def _times(at_ms: float) -> tuple[int, int]:
+    return BEGAN_NS + int(at_ms * 1e6), 10**12 + int(at_ms * 1e6)
 
 
 def fail(recorder: Recorder) -> None:

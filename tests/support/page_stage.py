@@ -90,6 +90,11 @@ class PageStage:
         return self.stage._agent
 
     @property
+    def journal(self) -> Path:
+        """The agent's journal, once everything so far is written."""
+        return self.stage.journal
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.settings.port}"
 
