@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..configuration.load import Configuration, load
 from ..history.incidents import Brief, Incident
-from ..history.index import all_in_brief, find
+from ..history.index import account, all_in_brief
 from ..history.journal import read
 from ..report.analysis import journal_lines
 from ..report.document import Site, document
@@ -23,14 +23,21 @@ def run_report(options: argparse.Namespace) -> int:
     """
     configuration = None if options.journal and not Path(options.config).exists() else load(options.config)
     journal = Path(options.journal) if options.journal or not configuration else configuration.agent.journal
-    incident = find(journal, options.incident)
-    if incident is None:
+    found = account(journal, options.incident)
+    if found is None:
         known = all_in_brief(journal)
         if not known:
             print(f"switchover: no incident in {journal}", file=sys.stderr)
             return _NOT_OK
         print(f"switchover: no incident {options.incident} in {journal}; there are {_ids(known)}", file=sys.stderr)
         return _BAD_INPUT
+    incident = found.incident
+    if found.recorded:
+        version = found.written_by.get("version", "unknown")
+        why = f"incident {found.brief.id} was decided otherwise by version {version} than this one would decide"
+        print(f"switchover: {why}; `switchover why {found.brief.id}` shows what was recorded", file=sys.stderr)
+    if incident is None:
+        return _NOT_OK
     lines = journal_lines(incident, read(journal, incident.id - 1))
     return _write(document(incident, _site(incident, configuration), lines), incident, options.output)
 

@@ -12,28 +12,49 @@ from attrs import asdict
 
 from ...fsm import SolutionState, Topology
 from ..configuration.load import load
+from ..controller.operator_client import OperatorError, ask
+from ..history import journal
 from ..history.causal_chain import COMMAND, DECISION, OBSERVED, RESULT, ChainLink, chain
 from ..history.incidents import Brief, Incident, brief, has_redundancy
-from ..history.index import all_in_brief, find
+from ..history.index import Account, account, all_in_brief
+from ..history.journal import Entry
 from ..history.wording import what_is_missing
 from .meanings import PAIR, VIP, fact_of
+from .status_text import journal_in_words
 
 _DONE, _BAD_INPUT = 0, 2
+
+WITHIN_S = 2.0
+"""How long to wait for an answer of the agent, in seconds."""
 
 
 def run_why(options: argparse.Namespace) -> int:
     """Print one incident, or all of them in a line each; returns the exit status."""
-    journal = Path(options.journal) if options.journal else load(options.config).agent.journal
+    if options.journal:
+        path = Path(options.journal)
+    else:
+        settings = load(options.config).agent
+        path = settings.journal
+        if missing := _what_is_not_written(settings.socket):
+            print(f"switchover: {missing}: what happened since then may not be shown", file=sys.stderr)
     if options.all:
-        known = all_in_brief(journal)
+        known = all_in_brief(path)
         print(json.dumps([_summary(each) for each in known], indent=2) if options.json else _overview(known))
         return _DONE
-    incident = find(journal, options.incident)
-    if incident is None:
-        print(f"switchover: {_unknown(options.incident, all_in_brief(journal))}", file=sys.stderr)
+    found = account(path, options.incident)
+    if found is None:
+        print(f"switchover: {_unknown(options.incident, all_in_brief(path))}", file=sys.stderr)
         return _BAD_INPUT
-    print(json.dumps(as_json(incident), indent=2) if options.json else as_text(incident))
+    print(json.dumps(account_as_json(found), indent=2) if options.json else account_as_text(found))
     return _DONE
+
+
+def _what_is_not_written(socket: Path) -> str:
+    """What the agent says is wrong with its journal; empty if nothing is, or no agent answers."""
+    try:
+        return journal_in_words(ask(socket, {"do": "status"}, WITHIN_S)["status"])
+    except (OperatorError, LookupError):
+        return ""
 
 
 def _unknown(number: int | None, known: Sequence[Brief]) -> str:
@@ -51,6 +72,46 @@ def as_line(incident: Brief) -> str:
 
 def _overview(known: Sequence[Brief]) -> str:
     return "\n".join(map(as_line, known)) or "no incident"
+
+
+def account_as_text(found: Account) -> str:
+    """An incident for people: as this program decides, or as it was recorded if another one decided otherwise."""
+    if found.incident is not None and not found.recorded:
+        return as_text(found.incident)
+    known = found.brief
+    state, version = "over" if known.is_over else "going on", found.written_by.get("version", "unknown")
+    lines = [
+        f"incident {known.id}, {_time(known.wall_ns)}, {state} after {known.took_ms:.1f} ms",
+        f"  cause    {known.cause}",
+        f"  outcome  {known.outcome}",
+        f"  journal  version {version} decided otherwise than this one would; below is what was recorded",
+        "",
+        *(_recorded_line(entry, found.recorded[0][1].mono_ns) for _, entry in found.recorded),
+    ]
+    return "\n".join(lines)
+
+
+def _recorded_line(entry: Entry, began_ns: int) -> str:
+    blank = " " * 16
+    match entry.kind:
+        case kind if kind == journal.DECISION:
+            return f"{blank}{entry.text}"
+        case kind if kind == journal.COMMAND:
+            return f"{blank}  => {entry.text}"
+        case _:
+            return f"{(entry.mono_ns - began_ns) / 1e6:>9.1f} ms  {entry.text}"
+
+
+def account_as_json(found: Account) -> dict[str, Any]:
+    """An incident for programs; `recorded` instead of the chain if another program decided otherwise."""
+    if found.incident is not None and not found.recorded:
+        return as_json(found.incident)
+    began_ns = found.recorded[0][1].mono_ns
+    recorded = [
+        {"at_ms": (entry.mono_ns - began_ns) / 1e6, "kind": entry.kind, "text": entry.text}
+        for _, entry in found.recorded
+    ]
+    return {**_summary(found.brief), "written_by": dict(found.written_by), "recorded": recorded}
 
 
 def as_text(incident: Incident) -> str:

@@ -28,10 +28,14 @@ from ...fsm import (
 )
 from .json_format import CONVERTER, as_json, from_json
 from .observe_mode import NOBODY_DID_IT, as_reported, without_pending
+from .origin import origin
 
 _OBSERVES = "observes"  # beside the topology of an agent that only observes
 
 _FIRST_ID = "first_id"  # likewise: the id of its first command
+
+WRITTEN_BY = "written_by"
+"""Beside a start and a snapshot: which program decided what follows (see `origin`)."""
 
 SNAPSHOT_EVERY = 1000
 """After how many events the state is stored again."""
@@ -123,7 +127,7 @@ def start_entry(topology: Topology, *, observe: bool = False, first_id: int = 1)
 
     Its commands are numbered from `first_id` on.
     """
-    data = CONVERTER.unstructure(topology) | {_FIRST_ID: first_id}
+    data = CONVERTER.unstructure(topology) | {_FIRST_ID: first_id, WRITTEN_BY: origin()}
     if not observe:
         return Entry(START, "the agent starts", json.dumps(data))
     return Entry(START, "the agent starts, observing: nothing is done", json.dumps(data | {_OBSERVES: True}))
@@ -131,7 +135,9 @@ def start_entry(topology: Topology, *, observe: bool = False, first_id: int = 1)
 
 def snapshot(topology: Topology, state: SolutionState, run: int, *, observe: bool = False, missing: int = 0) -> str:
     """The state before an entry, as it is stored beside it, and how many events are missing before that entry."""
-    return json.dumps(as_json(topology, state) | {"run": run, _OBSERVES: observe, "missing": missing})
+    return json.dumps(
+        as_json(topology, state) | {"run": run, _OBSERVES: observe, "missing": missing, WRITTEN_BY: origin()}
+    )
 
 
 def event_entry(text: str, event: Event) -> Entry:

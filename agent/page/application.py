@@ -31,8 +31,8 @@ from starlette.types import ASGIApp
 from ..configuration.settings import Configuration
 from ..controller.feed import Feed
 from ..controller.operator_client import OperatorError
-from ..explain.why import as_text
-from ..history.index import find
+from ..explain.why import account_as_text
+from ..history.index import account
 from ..history.journal import JournalError
 from .access import SESSION_S, Access
 from .connection import AgentConnection
@@ -242,8 +242,8 @@ class Page:
 
 def _explained(journal: Path, number: int) -> str | None:
     """An incident as `switchover why` has it; None if it is not known. Raises `JournalError`."""
-    found = find(journal, number, in_index=True)
-    return None if found is None else as_text(found)
+    found = account(journal, number, in_index=True)
+    return None if found is None else account_as_text(found)
 
 
 async def _body(request: Request) -> bytes:

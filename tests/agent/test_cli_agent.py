@@ -5,6 +5,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -19,6 +20,7 @@ from switchover.agent.configuration.examples import example_text
 from switchover.agent.configuration.load import load
 from switchover.agent.controller.agent import Agent
 from switchover.agent.history.journal import read
+from switchover.agent.history.writer import JournalHealth
 from switchover.fsm import ApplicationReported, Mode
 
 
@@ -239,5 +241,22 @@ def test_a_closed_output_pipe_causes_no_traceback(on_site, file):
         finally:
             os.close(writing)
         assert (done.returncode, done.stderr) == (1, b"")
+
+    on_site(scenario)
+
+
+def test_why_says_that_the_latest_events_are_not_in_the_journal(on_site, monkeypatch):
+    async def scenario(site: Site) -> None:
+        assert (await site.run("why"))[2] == ""
+        monkeypatch.setattr(type(site.agent.journal), "health", JournalHealth(3, 4, 10**18, "disk is full"))
+        status, output, errors = await site.run("why")
+        assert status == 0
+        assert output.startswith("incident ")
+        assert re.fullmatch(
+            r"switchover: journal: not written since 2001-09-\d\d \S+, 7 events missing \(disk is full\):"
+            r" what happened since then may not be shown\n",
+            errors,
+        )
+        assert "; journal: not written since " in (await site.run("status"))[1].splitlines()[0]
 
     on_site(scenario)

@@ -1,6 +1,7 @@
 """The index of incidents: one is found without the others, and is the same as if the whole journal were read."""
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from switchover.agent.cli.main import main
 from switchover.agent.explain.why import as_json
 from switchover.agent.history import rows
 from switchover.agent.history.incidents import EVENTS_KEPT, EVENTS_READ, Tracker, brief, incidents
-from switchover.agent.history.index import all_in_brief, find
+from switchover.agent.history.index import account, all_in_brief, find
 from switchover.agent.history.journal import replay
+from switchover.agent.history.origin import origin
 from switchover.fsm import ApplicationReported, CommandSucceeded, Mode
 
+OTHER = "SIP Server stays as_it_was on anything: old words"
 A1, A2 = "SIP_Server_1", "SIP_Server_2"
 
 
@@ -84,6 +87,49 @@ def test_a_reader_goes_on_after_a_gap_and_mentions_it(recorder, capsys):
     assert lines == [
         "  journal  3 events are missing, at least: not written when it happened; the agent's log has what was done"
     ]
+
+
+def test_what_is_told_is_what_was_recorded_if_other_tables_decided(recorder, capsys):
+    """After an upgrade, a replay would decide otherwise than the agent did then."""
+    fail_and_return(recorder, times=2)
+    latest = find(recorder.path)
+    with contextlib.closing(sqlite3.connect(recorder.path)) as database:
+        database.execute("UPDATE journal SET text = ? WHERE kind = 'decision' AND id > ?", (OTHER, latest.id))
+        database.commit()
+    found = account(recorder.path)
+    assert found.brief == brief(latest)
+    assert found.written_by == origin()
+    assert main(["why", "--journal", str(recorder.path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        f"  journal  version {origin()['version']} decided otherwise than this one would; below is what was recorded"
+        in lines
+    )
+    assert "                SIP Server stays as_it_was on anything: old words" in lines
+    assert main(["why", "--json", "--journal", str(recorder.path)]) == 0
+    recorded = json.loads(capsys.readouterr().out)["recorded"]
+    assert [each["kind"] for each in recorded[:2]] == ["event", "decision"]
+
+
+def test_other_words_for_the_same_decision_are_no_other_decision(recorder):
+    fail_and_return(recorder, times=2)
+    with contextlib.closing(sqlite3.connect(recorder.path)) as database:
+        database.execute("UPDATE journal SET text = replace(text, ': it failed', ': it broke')")
+        database.commit()
+    assert not account(recorder.path).recorded
+
+
+def test_an_incident_that_cannot_be_replayed_is_told_as_recorded(recorder, capsys):
+    fail_and_return(recorder, times=2)
+    latest = find(recorder.path)
+    with contextlib.closing(sqlite3.connect(recorder.path)) as database:
+        database.execute("UPDATE journal SET data = replace(data, 'Application', 'Gone') WHERE kind = 'event'")
+        database.commit()
+    found = account(recorder.path)
+    assert (found.incident, found.brief) == (None, brief(latest))
+    assert found.recorded[0][0] == latest.id
+    assert main(["report", "--journal", str(recorder.path), "-c", "missing"]) == 1
+    assert f"`switchover why {latest.id}` shows what was recorded" in capsys.readouterr().err
 
 
 def test_an_incident_without_end_is_kept_in_part(recorder):

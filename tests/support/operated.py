@@ -33,7 +33,7 @@ class Operated:
     def __init__(self, place: Path, what: str) -> None:
         self._example, *self._acts = what.split("; ")
         self._place = place
-        self._one_thread = ThreadPoolExecutor(max_workers=1)  # the journal's connection belongs to a thread
+        self._one_thread = ThreadPoolExecutor(max_workers=1)  # the loop belongs to a thread
         self._paths = {
             "journal": place / "var" / "lib" / "switchover" / "journal.sqlite",
             "socket": place / "run" / "switchover" / "agent.sock",
