@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from switchover.agent.controller import agent, clients, followers, operator_socket
 from switchover.agent.daemons import log_writer
+from switchover.agent.history import incidents, writer
 from switchover.agent.host import lca
 from switchover.agent.page import access, application, connection, guard, helpers, server
 from switchover.drivers.control import processes, programs
@@ -42,6 +43,11 @@ VALUES = {
     "look at the SCS's log, at the spool": f"every {log.LOOK_EVERY_MS} ms, every {spool.LOOK_EVERY_S:g} s",
     "line of the SCS's log": f"{records.LONGEST_LINE // KIB} KiB",
     "incidents that the agent keeps": f"{agent.INCIDENTS_KEPT}",
+    "events of an incident that the agent keeps": f"{incidents.EVENTS_KEPT}",
+    "events of an incident that `switchover why` shows": f"{incidents.EVENTS_READ}",
+    "events that wait for the journal": f"{writer.BOUND}",
+    "what the agent waits for the journal's file": f"{writer.OPEN_WITHIN_S:g} s at the start, "
+    f"{writer.CLOSE_WITHIN_S:g} s at the end",
     "connections to the page, streams": f"{server.CONNECTIONS}, {application.STREAMS}",
     "requests to the page": f"{guard.PER_S:g} per second",
     "login on the page": f"{access.SESSION_S // 3600} h",
