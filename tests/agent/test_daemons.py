@@ -137,6 +137,7 @@ def test_a_second_lca_is_refused_and_leaves_the_first_one_s_vip_alone(site):
     lca = site.start("lca", "host1")
     site.start("agent")
     until(lambda: site.states() == ("connected", "peer_lost_1", "owed_1"))
+    until(lambda: "done enable_vip host1" in site.events())  # the journal is written a little later
     count = len(site.events())
     status, output = site.run("lca", "host1")
     assert status == 1
