@@ -195,7 +195,7 @@ def test_a_missing_start_command_is_journalled(site):
     until(lambda: site.states()[0] == "connected")
     status, *texts = site.run("start", A1)
     assert (status, f"start {A1} failed" in str(texts)) == (1, True)
-    assert "add start or ocf to its member in the configuration" in " ".join(site.events())
+    until(lambda: "add start or ocf to its member in the configuration" in " ".join(site.events()))
 
 
 # Log messages

@@ -16,7 +16,7 @@ from switchover.fsm import ALARM, APPLICATION, LINK, PAIR, PLACEMENT, VIP
 from switchover.fsm.tables.table import Table
 
 LONGEST = {"README.md": 180}
-LONGEST_OTHERWISE = 270
+LONGEST_OTHERWISE = 300
 MACHINES = {
     "Host link": LINK,
     "Application": APPLICATION,
