@@ -368,7 +368,7 @@ def test_a_restarted_agent_adopts_anew_and_its_journal_replays_from_each_start(p
     assert (first.pairs[0].state, first.vip, first.pending) == ("redundant_1", "held_1", ())
 
 
-def test_a_late_answer_to_an_agent_that_was_killed_is_not_taken_for_one_to_its_successor(play):
+def test_a_late_answer_to_a_killed_agent_is_not_taken_for_its_successor_s(play):
     """A host goes on with a command of an agent that was killed, and answers the next one."""
     given: list[Promote] = []
 
@@ -448,7 +448,7 @@ def test_an_agent_goes_on_without_its_spool_and_its_log(play, eventually, tmp_pa
             await eventually(
                 lambda: sum("goes on without this source of log messages: the " in m for m in caplog.messages) == 2
             )
-        assert "the log " in caplog.messages[-1]
+        assert any(": the log " in message for message in caplog.messages)
         harness.agent.switch(A2)
         assert [type(command) for command, _ in harness.hosts[H1].sent] == [AnnounceVip, Demote]
 

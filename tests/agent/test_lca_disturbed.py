@@ -218,9 +218,7 @@ def test_a_change_of_which_the_kernel_says_nothing_is_reported_too(host, with_lc
 # Calls that do not come back, and faults of the program
 
 
-def test_a_command_that_hangs_in_the_kernel_is_answered_and_its_late_effect_is_reported(
-    host, with_lca, eventually, monkeypatch
-):
+def test_a_command_that_hangs_is_answered_and_its_late_effect_is_reported(host, with_lca, eventually, monkeypatch):
     answer = threading.Event()
 
     class BusyKernel(Netlink):

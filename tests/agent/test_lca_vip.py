@@ -237,9 +237,7 @@ class SlowAddresses(NetlinkAddresses):
         await asyncio.sleep(1000)
 
 
-def test_a_vip_whose_command_timed_out_before_the_announcement_is_announced_after_it(
-    wired, listener, with_lca, eventually
-):
+def test_a_vip_whose_command_timed_out_unannounced_is_announced_later(wired, listener, with_lca, eventually):
     """The deadline ended the command between the two steps, and the core takes a VIP that is here for announced."""
     host, _ = wired
     announced: list[object] = []

@@ -28,7 +28,8 @@ def file(tmp_path, recorder) -> Path:
     text = (
         file.read_text()
         .replace("/var/lib/switchover/journal.sqlite", str(recorder.path))
-        .replace("#journal", "journal")
+        .replace("#journal =", "journal =")
+        .replace("#settle_ms = 2500", "settle_ms = 1000")
     )
     file.write_text(text)
     return file

@@ -95,7 +95,7 @@ def _look() -> None:
         screen.press(Keys.ENTER)
         screen.until(lambda: browser.find_element(By.ID, "confirm").is_enabled())
         browser.find_element(By.ID, "confirm").click()
-        for words in ("on host1, and every", "host1 is lost"):
+        for words in ("on host1, and every", "host1 is lost and may hold"):
             print(json.dumps(screen.shows("#whole", words)), flush=True)
     finally:
         browser.quit()
