@@ -250,12 +250,29 @@ def _add_questions(
     plan.add_argument("--journal", metavar="FILE", help="start from the end of this journal; no agent is asked")
     simulate = add(
         "simulate",
-        lazily("simulation.simulate", "run_simulate"),
-        "play a script of faults on simulated hosts, in virtual time",
+        lazily("cli.simulate", "run_simulate"),
+        "play a script of faults, or faults by chance, on simulated hosts, in virtual time",
         "switchover simulate switchover.toml faults.txt",
     )
     simulate.add_argument("file", help="the configuration")
-    simulate.add_argument("scenario", help="a script of faults: one per line, each with its time in ms")
+    simulate.add_argument("scenario", nargs="?", help="a script of faults: one per line, each with its time in ms")
+    simulate.add_argument(
+        "--seeds", type=int, metavar="N", help="instead: real agents and LCAs under faults by chance, N times"
+    )
+    simulate.add_argument("--first-seed", type=int, default=1, metavar="K", help="the first seed; default: 1")
+    simulate.add_argument(
+        "--minutes", type=float, default=2.0, metavar="M", help="for how long faults happen to each; default: 2"
+    )
+    simulate.add_argument(
+        "--with",
+        dest="with_kinds",
+        action="append",
+        default=[],
+        metavar="KIND",
+        help="with a kind of fault that shows a known fault of the programs",
+    )
+    simulate.add_argument("--without", action="append", default=[], metavar="KIND", help="without a kind of fault")
+    simulate.add_argument("--records", metavar="DIRECTORY", help="keep the record of each failure there")
     simulate.add_argument("--journal", metavar="FILE", help="write the journal to it, for `switchover why`")
     report = configured(
         add(

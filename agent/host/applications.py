@@ -14,7 +14,6 @@ the command. A mode that changed without a command is reported to the agent.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -23,6 +22,7 @@ from attrs import define, field
 from ...drivers.control.applications import Action, ApplicationControl, CommandControl
 from ...drivers.control.ocf import OcfControl
 from ...drivers.control.processes import LOOK_AGAIN_MS, ProcessWatch
+from ...drivers.control.programs import Run
 from ...drivers.errors import DriverError, ExitStatusError, UnreadableError
 from ...fsm import (
     ApplicationReported,
@@ -35,6 +35,7 @@ from ...fsm import (
 )
 from ...fsm.commands import ApplicationCommand
 from ..configuration.settings import Member, PairKind
+from .system import System
 
 LOG = logging.getLogger("switchover.lca")
 
@@ -57,6 +58,7 @@ class Application:
         deadline_ms: int,
         report: Callable[[ApplicationReported], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        system: System,
     ) -> None:
         self.name = member.application
         self.mode = Mode.DOWN
@@ -71,8 +73,10 @@ class Application:
         self._running = Mode.UP if kind is PairKind.MONITORED else Mode.BACKUP
         self._unchangeable = _why_unchangeable(member, kind)
         tells_mode = not self._unchangeable
-        self._control = _control_of(member, tells_mode, self._running)
-        self._process = ProcessWatch(self.name, member.pidfile, self._process_changed) if member.pidfile else None
+        self._control = _control_of(member, tells_mode, self._running, system.run)
+        self._process = (
+            ProcessWatch(self.name, member.pidfile, self._process_changed, system.processes) if member.pidfile else None
+        )
         # With a pidfile, only the mode is asked for, and only if there is a command or an agent to ask.
         self._asked = self._process is None or (tells_mode and (member.status is not None or member.ocf is not None))
         self._reported = Mode.DOWN
@@ -118,7 +122,9 @@ class Application:
 
     def primary_for_ms(self) -> int | None:
         """How long it has been primary, in milliseconds since it was promoted; None if this LCA did not promote it."""
-        return None if self._primary_since is None else round((time.monotonic() - self._primary_since) * 1000)
+        if self._primary_since is None:
+            return None
+        return round((asyncio.get_running_loop().time() - self._primary_since) * 1000)
 
     def _pause_looks(self) -> None:
         """Stop polling, even in the middle of a look: something more urgent is to be done."""
@@ -294,7 +300,7 @@ class Application:
             await self._confirm(mode, deadline_ms)
             self._set_mode(mode)
             if mode is Mode.PRIMARY:
-                self._primary_since = time.monotonic()
+                self._primary_since = asyncio.get_running_loop().time()
         self._reported = mode
 
     async def _confirm(self, wanted: Mode, deadline_ms: int) -> None:
@@ -338,13 +344,13 @@ def _why_unchangeable(member: Member, kind: PairKind) -> str:
     return ""
 
 
-def _control_of(member: Member, tells_mode: bool, running: Mode) -> ApplicationControl:
+def _control_of(member: Member, tells_mode: bool, running: Mode, run: Run) -> ApplicationControl:
     if member.ocf is not None:
-        return OcfControl(member.ocf, member.application, tells_mode, member.look_every_ms)
+        return OcfControl(member.ocf, member.application, tells_mode, member.look_every_ms, run)
     commands = {
         Action.START: member.start,
         Action.STOP: member.stop,
         Action.PROMOTE: member.to_primary,
         Action.DEMOTE: member.to_backup,
     }
-    return CommandControl(member.application, commands, member.status, tells_mode, running)
+    return CommandControl(member.application, commands, member.status, tells_mode, running, run)

@@ -40,6 +40,7 @@ from ...fsm.events import CommandResult, CommandTimedOut
 from ...fsm.records import describe_command
 from ..configuration.settings import Configuration, Host
 from .applications import Application
+from .system import System
 
 T = TypeVar("T")
 
@@ -69,14 +70,21 @@ class Lca:
     """
 
     def __init__(
-        self, configuration: Configuration, host: Host, addresses: VirtualIp, *, observe: bool = False
+        self,
+        configuration: Configuration,
+        host: Host,
+        addresses: VirtualIp,
+        *,
+        observe: bool = False,
+        system: System | None = None,
     ) -> None:
+        system = system or System()
         vip = [str(address) for address in configuration.vip.addresses]
         self._host = host.name
         self._addresses = addresses
         self._observes = observe
-        self._announcer = Announcer(host.interface, vip, configuration.vip.announce)
-        self._claims = ClaimWatch(host.interface, vip, self._claimed)
+        self._announcer = Announcer(host.interface, vip, configuration.vip.announce, system.kernel)
+        self._claims = ClaimWatch(host.interface, vip, self._claimed, system.kernel)
         self._agent: AgentConnection | None = None
         self._vip_held = False
         self._is_disputed = False
@@ -87,11 +95,11 @@ class Lca:
         self._mac = ""
         self._vip_lane = asyncio.Lock()
         self._network_changed = asyncio.Event()
-        self._network = NetworkWatch(self._network_changed.set)
+        self._network = NetworkWatch(self._network_changed.set, system.kernel)
         self._warned: dict[str, str] = {}
         self._deadline_ms = deadline_ms = configuration.solution.command_deadline_ms
         self._applications = {
-            member.application: Application(member, pair.kind, deadline_ms, self._send, self._spawn)
+            member.application: Application(member, pair.kind, deadline_ms, self._send, self._spawn, system)
             for pair in configuration.pairs
             for member in pair.members
             if member.host == host.name

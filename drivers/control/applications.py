@@ -53,6 +53,7 @@ class CommandControl:
     status: Sequence[str] | None
     tells_mode: bool
     running: Mode
+    run: control.Run = control.run
 
     async def act(self, action: Action, deadline_ms: int) -> None:
         """See `ApplicationControl`. Raises `DriverError` if no command is configured for the action."""
@@ -60,13 +61,13 @@ class CommandControl:
         if command is None:
             what = f"{self.application} has no command for this: add {action} or ocf to its member in the configuration"
             raise DriverError(what)
-        await control.check(command, deadline_ms)
+        control.require_success(command, await self.run(command, deadline_ms, leave_running=True))
 
     async def look(self, deadline_ms: int) -> Mode:
         """See `ApplicationControl`. An exit status other than 0 means that the application does not work."""
         if self.status is None:
             raise UnreadableError(f"{self.application} has no status command")
-        completed, asked = await control.run(self.status, deadline_ms), control.command_line(self.status)
+        completed, asked = await self.run(self.status, deadline_ms), control.command_line(self.status)
         if completed.status < 0:
             raise UnreadableError(f"{asked} was killed by signal {-completed.status}")
         control.require_success(self.status, completed)

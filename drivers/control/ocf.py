@@ -73,6 +73,7 @@ class OcfControl:
     application: str
     promotable: bool
     look_every_ms: int
+    run: control.Run = control.run
 
     async def act(self, action: Action, deadline_ms: int) -> None:
         """See `ApplicationControl`. A primary is demoted before it is stopped, as Pacemaker does and agents expect."""
@@ -98,7 +99,7 @@ class OcfControl:
     async def _run(self, action: str, deadline_ms: int) -> control.Completed:
         environment = self._environment(action, deadline_ms)
         leave_running = action != "monitor"
-        return await control.run(
+        return await self.run(
             self._command(action), deadline_ms, environment, _OUTPUT_LIMIT, leave_running=leave_running
         )
 

@@ -19,6 +19,7 @@ import select
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from attrs import frozen
 
@@ -32,12 +33,32 @@ LOG = logging.getLogger(__name__)
 
 
 @frozen
-class _PidFile:
+class PidFile:
     """A pidfile as it was written once."""
 
     pid: int
     inode: int
     changed_ns: int
+
+
+class Processes(Protocol):
+    """The processes of a host, and their pidfiles."""
+
+    def read(self, pidfile: Path) -> PidFile | None:
+        """The current pidfile; None if it does not exist or does not begin with a process number."""
+        ...
+
+    def open_living(self, pid: int) -> int | None:
+        """A descriptor that becomes readable when this process dies; None if it does not live. Raises `OSError`."""
+        ...
+
+    def start_of(self, pid: int) -> float | None:
+        """When a process started, in seconds since the epoch by the current clock; None if that cannot be known."""
+        ...
+
+    def close(self, pidfd: int) -> None:
+        """Close such a descriptor."""
+        ...
 
 
 class ProcessWatch:
@@ -48,11 +69,14 @@ class ProcessWatch:
     child of this one; a zombie counts as dead.
     """
 
-    def __init__(self, name: str, pidfile: Path, on_change: Callable[[bool], None]) -> None:
+    def __init__(
+        self, name: str, pidfile: Path, on_change: Callable[[bool], None], processes: Processes | None = None
+    ) -> None:
+        self._processes = processes or LINUX
         self.name = name
         self._path = pidfile
         self._on_change = on_change
-        self._disproved: _PidFile | None = None
+        self._disproved: PidFile | None = None
         self._pidfd: int | None = None
         self._timer: asyncio.Handle | None = None
         self._warned = ""
@@ -79,7 +103,7 @@ class ProcessWatch:
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_AGAIN_MS / 1000, self._look_again)
-        found = _read(self._path)
+        found = self._processes.read(self._path)
         if found is None or found == self._disproved:
             return
         try:
@@ -94,16 +118,16 @@ class ProcessWatch:
             self._timer.cancel()
             self._loop.add_reader(self._pidfd, self._died, found)
 
-    def _process_of(self, pidfile: _PidFile) -> int | None:
+    def _process_of(self, pidfile: PidFile) -> int | None:
         """A pidfd of the process that wrote this pidfile, or for which it was written; None if it does not live."""
-        pidfd = _open_living(pidfile.pid)
+        pidfd = self._processes.open_living(pidfile.pid)
         if pidfd is None:
             return None
-        started = _start_of(pidfile.pid)
+        started = self._processes.start_of(pidfile.pid)
         late_s = 0.0 if started is None else started - pidfile.changed_ns / 1e9
         if late_s <= START_TOLERANCE_S:
             return pidfd
-        os.close(pidfd)
+        self._processes.close(pidfd)
         LOG.warning(
             "%s is stale, so %s counts as down: process %d started %.0f s after the file was written",
             *(self._path, self.name, pidfile.pid, late_s),
@@ -121,7 +145,7 @@ class ProcessWatch:
         if self.running:
             self._on_change(True)
 
-    def _died(self, pidfile: _PidFile) -> None:
+    def _died(self, pidfile: PidFile) -> None:
         self._let_go()
         self._disproved = pidfile
         self._timer = self._loop.call_soon(self._look_again)
@@ -130,49 +154,57 @@ class ProcessWatch:
     def _let_go(self) -> None:
         if self._pidfd is not None:
             self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
+            self._processes.close(self._pidfd)
             self._pidfd = None
 
 
-def _read(path: Path) -> _PidFile | None:
-    """The current pidfile; None if it does not exist or does not begin with a process number."""
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            first_line = file.read(64).split(b"\n")[0].strip()
-    except OSError:
-        return None  # it does not exist (yet), or cannot be read: down either way
-    if not first_line.isdigit():
-        return None
-    return _PidFile(int(first_line), status.st_ino, status.st_mtime_ns)
+class Linux:
+    """The processes of this machine (see `Processes`)."""
 
+    def read(self, pidfile: Path) -> PidFile | None:
+        """The current pidfile; None if it does not exist or does not begin with a process number."""
+        try:
+            with pidfile.open("rb") as file:
+                status = os.fstat(file.fileno())
+                first_line = file.read(64).split(b"\n")[0].strip()
+        except OSError:
+            return None  # it does not exist (yet), or cannot be read: down either way
+        if not first_line.isdigit():
+            return None
+        return PidFile(int(first_line), status.st_ino, status.st_mtime_ns)
 
-def _open_living(pid: int) -> int | None:
-    """A pidfd of the process, or None if there is no such process or only its zombie."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except OverflowError:
-        return None  # a number that no process can have
-    except OSError as error:
-        if error.errno in (errno.ESRCH, errno.EINVAL):
-            return None  # no such process, or only a thread of one
-        raise
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    if poll.poll(0):
+    def open_living(self, pid: int) -> int | None:
+        """A pidfd of the process, or None if there is no such process or only its zombie."""
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OverflowError:
+            return None  # a number that no process can have
+        except OSError as error:
+            if error.errno in (errno.ESRCH, errno.EINVAL):
+                return None  # no such process, or only a thread of one
+            raise
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        if poll.poll(0):
+            os.close(pidfd)
+            return None
+        return pidfd
+
+    def start_of(self, pid: int) -> float | None:
+        """When a process started, in seconds since the epoch by the current clock; None if that cannot be known.
+
+        The kernel counts from the boot, in the time that includes suspension (proc(5), /proc/PID/stat, field 22).
+        """
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            since_boot_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        except (OSError, IndexError, ValueError):  # it has just ended, or /proc hides it
+            return None
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot_s
+
+    def close(self, pidfd: int) -> None:
+        """See `Processes`."""
         os.close(pidfd)
-        return None
-    return pidfd
 
 
-def _start_of(pid: int) -> float | None:
-    """When a process started, in seconds since the epoch by the current clock; None if that cannot be known.
-
-    The kernel counts from the boot, in the time that includes suspension (proc(5), /proc/PID/stat, field 22).
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        since_boot_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except (OSError, IndexError, ValueError):  # it has just ended, or /proc hides it
-        return None
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot_s
+LINUX = Linux()

@@ -11,7 +11,8 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Protocol
 
 from attrs import frozen
 
@@ -39,6 +40,23 @@ class Completed:
     status: int
     output: str
     cut: bool = False
+
+
+class Run(Protocol):
+    """Runs a command to its end (see `run`)."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        deadline_ms: int,
+        environment: Mapping[str, str] | None = None,
+        output_limit: int = OUTPUT_LIMIT,
+        /,
+        *,
+        leave_running: bool = False,
+    ) -> Awaitable[Completed]:
+        """Return its status, whatever it is, and its output. Raises `DriverError` or `TimedOutError`."""
+        ...
 
 
 async def run(

@@ -23,7 +23,6 @@
 
 import asyncio
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -37,10 +36,11 @@ from ...fsm.events import (
     HostLeft,
     HostLost,
 )
-from .curve import Context, Frames, LinkSocket, dial, endpoint_of
+from .curve import CurveTransport, endpoint_of
 from .keys import Identity
-from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session, clock_ms
+from .session import LOGGER, Refusal, RefusalLog, RefusedError, Session
 from .silence import RECONNECT_MS, LinkTiming, SilenceWatch, detection_ms_for
+from .transport import Frames, LinkEnd, Transport
 from .wire import (
     Body,
     Goodbye,
@@ -64,8 +64,8 @@ THIS_AGENT = secrets.token_hex(8)
 class HostLink:
     """The agent's connection to one host, which passes core events to `deliver`, never from within a public method.
 
-    `address` is the IP address (IPv4 or IPv6) of the host's LCA. Raises `DriverError` for a host name. Needs a running
-    event loop.
+    `address` is the IP address (IPv4 or IPv6) of the host's LCA; `agent` is this agent's own name. Raises `DriverError`
+    for a host name. Needs a running event loop.
     """
 
     def __init__(
@@ -77,6 +77,8 @@ class HostLink:
         host_public_key: bytes,
         timing: LinkTiming,
         deliver: Callable[[Event], None],
+        transport: Transport | None = None,
+        agent: str = THIS_AGENT,
     ) -> None:
         self._host = host
         self._endpoint = endpoint_of(address, port)
@@ -87,13 +89,14 @@ class HostLink:
         self.heard_at: float | None = None
         """When the host was last heard, in seconds of `time.monotonic`; None if it never was."""
         self._log = RefusalLog(f"host {host} at {self._endpoint}")
-        self._context = Context()
-        self._session = Session("")
-        self._socket: LinkSocket | None = None
+        self._transport = transport or CurveTransport()
+        self._agent = agent
+        self._session = Session("", self._transport.clock_ms)
+        self._socket: LinkEnd | None = None
         self._tick_timer: asyncio.Handle | None = None
         self._first_timer: asyncio.TimerHandle | None = None
         self._called_at = 0.0
-        self._standby: LinkSocket | None = None
+        self._standby: LinkEnd | None = None
         self._answered = False
         self._resuming = False
         self._silent = False
@@ -120,7 +123,7 @@ class HostLink:
                 timer.cancel()
         if self._socket is not None:
             self._hang_up()
-        await asyncio.to_thread(self._context.term)
+        await self._transport.close()
 
     def send(self, command: HostCommand, deadline_ms: int) -> None:
         """Send the host a command with a deadline of `deadline_ms`; delivers `CommandFailed` if it cannot be sent."""
@@ -136,7 +139,7 @@ class HostLink:
         Otherwise a command that this process gave late would be refused, although the host is heard. The events that
         came in are delivered after it.
         """
-        if self.heard_at is None or time.monotonic() - self.heard_at <= self._timing.heartbeat_ms / 1000:
+        if self.heard_at is None or self._loop.time() - self.heard_at <= self._timing.heartbeat_ms / 1000:
             return
         self._is_sending = True
         try:
@@ -163,13 +166,14 @@ class HostLink:
         """Drop the connection, if any, and begin a new session over a new one."""
         self._hang_up()
         self._called_at = self._loop.time()
-        self._session = Session(secrets.token_hex(16))
+        self._session = Session(self._transport.random_name(16), self._transport.clock_ms)
         self._socket = self._dial(self._signalled)
         self._restart_tick()
 
-    def _dial(self, signalled: Callable[[], None]) -> LinkSocket:
-        socket = dial(self._context, self._endpoint, self._identity, self._host_key, self._timing)
-        return LinkSocket(socket, self._take, signalled, self._log)
+    def _dial(self, signalled: Callable[[], None]) -> LinkEnd:
+        return self._transport.dial(
+            self._endpoint, self._identity, self._host_key, self._timing, self._take, signalled, self._log
+        )
 
     def _hang_up(self) -> None:
         for watch in (self._silence, self._loss):
@@ -186,7 +190,7 @@ class HostLink:
             self._say_hello()
 
     def _say_hello(self) -> None:
-        self._send(Hello(self._timing.detection_ms, THIS_AGENT))
+        self._send(Hello(self._timing.detection_ms, self._agent))
 
     def _restart_tick(self) -> None:
         if self._tick_timer is not None:
@@ -279,7 +283,7 @@ class HostLink:
     def _heard(self, message: Message) -> None:
         if message.body == Heartbeat(hearing=False):
             return
-        self.heard_at = time.monotonic()
+        self.heard_at = self._loop.time()
         self._silence.heard()
         self._loss.heard()
         self._drop_standby()
@@ -287,7 +291,7 @@ class HostLink:
             self._resumed()
         if not self._answered:
             self._answered = True
-            self._check_distance(clock_ms() - message.echo_ms)
+            self._check_distance(self._transport.clock_ms() - message.echo_ms)
             self._restart_tick()
         if self._silent:
             self._silent = False

@@ -8,7 +8,8 @@ the agent's key. libzmq receives in a thread of its own while the event loop is 
 import asyncio
 import errno
 import ipaddress
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable
 
 import zmq
 from zmq.auth.asyncio import AsyncioAuthenticator
@@ -16,13 +17,13 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ..errors import DriverError
 from .keys import Identity
-from .session import Refusal, RefusalLog
+from .session import Refusal, RefusalLog, clock_ms
 from .silence import MAX_DETECTION_MS, LinkTiming
+from .transport import Frames, Take
 from .wire import MAX_BYTES
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
-Frames = Sequence[zmq.Frame]
 
 _DOMAIN = "switchover"
 _READS_AT_ONCE = 1000
@@ -216,6 +217,53 @@ class Doorkeeper(AsyncioAuthenticator):
             return True
         self._refusals.warn(Refusal.UNAUTHENTICATED, f"{self._address} has the key {key.decode()}, not the agent's")
         return False
+
+
+class CurveTransport:
+    """The transport of one end of a link (see `Transport`), over sockets of its own."""
+
+    def __init__(self) -> None:
+        self._context = Context()
+        self._doorkeeper: Doorkeeper | None = None
+
+    def dial(
+        self,
+        endpoint: str,
+        identity: Identity,
+        host_key: bytes,
+        timing: LinkTiming,
+        take: Take,
+        signalled: Callable[[], None],
+        log: RefusalLog,
+    ) -> LinkSocket:
+        """See `Transport`."""
+        return LinkSocket(dial(self._context, endpoint, identity, host_key, timing), take, signalled, log)
+
+    def listen(self, endpoint: str, identity: Identity, agent_key: bytes, take: Take, log: RefusalLog) -> LinkSocket:
+        """See `Transport`."""
+        doorkeeper = Doorkeeper(self._context, agent_key, log)
+        doorkeeper.start()
+        try:
+            socket = listen(self._context, endpoint, identity)
+        except DriverError:
+            doorkeeper.stop()
+            raise
+        self._doorkeeper = doorkeeper
+        return LinkSocket(socket, take, _nothing, log)
+
+    def clock_ms(self) -> int:
+        """See `Transport`."""
+        return clock_ms()
+
+    def random_name(self, size: int) -> str:
+        """See `Transport`."""
+        return secrets.token_hex(size)
+
+    async def close(self) -> None:
+        """See `Transport`."""
+        if self._doorkeeper is not None:
+            self._doorkeeper.stop()
+        await asyncio.to_thread(self._context.term)
 
 
 def _nothing() -> None:

@@ -16,7 +16,7 @@ from attrs import define, evolve, field
 from ...fsm.commands import HostCommand
 from ...fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, HostReport
 from ..errors import DriverError
-from .curve import Context, Doorkeeper, Frames, LinkSocket, endpoint_of, listen
+from .curve import CurveTransport, endpoint_of
 from .hearing import AgentHearing
 from .keys import Identity
 from .session import (
@@ -28,6 +28,7 @@ from .session import (
     check_age,
 )
 from .silence import LinkTiming
+from .transport import Frames, LinkEnd, Transport
 from .wire import (
     Goodbye,
     Heartbeat,
@@ -93,6 +94,7 @@ class LcaLink:
         solicit: Callable[[str], None] | None = None,
         on_agent: Callable[[bool], None] | None = None,
         report_ms: int = REPORT_MS,
+        transport: Transport | None = None,
     ) -> None:
         self._host = host
         self._report_ms = report_ms
@@ -103,9 +105,8 @@ class LcaLink:
         self._execute = execute
         self._hearing = AgentHearing(solicit, on_agent)
         self._log = RefusalLog(f"agent of host {host}")
-        self._context = Context()
-        self._doorkeeper = Doorkeeper(self._context, agent_public_key, self._log)
-        self._socket: LinkSocket | None = None
+        self._transport = transport or CurveTransport()
+        self._socket: LinkEnd | None = None
         self._candidate: _Visit | None = None
         self._visit: _Visit | None = None
         self._closing = False
@@ -115,13 +116,7 @@ class LcaLink:
     def start(self) -> None:
         """Listen. Raises `DriverError` if the address cannot be listened on. Needs a running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._doorkeeper.start()
-        try:
-            socket = listen(self._context, self._endpoint, self._identity)
-        except DriverError:
-            self._doorkeeper.stop()
-            raise
-        self._socket = LinkSocket(socket, self._take, _nothing, self._log)
+        self._socket = self._transport.listen(self._endpoint, self._identity, self._agent_key, self._take, self._log)
 
     async def close(self, *, goodbye: bool = True) -> None:
         """Stop listening; say goodbye to the agent with `goodbye`, that is, if the VIP was released."""
@@ -135,8 +130,7 @@ class LcaLink:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self._doorkeeper.stop()
-        await asyncio.to_thread(self._context.term)
+        await self._transport.close()
 
     async def _wait_until_gone(self, visit: _Visit) -> None:
         """Wait up to 0.3 s, or two heartbeats, for the agent to hang up: what it has not read by then is lost."""
@@ -208,7 +202,9 @@ class LcaLink:
         if self._visit is not None and self._hearing.is_heard and self._visit.agent != hello.agent:
             reason = f"{address} says hello while the agent at {self._visit.address} is in charge; stop one of them"
             raise RefusedError(Refusal.SECOND_AGENT, reason)
-        self._candidate = _Visit(Session(session), frames[0].bytes, timing, address, hello.agent)
+        self._candidate = _Visit(
+            Session(session, self._transport.clock_ms), frames[0].bytes, timing, address, hello.agent
+        )
         return self._candidate
 
     def _greet(self, visit: _Visit, message: Message) -> None:
@@ -219,7 +215,7 @@ class LcaLink:
         """Handle a message of a known session, if it is in order and up to date."""
         visit.session.check_order(message)
         try:
-            check_age(message, visit.timing.detection_ms)
+            check_age(message, visit.timing.detection_ms, self._transport.clock_ms)
         except RefusedError as refused:
             if visit is self._visit and isinstance(message.body, Order):
                 self.send(CommandFailed(message.body.command.id, str(refused)))
@@ -240,7 +236,7 @@ class LcaLink:
         visit = self._visit
         if visit is None or visit.session.id != message.session:
             raise RefusedError(Refusal.WRONG_SESSION, f"{message.session!r} has ended, or never began")
-        check_age(message, visit.timing.detection_ms)
+        check_age(message, visit.timing.detection_ms, self._transport.clock_ms)
         visit.session.check_resume(message, resume)
         self._hearing.heard()
         if route != visit.route:
@@ -342,7 +338,3 @@ def _plain_address(address: str) -> str:
     parsed = ipaddress.ip_address(address)
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return str(mapped or parsed)
-
-
-def _nothing() -> None:
-    pass

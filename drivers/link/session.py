@@ -14,6 +14,7 @@ import enum
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 
 from ..errors import DriverError
 from .wire import Body, Heartbeat, Hello, Message, Resume, encode
@@ -55,8 +56,9 @@ def clock_ms() -> int:
 class Session:
     """One side's view of a session: stamps outgoing messages and checks incoming ones."""
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, clock: Callable[[], int] = clock_ms) -> None:
         self.id = session_id
+        self._clock_ms = clock
         self._sent = 0
         self._heard = 0
         self._peer_clock_ms = 0
@@ -112,12 +114,12 @@ class Session:
             self._unheard.popleft()
 
     def _stamped(self, number: int, body: Body) -> bytes:
-        return encode(Message(self.id, number, clock_ms(), self._peer_clock_ms, self._heard, body))
+        return encode(Message(self.id, number, self._clock_ms(), self._peer_clock_ms, self._heard, body))
 
 
-def check_age(message: Message, limit_ms: int) -> None:
+def check_age(message: Message, limit_ms: int, clock: Callable[[], int] = clock_ms) -> None:
     """Raise `RefusedError` if the sender had not heard this side for `limit_ms` when its message is read."""
-    age_ms = clock_ms() - message.echo_ms
+    age_ms = clock() - message.echo_ms
     if not 0 <= age_ms < limit_ms:
         raise RefusedError(
             Refusal.OUT_OF_DATE, f"its sender was last in touch {age_ms} ms ago, the limit is {limit_ms} ms"

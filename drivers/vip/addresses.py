@@ -13,12 +13,11 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from ..errors import DriverError, TimedOutError
-from .kernel_thread import KernelThread
-from .netlink import Address, Netlink, NoInterfaceError, RefusedError
+from .kernel import LINUX, Kernel
+from .netlink import Address, NoInterfaceError, RefusedError
 
 Request = Callable[[], None]
 """One request of the kernel: to add an address, or to remove one. Raises `RefusedError`."""
@@ -77,17 +76,20 @@ class NetlinkAddresses:
     address.
     """
 
-    def __init__(self, interface: str, addresses: Sequence[str], deadline_ms: int = 1000) -> None:
+    def __init__(
+        self, interface: str, addresses: Sequence[str], deadline_ms: int = 1000, kernel: Kernel = LINUX
+    ) -> None:
         if not re.fullmatch(r"[^\s/]{1,15}", interface):  # the kernel allows no other name
             raise ValueError(f"{interface!r} cannot be the name of an interface")
         self._interface = interface
         self._addresses = parse_addresses(addresses)
-        self._thread = KernelThread("addresses", deadline_ms)
-        self._netlink = Netlink()
+        self._kernel = kernel
+        self._thread = kernel.thread("addresses", deadline_ms)
+        self._netlink = kernel.address_table()
 
     async def start(self) -> None:
         """Open the socket to the kernel. Raises `DriverError` if it cannot, or if there is no such interface."""
-        _keep_secondary_addresses(self._interface)
+        self._kernel.keep_secondary_addresses(self._interface)
         await self.held()
 
     async def close(self) -> None:
@@ -160,7 +162,7 @@ class NetlinkAddresses:
     def _protect_other_addresses(self) -> None:
         """An interface that was made anew, or a network manager, may have reset what `start` has set."""
         try:
-            _keep_secondary_addresses(self._interface)
+            self._kernel.keep_secondary_addresses(self._interface)
         except DriverError as error:
             LOG.warning("removing the Virtual IP may remove other addresses: %s", error)
 
@@ -177,25 +179,3 @@ def _no_requests() -> list[Request]:
 def _bare(addresses: Sequence[Address]) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     """The addresses without the lengths of their prefixes."""
     return {address.ip for address in addresses}
-
-
-def _keep_secondary_addresses(interface: str) -> None:
-    """Make sure that removing an IPv4 address removes no other.
-
-    By default Linux removes a network's *secondary* addresses together with its first one. If the Virtual IP was added
-    before the host's own address, a switchover would take the host off the network. `promote_secondaries` prevents that
-    (kernel documentation, ip-sysctl). Many distributions set it at boot; otherwise it is set here.
-    """
-    settings = Path("/proc/sys/net/ipv4/conf")
-    try:
-        if "1" in {(settings / name / "promote_secondaries").read_text().strip() for name in ("all", interface)}:
-            return
-        (settings / interface / "promote_secondaries").write_text("1")
-    except FileNotFoundError:
-        raise DriverError(
-            f"there is no interface {interface} with IPv4; which interface does this host have?"
-        ) from None
-    except OSError as error:
-        raise DriverError(
-            f"net.ipv4.conf.{interface}.promote_secondaries must be 1 and cannot be set from here: {error.strerror}"
-        ) from error

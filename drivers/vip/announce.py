@@ -8,14 +8,13 @@ only until the kernel has taken the frames.
 
 import asyncio
 import logging
-import socket
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from ..errors import DriverError
 from .addresses import parse_addresses
 from .frames import announcement, solicitation
-from .packets import interface_of, mac_of, packet_socket
+from .kernel import LINUX, Kernel, PacketSocket
+from .packets import interface_of, mac_of
 from .schedule import AnnounceSchedule
 
 LOG = logging.getLogger(__name__)
@@ -24,11 +23,14 @@ LOG = logging.getLogger(__name__)
 class Announcer:
     """Announces the Virtual IP's addresses from one interface. Needs a running event loop when it announces."""
 
-    def __init__(self, interface: str, addresses: Sequence[str], schedule: AnnounceSchedule) -> None:
+    def __init__(
+        self, interface: str, addresses: Sequence[str], schedule: AnnounceSchedule, kernel: Kernel = LINUX
+    ) -> None:
+        self._kernel = kernel
         self._interface = interface
         self._addresses = tuple(str(address.ip) for address in parse_addresses(addresses))
         self._schedule = schedule
-        self._socket: socket.socket | None = None
+        self._socket: PacketSocket | None = None
         self._to_come: list[asyncio.TimerHandle] = []
         self._announced = self._addresses
 
@@ -90,10 +92,12 @@ class Announcer:
         except DriverError as error:
             LOG.warning("the Virtual IP cannot be announced again: %s", error)
 
-    def _frames(self, link: socket.socket) -> tuple[bytes, ...]:
-        return announcement(mac_of(link), self._announced, self._schedule.forms, _forwards_ipv6(self._interface))
+    def _frames(self, link: PacketSocket) -> tuple[bytes, ...]:
+        return announcement(
+            mac_of(link), self._announced, self._schedule.forms, self._kernel.forwards_ipv6(self._interface)
+        )
 
-    def _live_socket(self) -> socket.socket:
+    def _live_socket(self) -> PacketSocket:
         """The socket, opened again if its interface was removed or renamed: it would send nothing, or elsewhere.
 
         The old socket is closed only when there is a new one.
@@ -101,23 +105,15 @@ class Announcer:
         old = self._socket
         if old is not None and interface_of(old) == self._interface:
             return old
-        self._socket = new = packet_socket(self._interface)
+        self._socket = new = self._kernel.packet_socket(self._interface)
         if old is not None:
             old.close()
             LOG.warning("interface %s was made anew; the Virtual IP is announced from the new one", self._interface)
         return new
 
-    def _send(self, link: socket.socket, frames: Sequence[bytes]) -> None:
+    def _send(self, link: PacketSocket, frames: Sequence[bytes]) -> None:
         try:
             for frame in frames:
                 link.send(frame)
         except OSError as error:
             raise DriverError(f"nothing can be sent from {self._interface}: {error.strerror}") from error
-
-
-def _forwards_ipv6(interface: str) -> bool:
-    """Whether this host is an IPv6 router on the interface; False where IPv6 is off."""
-    try:
-        return Path(f"/proc/sys/net/ipv6/conf/{interface}/forwarding").read_text() != "0\n"
-    except FileNotFoundError:
-        return False

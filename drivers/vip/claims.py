@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from ..errors import DriverError
 from .addresses import parse_addresses
-from .packets import Instruction, mac_of, packet_socket
+from .kernel import LINUX, Kernel, PacketSocket
+from .packets import Instruction, mac_of
 
 LOG = logging.getLogger(__name__)
 
@@ -37,11 +38,14 @@ class ClaimWatch:
     host's announcements count too. No more than `CLAIMS_PER_SECOND` are reported.
     """
 
-    def __init__(self, interface: str, addresses: Sequence[str], on_claim: Callable[[str], None]) -> None:
+    def __init__(
+        self, interface: str, addresses: Sequence[str], on_claim: Callable[[str], None], kernel: Kernel = LINUX
+    ) -> None:
+        self._kernel = kernel
         self._interface = interface
         self._filters = _filters([address.ip for address in parse_addresses(addresses)])
         self._on_claim = on_claim
-        self._links: list[socket.socket] = []
+        self._links: list[PacketSocket] = []
         self._read_this_second = 0
         self._has_warned = False
         self._timer: asyncio.TimerHandle | None = None
@@ -51,7 +55,7 @@ class ClaimWatch:
         self._loop = asyncio.get_running_loop()
         try:
             for ethertype, bpf in self._filters.items():
-                self._links.append(packet_socket(self._interface, ethertype, bpf))
+                self._links.append(self._kernel.packet_socket(self._interface, ethertype, bpf))
         except DriverError:
             self._shut()
             raise
@@ -77,7 +81,7 @@ class ClaimWatch:
         for link in self._links:
             self._loop.add_reader(link, self._receive, link)
 
-    def _receive(self, link: socket.socket) -> None:
+    def _receive(self, link: PacketSocket) -> None:
         try:
             frame = link.recv(128)
         except BlockingIOError:

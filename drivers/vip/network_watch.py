@@ -4,15 +4,10 @@ import asyncio
 import contextlib
 import errno
 import logging
-import socket
 from collections.abc import Callable
 
 from ..errors import DriverError
-
-RTMGRP_LINK = 0x1
-RTMGRP_IPV4_IFADDR = 0x10
-RTMGRP_IPV6_IFADDR = 0x100
-"""The rtnetlink groups that report changes of interfaces and addresses (rtnetlink(7), linux/rtnetlink.h)."""
+from .kernel import LINUX, Kernel, Readable
 
 REOPEN_AFTER_S = 1.0
 """How long to wait after the socket failed before another is opened, in seconds."""
@@ -26,9 +21,10 @@ class NetworkWatch:
     It says that something changed, not what: the caller looks. It also calls after it was deaf for a while.
     """
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], kernel: Kernel = LINUX) -> None:
+        self._system = kernel
         self._on_change = on_change
-        self._kernel: socket.socket | None = None
+        self._kernel: Readable | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._has_warned = False
 
@@ -36,7 +32,7 @@ class NetworkWatch:
         """Watch from now on. Raises `DriverError` if that is impossible. Needs a running event loop."""
         self._loop = asyncio.get_running_loop()
         try:
-            self._kernel = kernel = _listening()
+            self._kernel = kernel = self._system.network_changes()
         except OSError as error:
             raise DriverError(f"changes of the network cannot be watched: {error.strerror}") from error
         self._loop.add_reader(kernel, self._drain, kernel)
@@ -51,7 +47,7 @@ class NetworkWatch:
             self._kernel.close()
             self._kernel = None
 
-    def _drain(self, kernel: socket.socket) -> None:
+    def _drain(self, kernel: Readable) -> None:
         try:
             with contextlib.suppress(BlockingIOError):
                 while kernel.recv(65536):
@@ -77,13 +73,3 @@ class NetworkWatch:
         self._has_warned = False
         LOG.warning("changes of the network are watched again")
         self._on_change()
-
-
-def _listening() -> socket.socket:
-    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-    try:
-        kernel.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
-    except OSError:
-        kernel.close()
-        raise
-    return kernel

@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import struct
+from typing import Any, Protocol
 
 from ..errors import DriverError
 
@@ -35,7 +36,11 @@ def packet_socket(interface: str, ethertype: int = 0, bpf: tuple[Instruction, ..
     return link
 
 
-def mac_of(link: socket.socket) -> str:
+class _Named(Protocol):
+    def getsockname(self) -> Any: ...
+
+
+def mac_of(link: "_Named") -> str:
     """The current MAC address of a packet socket's interface; empty if the interface or the socket is gone.
 
     It is part of the socket's own name, which the kernel returns in 1 us.
@@ -43,12 +48,12 @@ def mac_of(link: socket.socket) -> str:
     return _name_of(link)[1]
 
 
-def interface_of(link: socket.socket) -> str:
+def interface_of(link: "_Named") -> str:
     """The current name of a packet socket's interface; empty if the interface or the socket is gone."""
     return _name_of(link)[0]
 
 
-def _name_of(link: socket.socket) -> tuple[str, str]:
+def _name_of(link: "_Named") -> tuple[str, str]:
     try:
         interface, _, _, _, mac = link.getsockname()
     except OSError:  # it is closed

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from switchover.drivers.errors import DriverError
-from switchover.drivers.vip import addresses
+from switchover.drivers.vip import kernel as vip_kernel
 from switchover.drivers.vip.address_templates import (
     SUBINTERFACE,
     AddressCommands,
@@ -268,7 +268,7 @@ def test_a_call_that_hangs_in_the_kernel_can_be_abandoned(host, monkeypatch):
             answer.wait()
             super().add(interface, address)
 
-    monkeypatch.setattr(addresses, "Netlink", BusyKernel)
+    monkeypatch.setattr(vip_kernel, "Netlink", BusyKernel)
 
     async def scenario():
         async with started(kernel()) as vip:

@@ -10,6 +10,7 @@ from attrs import fields
 from switchover.agent.cli import main as cli
 from switchover.agent.cli.usage import usage_of
 from switchover.agent.configuration.reference import reference
+from switchover.agent.simulation.world.faults import KINDS, KNOWN_TO_FAIL
 from switchover.fsm import Command, Event
 
 ROOT = Path(__file__).parents[2]
@@ -133,11 +134,26 @@ def api(union: object) -> str:
     return "\n".join(lines)
 
 
+def simulated_faults(*, known: bool) -> str:
+    """A table of the kinds of fault of the simulated world: those that show known faults, or all others."""
+    shows = (" known fault |", " --- |") if known else ("", "")
+    lines = [f"| kind | of each | an hour | what happens |{shows[0]}", f"| --- | --- | --- | --- |{shows[1]}"]
+    for name, kind in KINDS.items():
+        if (name in KNOWN_TO_FAIL) is known:
+            size = f" ({kind.size[0]:g} to {kind.size[1]:g})" if any(kind.size) else ""
+            lasts = f", for {kind.shortest_ms:,} to {kind.longest_ms:,} ms" if kind.longest_ms else ""
+            shown = f" {KNOWN_TO_FAIL[name]} |" if known else ""
+            lines.append(f"| `{name}` | {kind.where} | {kind.per_hour:g} | {kind.words}{size}{lasts} |{shown}")
+    return "\n".join(lines)
+
+
 MAKERS: Mapping[str, Callable[[], str]] = {
     "configuration": reference,
     "rooms": rooms,
     "imports": picture,
     "commands": commands,
     "core_events": lambda: api(Event),
+    "simulated_faults": lambda: simulated_faults(known=False),
+    "known_simulated_faults": lambda: simulated_faults(known=True),
     "core_commands": lambda: api(Command),
 }
