@@ -64,6 +64,8 @@ class HostApplications:
         changed: Callable[[SimulatedApplication], None],
     ) -> None:
         self._loop, self._processes, self._changed = loop, processes, changed
+        self.is_late = False
+        """Whether what changes now is the late effect of a command that was given up."""
         self.by_name: dict[str, SimulatedApplication] = {}
         for pair in configuration.pairs:
             for member in pair.members:
@@ -112,20 +114,27 @@ class HostApplications:
         if action is None:
             takes_s = STATUS_S + trouble.status_s
         else:
-            takes_s = (START_S if action is Action.START else CONTROL_S) + trouble.control_s
+            takes_s = START_S if action is Action.START else CONTROL_S
+            if not (trouble.lands_late and action in (Action.START, Action.STOP)):
+                takes_s += trouble.control_s
         try:
             await asyncio.sleep(min(takes_s, deadline_ms / 1000))
             if takes_s > deadline_ms / 1000:
                 raise TimedOutError(f"{command_line(argv)} did not end within {deadline_ms} ms")
         except (asyncio.CancelledError, TimedOutError):
             if trouble.lands_late and action is not None:
-                self._loop.outside(trouble.late_s, self._act, application, action)
+                self._loop.outside(trouble.late_s, self._act_late, application, action)
             raise
         if action is None:
             return Completed(0, f"{application.mode}\n") if application.is_up else Completed(3, "it does not run\n")
         if trouble.fails:
             return Completed(1, "it is refused\n")
         return Completed(0, "") if self._act(application, action) else Completed(1, "it does not run\n")
+
+    def _act_late(self, application: SimulatedApplication, action: Action) -> None:
+        self.is_late = True
+        self._act(application, action)
+        self.is_late = False
 
     def _act(self, application: SimulatedApplication, action: Action) -> bool:
         match action:

@@ -221,6 +221,8 @@ class Judge:
         before, served = self._seen, self._serving
         self._seen = {host: self._active(machine) for host, machine in self.world.machines.items()}
         self._serving = {host: self._serves(machine) for host, machine in self.world.machines.items()}
+        if any(machine.applications.is_late for machine in self.world.machines.values()):
+            return
         for host in self.world.machines:
             since = self._sound[host].since_ms
             if since is None or not served[host]:

@@ -258,8 +258,9 @@ class _Packets(_Descriptor):
     def getsockname(self) -> Any:
         """See `PacketSocket`."""
         self.require_open()
-        mac = bytes.fromhex(self._kernel.mac.replace(":", "")) if self._is_bound() else b""
-        return self._kernel.interface, self._ethertype, 0, 1, mac
+        if not self._is_bound():
+            return "", self._ethertype, 0, 0, b""
+        return self._kernel.interface, self._ethertype, 0, 1, bytes.fromhex(self._kernel.mac.replace(":", ""))
 
     def getsockopt(self, _level: int, _option: int, /) -> int:
         """See `PacketSocket`."""
