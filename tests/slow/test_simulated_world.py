@@ -102,7 +102,7 @@ CUT = Fault(20_000, 3000, "cut", "host1")
         (NEEDLESS, Judge, "asked", _nothing, OPERATOR),  # nobody asked, as far as the judge knows
         (TWO_HOLDERS, NetlinkAddresses, "disable", _nothing_soon, OPERATOR),
         (UNSERVED, Announcer, "announce", _nothing, CUT),
-        (FALSELY_ANNOUNCED, Announcer, "stop", _nothing, OPERATOR),
+        (FALSELY_ANNOUNCED, NetlinkAddresses, "enable", _nothing_soon, OPERATOR),
         (UNCAUGHT, Lca, "solicit", _raise, CUT),
         (TWICE, Judge, "_forget", _nothing, CUT),
         (AT_THE_END, NetlinkAddresses, "disable", _nothing_soon, OPERATOR),
