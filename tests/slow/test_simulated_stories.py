@@ -68,6 +68,11 @@ FAIL = {
         UNSERVED,
         [Fault(20_000, 40_000, "late-status", "SIP_Server_2", 3000), Fault(21_000, 20_000, "power", "host1")],
     ),
+    "a switchover, and the new holder's kernel is busy": (
+        "hung-kernel",
+        UNSERVED,
+        [Fault(20_000, 20_000, "hung-kernel", "host2", 3600), Fault(20_100, 0, "operator", "host2")],
+    ),
     "the holder's interface is gone": ("interface-gone", UNSERVED, [Fault(20_000, 30_000, "interface-gone", "host1")]),
     "the holder's interface is down": ("interface-down", UNSERVED, [Fault(20_000, 30_000, "interface-down", "host1")]),
     "the holder's interface has no carrier": ("no-carrier", UNSERVED, [Fault(20_000, 30_000, "no-carrier", "host1")]),
