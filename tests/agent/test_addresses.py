@@ -483,13 +483,13 @@ def test_malformed_addresses_are_refused(addresses):
 STUCK = """
 import asyncio, time
 from switchover.drivers.errors import DriverError
-from switchover.drivers.vip import addresses
+from switchover.drivers.vip import addresses, kernel
 
-class StuckKernel(addresses.Netlink):
+class StuckKernel(kernel.Netlink):
     def add(self, interface, address):
         time.sleep(1000)
 
-addresses.Netlink = StuckKernel
+kernel.Netlink = StuckKernel
 
 async def scenario():
     vip = addresses.NetlinkAddresses("eth0", ["198.51.100.10/24"], 100)

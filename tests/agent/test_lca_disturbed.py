@@ -15,7 +15,7 @@ from support.lca_vip import BARE, AnnouncementListener, announcements_of, change
 from switchover.agent.host import lca as lca_module
 from switchover.agent.host.lca import Lca
 from switchover.drivers.errors import DriverError
-from switchover.drivers.vip import addresses
+from switchover.drivers.vip import kernel as vip_kernel
 from switchover.drivers.vip.addresses import NetlinkAddresses
 from switchover.drivers.vip.frames import announcement
 from switchover.drivers.vip.netlink import Netlink
@@ -226,7 +226,7 @@ def test_a_command_that_hangs_is_answered_and_its_late_effect_is_reported(host, 
             answer.wait()
             super().add(interface, address)
 
-    monkeypatch.setattr(addresses, "Netlink", BusyKernel)
+    monkeypatch.setattr(vip_kernel, "Netlink", BusyKernel)
     monkeypatch.setattr(lca_module, "REST_MS", 100, raising=False)
     one_address = functools.partial(NetlinkAddresses, "eth0", VIP[:1], 200)
 

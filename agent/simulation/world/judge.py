@@ -158,8 +158,8 @@ class Judge:
         )
 
     def _is_good(self, conditions: Conditions) -> bool:
-        """Whether a link over this path may not fall silent."""
-        return not conditions.loss and conditions.delay_ms + conditions.jitter_ms <= self.limits.detection_ms / 4
+        """Whether a link over this path holds: a round trip takes at most a fifth of the detection time."""
+        return not conditions.loss and 2 * (conditions.delay_ms + conditions.jitter_ms) <= self.limits.detection_ms / 5
 
     def _serves(self, machine: SimulatedMachine) -> bool:
         """Whether it is primary in all and has the whole VIP."""
