@@ -23,8 +23,9 @@ from ...host.system import System
 from .applications import HostApplications, SimulatedApplication
 from .disk import JournalOnDisk
 from .kernel import SimulatedKernel, SimulatedProcesses, claimed_address
-from .network import Network, SimulatedTransport
+from .network import Network
 from .processes import Process, WorldLoop
+from .transport import SimulatedTransport
 
 AGENT, CLIENT = "agent", "client"
 """The names of the machines beside the hosts."""
