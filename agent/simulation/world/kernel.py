@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -187,7 +188,7 @@ class _Thread(KernelThread):
         return self._loop.run_in_executor(self, work, given_up)
 
 
-class _Descriptor:
+class _Descriptor(ABC):
     """What the loop can wait for."""
 
     def __init__(self, loop: WorldLoop) -> None:
@@ -204,9 +205,9 @@ class _Descriptor:
         """See `Readable`."""
         return self._number
 
+    @abstractmethod
     def is_readable(self) -> bool:
         """See `File`."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """See `Readable`."""
