@@ -340,7 +340,11 @@ async function confirmSwitch() {
 
 byId("cancel").addEventListener("click", () => byId("dialog").close());
 byId("confirm").addEventListener("click", confirmSwitch);
-byId("dialog").addEventListener("close", () => { ticket = null; wanted = null; });
+byId("dialog").addEventListener("close", () => {
+  if (byId("dialog").open) return; // the event comes late: the dialog has been opened again since
+  ticket = null;
+  wanted = null;
+});
 
 ask("/diagrams").then(async (reply) => { catalogue = await reply.json(); });
 listen();

@@ -147,6 +147,15 @@ def test_a_switchover_by_keyboard_alone_shows_the_plan_and_asks_first(screen, st
     assert stage.agent.solution.state.pairs[0].state == "redundant_2"
 
 
+def test_a_dialog_that_is_opened_again_at_once_shows_the_plan(screen):
+    """The browser reports that it was closed only when it is open again."""
+    screen.tab_to("Switch to host2 …")
+    again = "const switchTo = document.activeElement; switchTo.click(); dialog.close(); switchTo.click();"
+    screen.browser.execute_script(f"const dialog = document.getElementById('dialog'); {again}")
+    screen.shows("#outcome", "host2")
+    screen.press(Keys.ESCAPE)
+
+
 def test_every_stop_of_the_keyboard_can_be_seen(screen):
     """The focus is drawn round whatever has it."""
     screen.until(lambda: lit(screen, "pair-SIP Server") == ["redundant_1"])
