@@ -2,7 +2,7 @@
 of commands that they stand for.
 """
 
-from ..fsm.events import CommandFailed, CommandTimedOut, CommandUnclear
+from ..fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, CommandUnconfirmed, Failure
 
 
 class DriverError(Exception):
@@ -21,7 +21,11 @@ class UnreadableError(DriverError):
     """A command's output cannot be understood."""
 
 
-def failure(command_id: int, error: DriverError) -> CommandFailed | CommandTimedOut | CommandUnclear:
+class UnconfirmedError(DriverError):
+    """A command's program ended with exit status 0, but its effect could not be seen."""
+
+
+def failure(command_id: int, error: DriverError) -> Failure:
     """The result of the command with this id when a driver ended it with this error.
 
     >>> failure(7, TimedOutError("mlcmd did not end within 2000 ms"))
@@ -32,5 +36,7 @@ def failure(command_id: int, error: DriverError) -> CommandFailed | CommandTimed
             return CommandTimedOut(command_id, str(error))
         case UnreadableError():
             return CommandUnclear(command_id, str(error))
+        case UnconfirmedError():
+            return CommandUnconfirmed(command_id, str(error))
         case _:
             return CommandFailed(command_id, str(error))

@@ -217,6 +217,17 @@ class CommandUnclear(_Result):
 
 
 @frozen
+class CommandUnconfirmed(_Result):
+    """The program of the command with this id ended with exit status 0, but its effect could not be seen in time."""
+
+    id: int
+    reason: str
+
+    in_record = "unconfirmed {command}: {it.reason}"
+    in_words = "NOT CONFIRMED: {it.reason}"
+
+
+@frozen
 class TimerFired(_Event):
     """A timer that a `StartTimer` command started ran out."""
 
@@ -287,7 +298,10 @@ class LogMessageReceived(_Event):
         return LOG_MESSAGES[self.number]
 
 
-CommandResult = CommandSucceeded | CommandFailed | CommandTimedOut | CommandUnclear
+Failure = CommandFailed | CommandTimedOut | CommandUnclear | CommandUnconfirmed
+"""A result that is not a success."""
+
+CommandResult = CommandSucceeded | Failure
 """The result of a command."""
 
 Event = (
@@ -302,6 +316,7 @@ Event = (
     | CommandFailed
     | CommandTimedOut
     | CommandUnclear
+    | CommandUnconfirmed
     | TimerFired
     | SwitchoverRequested
     | StartRequested

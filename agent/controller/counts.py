@@ -10,6 +10,7 @@ from ...fsm.events import (
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
+    CommandUnconfirmed,
 )
 from ..history.incidents import Incident
 from ..history.journal import Handled
@@ -22,6 +23,7 @@ _RESULTS = {
     CommandFailed: "failed",
     CommandTimedOut: "timed_out",
     CommandUnclear: "unclear",
+    CommandUnconfirmed: "unconfirmed",
 }
 
 

@@ -7,6 +7,9 @@ other than 0), so a failure is seen up to that much later.
 An answer that does not come in time, or that cannot be read, changes nothing: the last known mode stays. Known
 weakness: an application without a pidfile whose `status` hangs keeps its last known mode for as long as it hangs.
 
+A change of the mode whose program ends with exit status 0, but whose effect cannot be seen in time, is unconfirmed:
+what the exit status says counts as the mode until a look is answered, and what that sees is reported in any case.
+
 Looks and commands do not wait for one another, so that no takeover waits for a slow `status`, and no report for a slow
 start. What a look finds does not count if a command began or ended meanwhile: the mode is then looked at again after
 the command. A mode that changed without a command is reported to the agent.
@@ -23,7 +26,7 @@ from ...drivers.control.applications import Action, ApplicationControl, CommandC
 from ...drivers.control.ocf import OcfControl
 from ...drivers.control.processes import LOOK_AGAIN_MS, ProcessWatch
 from ...drivers.control.programs import Run
-from ...drivers.errors import DriverError, ExitStatusError, UnreadableError
+from ...drivers.errors import DriverError, ExitStatusError, TimedOutError, UnconfirmedError, UnreadableError
 from ...fsm import (
     ApplicationReported,
     Demote,
@@ -65,7 +68,7 @@ class Application:
         self._lane = asyncio.Lock()
         self._act: _Act | None = None
         self._acts = self._looks_begun = self._newest_look = 0  # `_acts`: how often one began or ended
-        self._owes_report = self._owes_look = False
+        self._owes_report = self._owes_look = self._is_unconfirmed = False
         self._member = member
         self._deadline_ms = deadline_ms
         self._report = report
@@ -226,12 +229,15 @@ class Application:
 
     def _set_mode(self, mode: Mode) -> None:
         self.mode = mode
+        self._owes_report |= self._is_unconfirmed
+        self._is_unconfirmed = False
         if mode is not Mode.PRIMARY:
             self._primary_since = None
 
     def _report_mode(self, *, always: bool = False) -> None:
-        """Report the mode if it changed, or in any case if `always`."""
-        if always or self.mode is not self._reported:
+        """Report the mode if it changed, or in any case if `always` or if that is owed; not one that was never seen."""
+        is_due = always or self._owes_report or self.mode is not self._reported
+        if is_due and not self._is_unconfirmed:
             self._reported = self.mode
             self._owes_report = False
             self._report(ApplicationReported(self.name, self.mode))
@@ -239,34 +245,47 @@ class Application:
     # Commands
 
     async def carry_out(self, command: ApplicationCommand, deadline_ms: int) -> None:
-        """Carry out a command and return when its outcome is seen; `deadline_ms` limits each program that is run.
+        """Carry out a command and return when its outcome is seen, within `deadline_ms` milliseconds.
 
-        Raises `DriverError` if it failed, `TimedOutError` if a program did not end in time, and `UnreadableError` if
-        the result is not known. The caller limits the whole. However it ends, a mode that does not follow from the
-        command's success is reported before this returns or raises.
+        Raises `DriverError` if it failed, `TimedOutError` if it was not done in time, `UnconfirmedError` if its program
+        succeeded and its effect was not seen in time, and `UnreadableError` if the result is not known. However it
+        ends, a mode that does not follow from the command's success is reported before this returns or raises.
         """
-        if isinstance(command, LookAt):
-            await self._look_as_commanded(deadline_ms)
-            return
+        act = _Act(is_long=isinstance(command, Start | Stop))
+        try:
+            async with asyncio.timeout(deadline_ms / 1000):
+                if isinstance(command, LookAt):
+                    await self._look_as_commanded(deadline_ms)
+                else:
+                    await self._act_in_turn(command, act, deadline_ms)
+        except (TimeoutError, TimedOutError, UnreadableError) as error:
+            if isinstance(error, TimeoutError):
+                error = TimedOutError(f"not done within {deadline_ms} ms")
+            if act.led_to is None or self.mode is Mode.DOWN:
+                raise error from None
+            self._assume(act.led_to)
+            raise UnconfirmedError(f"exit status 0, but its effect was not seen: {error}") from error
+
+    async def _act_in_turn(self, command: Promote | Demote | Start | Stop, act: "_Act", deadline_ms: int) -> None:
         self._pause_looks()
         try:
             async with self._lane:
-                await self._act_on(command, deadline_ms)
+                await self._act_on(command, act, deadline_ms)
         finally:
             self._resume_looks()
 
-    async def _act_on(self, command: Promote | Demote | Start | Stop, deadline_ms: int) -> None:
-        self._act = act = _Act(is_long=isinstance(command, Start | Stop))
+    async def _act_on(self, command: Promote | Demote | Start | Stop, act: "_Act", deadline_ms: int) -> None:
+        self._act = act
         self._acts += 1
         self._owes_look = False
         try:
-            await self._do(command, deadline_ms)
+            await self._do(command, act, deadline_ms)
             self._owes_look = False  # it has just looked
         finally:
             self._act = None
             self._acts += 1
             act.over.set()
-            self._report_mode(always=self._owes_report)
+            self._report_mode()
             if self._owes_look and not self._closed:
                 self._spawn(self._look_and_report())
 
@@ -279,29 +298,37 @@ class Application:
                 self._report_mode(always=True)
                 return
 
-    async def _do(self, command: Promote | Demote | Start | Stop, deadline_ms: int) -> None:
+    def _assume(self, mode: Mode) -> None:
+        """Nobody has seen this mode: an exit status says so."""
+        self._set_mode(mode)
+        self._is_unconfirmed = True
+        if mode is Mode.PRIMARY:
+            self._primary_since = asyncio.get_running_loop().time()
+
+    async def _do(self, command: Promote | Demote | Start | Stop, act: "_Act", deadline_ms: int) -> None:
         match command:
             case Promote() | Demote():
-                await self._change_mode(command.mode, deadline_ms)
+                await self._change_mode(command.mode, act, deadline_ms)
             case Start():
                 await self._start_or_stop(Action.START, deadline_ms)
             case Stop():
                 await self._start_or_stop(Action.STOP, deadline_ms)
 
-    async def _change_mode(self, mode: Mode, deadline_ms: int) -> None:
+    async def _change_mode(self, mode: Mode, act: "_Act", deadline_ms: int) -> None:
         if self._unchangeable:
             raise DriverError(self._unchangeable)
         if self.mode is Mode.DOWN:
             raise DriverError(f"{self.name} is down")
         if self.mode is mode:
             await self._look()  # somebody else may have changed it
-        if self.mode is not mode:
+        if self.mode is not mode or self._is_unconfirmed:
             await self._control.act(Action.PROMOTE if mode is Mode.PRIMARY else Action.DEMOTE, deadline_ms)
+            act.led_to = mode
             await self._confirm(mode, deadline_ms)
             self._set_mode(mode)
             if mode is Mode.PRIMARY:
                 self._primary_since = asyncio.get_running_loop().time()
-        self._reported = mode
+        self._reported, self._owes_report = mode, False
 
     async def _confirm(self, wanted: Mode, deadline_ms: int) -> None:
         """Check the mode after a command: some control programs fail with exit status 0."""
@@ -330,9 +357,13 @@ class Application:
 
 @define(eq=False)
 class _Act:
-    """A command that is being carried out. `is_long`: it starts or stops the application."""
+    """A command that is being carried out.
+
+    `is_long`: it starts or stops the application. `led_to`: the mode that it leads to, by its program's exit status.
+    """
 
     is_long: bool
+    led_to: Mode | None = None
     over: asyncio.Event = field(factory=asyncio.Event)
 
 

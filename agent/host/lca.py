@@ -215,13 +215,12 @@ class Lca:
                 raise DriverError(f"the LCA of {self._host} is stopping")
             if self._observes and not isinstance(command, LookAt | LookAtVip):
                 raise DriverError(f"{self._host} is only observed")
-            async with asyncio.timeout(deadline_ms / 1000):
-                if isinstance(command, ApplicationCommand):
-                    application = self._here(command, command.application, self._applications.get(command.application))
-                    await application.carry_out(command, deadline_ms)
-                else:
-                    async with self._here(command, "VIP", self._vip_lane):
-                        await self._carry_out(command)
+            if isinstance(command, ApplicationCommand):
+                application = self._here(command, command.application, self._applications.get(command.application))
+                await application.carry_out(command, deadline_ms)
+            else:
+                async with asyncio.timeout(deadline_ms / 1000), self._here(command, "VIP", self._vip_lane):
+                    await self._carry_out(command)
         except TimeoutError:
             return CommandTimedOut(command.id, f"not done within {deadline_ms} ms")
         except DriverError as error:

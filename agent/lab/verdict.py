@@ -16,7 +16,7 @@ from ..history.journal import EVENT, Entry
 from .report import Outcome, PlayedStep
 from .stage import Measured
 
-_RAN = ("done", "failed", "unclear")
+_RAN = ("done", "failed", "unclear", "unconfirmed")
 _SCRIPTS: tuple[str, ...] = (EnableVip.verb, DisableVip.verb)
 
 

@@ -9,9 +9,6 @@ from attrs import frozen
 
 from ...fsm import (
     ApplicationReported,
-    CommandFailed,
-    CommandTimedOut,
-    CommandUnclear,
     Event,
     HostConnected,
     HostFellSilent,
@@ -27,6 +24,7 @@ from ...fsm import (
     VipReported,
 )
 from ...fsm.commands import ChangingCommand
+from ...fsm.events import Failure
 from ...fsm.machines.alarm import ALARM
 from ...fsm.machines.application import APPLICATION
 from ...fsm.machines.link import LINK
@@ -36,7 +34,6 @@ from ..history.incidents import Incident, Phase, has_redundancy, moves
 from ..history.journal import EVENT, START, Entry
 from ..pictures.drawing.axis import duration_text
 
-_FAILURES = (CommandFailed, CommandTimedOut, CommandUnclear)
 _CHANGING = {command.output for command in get_args(ChangingCommand)}
 _MEANINGS = {
     "detected": "the agent knew that something had changed, or got a request",
@@ -123,8 +120,8 @@ def deciding_rows(incident: Incident) -> list[DecidingRow]:
 
 
 def failures(incident: Incident) -> list[tuple[str, int]]:
-    """The commands that failed, were not answered or were unclear, with the reasons, and how often each."""
-    return list(Counter(each.text for each in incident.handled if isinstance(each.event, _FAILURES)).items())
+    """The commands that failed, were not answered, were unclear or not confirmed; the reasons, and how often each."""
+    return list(Counter(each.text for each in incident.handled if isinstance(each.event, Failure)).items())
 
 
 def _counts(step: Step) -> bool:

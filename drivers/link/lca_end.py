@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from attrs import define, evolve, field
 
 from ...fsm.commands import HostCommand
-from ...fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, HostReport
+from ...fsm.events import CommandFailed, Failure, HostReport
 from ..errors import DriverError
 from .curve import CurveTransport, endpoint_of
 from .hearing import AgentHearing
@@ -144,7 +144,7 @@ class LcaLink:
         visit = self._visit
         if visit is None:
             return
-        if isinstance(event, CommandFailed | CommandTimedOut | CommandUnclear):
+        if isinstance(event, Failure):
             event = evolve(event, reason=_presentable(event.reason))
         if visit.welcomed:
             self._tell(visit, Notice(event))

@@ -13,8 +13,9 @@ Rules of this module (numbered through the room, see `handling`):
    compares what was seen with what it knows.
 9. A start or stop triggers nothing, whatever becomes of it, and neither does an announcement that was made. No machine
    waits for it: how an application then runs, its host reports, and a failure stands in the journal.
-10. A VIP script that timed out or was unclear is no failure. It may have been done or be done yet: the interface is
-    looked at, while a script that failed is run again. Promotions and demotions have a trigger for each.
+10. A VIP script that timed out, was unclear or was not confirmed is no failure. It may have been done or be done yet:
+    the interface is looked at, while a script that failed is run again. Promotions and demotions have a trigger for
+    each, but for their tables one that was not confirmed is unclear.
 11. A look that succeeded triggers only that it was done. What was seen, the host has reported as an event before.
 """
 
@@ -36,21 +37,26 @@ from ..commands import (
     overtakes,
     target_of,
 )
-from ..events import CommandFailed, CommandResult, CommandSucceeded, CommandTimedOut, CommandUnclear
+from ..events import (
+    CommandFailed,
+    CommandResult,
+    CommandSucceeded,
+    CommandTimedOut,
+    CommandUnclear,
+    CommandUnconfirmed,
+    Failure,
+)
 from ..machines.link import IN_SIGHT
 from ..state import SolutionState
 from ..tables.triggers import PairTrigger, Trigger, VipTrigger
 from ..topology import Topology
 from .reports import Translated, observe_mode
 
-Failure = CommandFailed | CommandTimedOut | CommandUnclear
-"""A result that is not a success."""
-
 _Names = dict[type[Failure], PairTrigger | VipTrigger]
 
 
 def _alike(name: PairTrigger | VipTrigger) -> _Names:
-    return {CommandFailed: name, CommandTimedOut: name, CommandUnclear: name}
+    return {CommandFailed: name, CommandTimedOut: name, CommandUnclear: name, CommandUnconfirmed: name}
 
 
 _FAILURES: dict[type[HostCommand], _Names] = {
@@ -58,11 +64,13 @@ _FAILURES: dict[type[HostCommand], _Names] = {
         CommandFailed: PairTrigger.THIS_PROMOTION_FAILED,
         CommandTimedOut: PairTrigger.THIS_PROMOTION_TIMED_OUT,
         CommandUnclear: PairTrigger.THIS_PROMOTION_UNCLEAR,
+        CommandUnconfirmed: PairTrigger.THIS_PROMOTION_UNCLEAR,
     },
     Demote: {
         CommandFailed: PairTrigger.THIS_DEMOTION_FAILED,
         CommandTimedOut: PairTrigger.THIS_DEMOTION_TIMED_OUT,
         CommandUnclear: PairTrigger.THIS_DEMOTION_UNCLEAR,
+        CommandUnconfirmed: PairTrigger.THIS_DEMOTION_UNCLEAR,
     },
     LookAt: _alike(PairTrigger.THIS_LOOK_FAILED),
     EnableVip: _alike(VipTrigger.THIS_SCRIPT_UNCLEAR) | {CommandFailed: VipTrigger.THIS_ENABLE_FAILED},  # rule 10
@@ -89,14 +97,14 @@ def translate_result(topology: Topology, state: SolutionState, event: CommandRes
     match event:
         case CommandSucceeded():
             return _success(topology, state, command)
-        case CommandFailed() | CommandTimedOut() | CommandUnclear():
+        case CommandFailed() | CommandTimedOut() | CommandUnclear() | CommandUnconfirmed():
             return state, failure(topology, command, type(event))
         case _:
             assert_never(event)
 
 
 def failure(topology: Topology, command: HostCommand, how: type[Failure] = CommandFailed) -> tuple[Trigger, ...]:
-    """The triggers that follow when a command has failed, timed out, or has an unclear result."""
+    """The triggers that follow when a command has failed or timed out, or if its outcome is not clear."""
     name = _FAILURES[type(command)].get(how)
     return () if name is None else (_about(topology, command, name),)
 

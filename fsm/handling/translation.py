@@ -17,6 +17,7 @@ from ..events import (
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
+    CommandUnconfirmed,
     Event,
     HostConnected,
     HostFellSilent,
@@ -60,7 +61,7 @@ def translate(topology: Topology, state: SolutionState, event: Event) -> Transla
             side = topology.side_of(event.host)
             must_be_in_sight(topology, state, side)
             return observe_vip(state, side, event.held)
-        case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear():
+        case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear() | CommandUnconfirmed():
             return translate_result(topology, state, event)
         case TimerFired():
             return state, (timer_trigger(topology, event.timer),)

@@ -117,7 +117,7 @@ split_brain: the loser cannot be demoted
 
 split_brain: whether the loser was demoted is not known
     other_demotion_timed_out  -> split_brain / release_vip other; look other  look first  no answer: it loses the VIP, and is looked at
-    other_demotion_unclear    -> split_brain / release_vip other; look other  look first  unclear answer: it loses the VIP, is looked at
+    other_demotion_unclear    -> split_brain / release_vip other; look other  look first  outcome unclear: it loses the VIP, is looked at
 
 split_brain: the winner fails or changes
     this_down         -> ~no_redundancy / restate_primary other; promote other  split brain  the winner failed: the other one is primary
@@ -255,17 +255,17 @@ HAS_PRIMARY split_brain: a late answer to a promotion
 
 * out_of_service: this side
     this_promotion_timed_out this_demotion_timed_out  stays / look this        look first  no answer in time, perhaps carried out: look
-    this_promotion_unclear this_demotion_unclear      stays / look this        look first  answer unreadable, perhaps carried out: look
+    this_promotion_unclear this_demotion_unclear      stays / look this        look first  outcome not seen, perhaps carried out: look
     this_look_failed                                  stays / start_look this  look first  it could not be looked at: look again later
     this_look_due                                     stays / look this        look first  looked at again
 
 *: the other side, which was to be promoted
     other_promotion_timed_out  stays / look other  look first  no answer in time, perhaps carried out: look
-    other_promotion_unclear    stays / look other  look first  answer unreadable, perhaps carried out: look
+    other_promotion_unclear    stays / look other  look first  outcome not seen, perhaps carried out: look
 
 * but split_brain: the other side, which was to be demoted
     other_demotion_timed_out  stays / look other  look first  no answer in time, perhaps carried out: look
-    other_demotion_unclear    stays / look other  look first  answer unreadable, perhaps carried out: look
+    other_demotion_unclear    stays / look other  look first  outcome not seen, perhaps carried out: look
 
 OTHER_HEARD: the other side, which could not be looked at
     other_look_failed  stays / start_look other  look first  it could not be looked at: look again later

@@ -15,13 +15,16 @@ from switchover.fsm import (
     CommandFailed,
     CommandSucceeded,
     CommandTimedOut,
-    CommandUnclear,
+    CommandUnconfirmed,
     Demote,
     EnableVip,
     HostReport,
+    LookAt,
     Mode,
     Promote,
 )
+
+NOT_SEEN = "exit status 0, but its effect was not seen"
 
 
 @pytest.fixture
@@ -177,22 +180,62 @@ def test_without_a_status_command_exit_status_0_means_success(host, with_lca, ap
     with_lca(host, scenario, status=None)
 
 
-def test_a_promotion_after_which_the_status_cannot_be_read_is_unclear(host, with_lca, application):
+def test_a_promotion_after_which_the_status_cannot_be_read_is_unconfirmed(host, with_lca, application):
     application.run()
     application.spoil("lying")
 
     async def scenario(lca: Lca, agent: Agent) -> None:
         application.set_status("in transition")
         asked = f"{application.control} status"
-        reason = f"{asked} should print primary or backup, but printed 'in transition'"
-        assert await agent.result(Promote(H1, A1)) == CommandUnclear(1, reason)
+        reason = f"{NOT_SEEN}: {asked} should print primary or backup, but printed 'in transition'"
+        assert await agent.result(Promote(H1, A1)) == CommandUnconfirmed(1, reason)
         (application.directory / "mode").unlink()
-        unclear = await agent.result(Promote(H1, A1))
-        assert isinstance(unclear, CommandUnclear)
-        assert unclear.reason.startswith(f"{asked} ended with status 1: ")
+        unconfirmed = await agent.result(Promote(H1, A1))
+        assert isinstance(unconfirmed, CommandUnconfirmed)
+        assert unconfirmed.reason.startswith(f"{NOT_SEEN}: {asked} ended with status 1: ")
+        assert application.calls() == ["primary", "primary"]  # what is not confirmed is not left alone
         assert agent.reports() == []
 
     with_lca(host, scenario)
+
+
+@pytest.mark.parametrize(("spoilt", "truth"), [("hanging", Mode.PRIMARY), ("lying", Mode.BACKUP)])
+def test_what_a_program_said_counts_until_a_look_is_answered_and_reported(
+    host, with_lca, application, eventually, spoilt, truth
+):
+    application.run()
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        application.spoil("hanging")
+        application.spoil(spoilt)
+        result = await agent.result(Promote(H1, A1), deadline_ms=200)
+        assert result == CommandUnconfirmed(1, f"{NOT_SEEN}: not done within 200 ms")
+        assert await agent.result(LookAt(H1, A1), deadline_ms=100) == CommandTimedOut(2, "not done within 100 ms")
+        assert agent.reports() == []
+        report = asyncio.create_task(lca.report())  # its look is answered as soon as the status is
+        application.set_status("in transition")
+        (application.directory / "hanging").unlink()
+        assert (await report).modes == {A1: Mode.PRIMARY}
+        application.set_status(truth)
+        await lca._applications[A1].look_at_rest()
+        assert agent.reports() == [ApplicationReported(A1, truth)]
+
+    with_lca(host, scenario, status=(str(application.control), "alive"))
+
+
+def test_an_application_that_dies_before_its_promotion_is_confirmed_is_down(host, with_lca, application, eventually):
+    application.run()
+
+    async def scenario(lca: Lca, agent: Agent) -> None:
+        application.spoil("hanging")
+        agent.give(Promote(H1, A1), deadline_ms=1000)
+        await eventually(lambda: (application.directory / "mode").read_text() == "primary\n")
+        application.kill()
+        await eventually(lambda: len(agent.events) == 2)
+        assert agent.events == [ApplicationReported(A1, Mode.DOWN), CommandTimedOut(1, "not done within 1000 ms")]
+        assert (await lca.report()).modes == {A1: Mode.DOWN}
+
+    with_lca(host, scenario, status=(str(application.control), "alive"))
 
 
 def test_a_control_command_that_hangs_times_out_at_its_deadline_and_is_ended(host, with_lca, application):

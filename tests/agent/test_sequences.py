@@ -20,6 +20,7 @@ from switchover.fsm import (
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
+    CommandUnconfirmed,
     Demote,
     DisableVip,
     EnableVip,
@@ -178,6 +179,9 @@ def test_the_effect_of_a_command_is_shown_only_when_it_has_succeeded(command, ex
     assert message_texts(CommandFailed(1, "exit 1"), command) == [(lca, "SCS side", "result", f"failed {name}: exit 1")]
     assert message_texts(CommandUnclear(1, "garbage"), command) == [
         (lca, "SCS side", "result", f"unclear {name}: garbage")
+    ]
+    assert message_texts(CommandUnconfirmed(1, "1 s"), command) == [
+        (lca, "SCS side", "result", f"unconfirmed {name}: 1 s")
     ]
     assert message_texts(CommandTimedOut(1, "1 s"), command) == [(lca, "SCS side", "lost", f"timed out {name}: 1 s")]
 

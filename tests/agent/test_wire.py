@@ -1,7 +1,7 @@
 """The wire: every message survives it unchanged, and everything else is refused with a reason."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -33,10 +33,8 @@ from switchover.fsm.commands import (
 )
 from switchover.fsm.events import (
     ApplicationReported,
-    CommandFailed,
     CommandSucceeded,
-    CommandTimedOut,
-    CommandUnclear,
+    Failure,
     HostReport,
     Mode,
     VipReported,
@@ -52,7 +50,7 @@ EVENTS = st.one_of(
     st.builds(ApplicationReported, NAMES, st.sampled_from(Mode)),
     st.builds(VipReported, NAMES, st.booleans()),
     st.builds(CommandSucceeded, COUNTS),
-    *(st.builds(kind, COUNTS, NAMES) for kind in (CommandFailed, CommandTimedOut, CommandUnclear)),
+    *(st.builds(kind, COUNTS, NAMES) for kind in get_args(Failure)),
 )
 REPORTS = st.builds(
     HostReport,

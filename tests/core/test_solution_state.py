@@ -15,6 +15,7 @@ from switchover.fsm import (
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
+    CommandUnconfirmed,
     CoreError,
     HostCommand,
     HostConnected,
@@ -86,7 +87,7 @@ EVENTS = [
     *(
         event(number, "exit status 1")
         for number in range(1, 9)
-        for event in (CommandFailed, CommandTimedOut, CommandUnclear)
+        for event in (CommandFailed, CommandTimedOut, CommandUnclear, CommandUnconfirmed)
     ),
 ]
 

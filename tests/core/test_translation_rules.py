@@ -26,6 +26,7 @@ from switchover.fsm import (
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
+    CommandUnconfirmed,
     CoreError,
     Demote,
     DisableVip,
@@ -49,6 +50,7 @@ RESULTS = {
     "failed": CommandFailed(101, "because"),
     "timed out": CommandTimedOut(101, "because"),
     "unclear": CommandUnclear(101, "because"),
+    "unconfirmed": CommandUnconfirmed(101, "because"),
 }
 
 
@@ -165,11 +167,11 @@ def test_rule_9_no_result_of_a_start_or_stop_triggers_anything(command, result):
 def test_rule_9_an_announcement_triggers_something_only_if_it_failed():
     state = with_pending(TAKEOVER_AT_REST, AnnounceVip(H1))
     assert handle(state, CommandSucceeded(101)).steps == []
-    for how in ("failed", "timed out", "unclear"):
+    for how in ("failed", "timed out", "unclear", "unconfirmed"):
         assert triggers(handle(state, RESULTS[how])) == ["VIP: side1_announce_failed"]
 
 
-@pytest.mark.parametrize("how", ["timed out", "unclear"])
+@pytest.mark.parametrize("how", ["timed out", "unclear", "unconfirmed"])
 @pytest.mark.parametrize(("command", "name"), [(EnableVip(H1), "enable"), (DisableVip(H1), "disable")])
 def test_rule_10_a_script_without_a_clear_result_is_followed_by_a_look(command, name, how):
     work = handle(with_pending(TAKEOVER_AT_REST, command), RESULTS[how])
@@ -184,6 +186,8 @@ def test_rule_10_a_promotion_and_a_demotion_have_a_trigger_for_each_result():
         for how in ("failed", "timed out", "unclear"):
             work = handle(with_pending(TAKEOVER_AT_REST, command), RESULTS[how])
             assert triggers(work)[0] == f"SIP Server: side2_{name}_{how.replace(' ', '_')}"
+        work = handle(with_pending(TAKEOVER_AT_REST, command), RESULTS["unconfirmed"])
+        assert triggers(work)[0] == f"SIP Server: side2_{name}_unclear"
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ from ....fsm import (
     ApplicationReported,
     Command,
     CommandFailed,
+    CommandResult,
     CommandSucceeded,
     CommandTimedOut,
     CommandUnclear,
+    CommandUnconfirmed,
     EnableVip,
     Event,
     HostCommand,
@@ -191,7 +193,7 @@ class _EventMessages:
                 yield self._message(SCS_LOG, SCS, f"{event.event_id} {event.application}", record=record)
             case TimerFired():
                 yield self._message(SCS, SCS, f"the timer runs out: {event.timer}", "self", record)
-            case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear():
+            case CommandSucceeded() | CommandFailed() | CommandTimedOut() | CommandUnclear() | CommandUnconfirmed():
                 yield from self._result(event, before.pending_by_id(event.id), record)
 
     def _reported(self, event: ApplicationReported, record: str) -> Iterator[Message]:
@@ -202,12 +204,7 @@ class _EventMessages:
             yield self._message(application, lca, f"runs: {event.mode}")
         yield self._message(lca, SCS, f"{application} is {event.mode}", record=record)
 
-    def _result(
-        self,
-        event: CommandSucceeded | CommandFailed | CommandTimedOut | CommandUnclear,
-        command: HostCommand | None,
-        record: str,
-    ) -> Iterator[Message]:
+    def _result(self, event: CommandResult, command: HostCommand | None, record: str) -> Iterator[Message]:
         if command is None:
             yield self._message(SCS, SCS, f"a late result: {record}", "self", record)
             return

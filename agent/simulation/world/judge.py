@@ -29,7 +29,7 @@ from ....fsm import (
     VipReported,
 )
 from ....fsm.commands import VipScript
-from ....fsm.events import CommandFailed, CommandTimedOut, CommandUnclear
+from ....fsm.events import CommandFailed, CommandTimedOut, CommandUnclear, CommandUnconfirmed
 from ....fsm.facts import pair_of_the_vip
 from ...configuration.settings import Configuration
 from ...controller.agent import ANSWER_MARGIN_MS
@@ -272,7 +272,7 @@ class Judge:
                 self.asked()
             case HostConnected() | HostHeard() | HostLeft() | HostLost() | VipReported():
                 self._forget(event.host)
-            case CommandFailed() | CommandTimedOut() | CommandUnclear():
+            case CommandFailed() | CommandTimedOut() | CommandUnclear() | CommandUnconfirmed():
                 for command in handled.before.pending:
                     if command.id == event.id:
                         self._forget(command.host)
